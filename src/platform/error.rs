@@ -1,0 +1,96 @@
+//! What can go wrong with the machine.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::types::Refusal;
+
+/// Errors of [`super::Machine`], with the object's name in each.
+#[derive(Debug, Error)]
+pub enum PlatformError {
+    /// The system said no; `doing` is a lower-case gerund with the object ("opening /dev/loop0").
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done to what.
+        doing: String,
+        /// The system's error.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A tool failed.
+    #[error("{tool} failed with exit code {code}")]
+    Tool {
+        /// Program.
+        tool: String,
+        /// Its exit code, or 128 + signal.
+        code: i32,
+        /// Last lines of its output.
+        tail: Vec<String>,
+    },
+    /// A tool is not installed.
+    #[error("the program {0} is missing; install it and try again")]
+    MissingTool(String),
+    /// No disk of that number.
+    #[error("there is no disk {0}")]
+    NoDisk(u32),
+    /// No such partition.
+    #[error("disk {disk} has no partition {partition}")]
+    NoPartition {
+        /// Disk number.
+        disk: u32,
+        /// Partition number.
+        partition: u32,
+    },
+    /// The disk may not be written.
+    #[error("disk {number} may not be written: {}", .refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Refused {
+        /// Disk number.
+        number: u32,
+        /// Every reason.
+        refusals: Vec<Refusal>,
+    },
+    /// The disk is not the one that was confirmed.
+    #[error("disk {number} changed since it was confirmed: {what}")]
+    Changed {
+        /// Disk number.
+        number: u32,
+        /// What differs.
+        what: String,
+    },
+    /// The disk holds no valid layout for what is asked; the text says why.
+    #[error("{0}")]
+    Layout(String),
+    /// Network or share trouble, told apart (capture failures, section 3).
+    #[error("{message}")]
+    Share {
+        /// HRESULT: 0x80070035 unknown server, 0x80070043 no such share, 0x8007052E logon, 0x80070005 no right ...
+        code: u32,
+        /// One sentence.
+        message: String,
+    },
+    /// Something is not possible on this system; one sentence.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A file or device is not what it must be.
+    #[error("{path}: {what}", path = .path.display())]
+    Unfit {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// Cancelled while waiting.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl PlatformError {
+    /// Wraps a system error with what was being done.
+    pub fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io {
+            doing: doing.into(),
+            source,
+        }
+    }
+}

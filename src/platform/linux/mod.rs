@@ -1,0 +1,1 @@
+//! Linux. TO BE WRITTEN.

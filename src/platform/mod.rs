@@ -1,0 +1,15 @@
+//! The operating system behind one trait: disks, partition tables, volumes, shares, firmware, power.
+//!
+//! [`types`] is data. [`Machine`] is what steps and engine use; `linux/` is the real thing. `windows/` will
+//! stand beside it.
+
+pub mod error;
+#[cfg(target_os = "linux")]
+pub mod linux;
+pub mod machine;
+pub mod process;
+pub mod types;
+
+pub use error::PlatformError;
+pub use machine::Machine;
+pub use types::*;

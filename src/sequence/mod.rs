@@ -1,0 +1,16 @@
+//! The task sequence document: RON text to a checked plan, with every mistake at once.
+//!
+//! Read in this order: [`schema`] and [`settings`] (what can be written), [`load`] (text to document),
+//! [`check`] (document to diagnostics), [`diagnostic`] (file:line:col, caret, hint), [`plan`] (document to the flat
+//! plan), [`variables`] (names, values, `%substitution%`), [`condition`] (evaluation).
+
+pub mod check;
+pub mod condition;
+pub mod decode;
+pub mod diagnostic;
+pub mod load;
+pub mod plan;
+pub mod schema;
+pub mod settings;
+pub mod syntax;
+pub mod variables;

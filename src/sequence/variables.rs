@@ -1,0 +1,257 @@
+//! Task sequence variables: names, values, `%substitution%` (spec 1.2, 1.3).
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::secret::{MASK, Secret};
+
+/// Longest value, in characters (spec 1.2).
+pub const LONGEST_VALUE: usize = 4_000;
+
+/// A value: plain or secret. The flag belongs to the value, not to the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// May be shown.
+    Plain(String),
+    /// Masked in every sink.
+    Secret(Secret),
+}
+
+impl Value {
+    /// The text itself, secret or not.
+    pub fn reveal(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.reveal(),
+        }
+    }
+
+    /// The text for people: the mask for a secret.
+    pub fn shown(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(_) => MASK,
+        }
+    }
+
+    /// Whether it is secret.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+}
+
+/// Why a variable cannot be set.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum VariableError {
+    /// Names are 1 to 256 of letters, digits, `_`, `-`, starting with a letter.
+    #[error(
+        "`{0}` is not a variable name: use 1 to 256 letters, digits, `_` or `-`, starting with a letter"
+    )]
+    BadName(String),
+    /// `_...` belongs to the engine.
+    #[error("`{0}` is read-only: names that begin with `_` belong to the engine")]
+    ReadOnly(String),
+    /// Over [`LONGEST_VALUE`].
+    #[error("the value of `{name}` has {characters} characters; at most {LONGEST_VALUE} are allowed")]
+    TooLong {
+        /// The variable.
+        name: String,
+        /// Its length in characters.
+        characters: usize,
+    },
+}
+
+/// A text after substitution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expanded {
+    /// The text, secrets included.
+    pub text: String,
+    /// Whether a secret went in.
+    pub secret: bool,
+    /// Names that stayed as they were because no variable has them.
+    pub unresolved: Vec<String>,
+}
+
+impl Expanded {
+    /// The text as a value that keeps the secrecy of its parts.
+    pub fn into_value(self) -> Value {
+        if self.secret {
+            Value::Secret(Secret::new(self.text))
+        } else {
+            Value::Plain(self.text)
+        }
+    }
+}
+
+/// The variables of a run. Names keep the case they were first set with; look-up ignores case.
+#[derive(Clone, Debug, Default)]
+pub struct Variables {
+    /// Lower-case name to (name, value).
+    entries: BTreeMap<String, (String, Value)>,
+}
+
+fn key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// Checks a name that an author or technician may set (leading and trailing blanks are dropped).
+///
+/// # Errors
+/// [`VariableError::ReadOnly`] for `_...`, [`VariableError::BadName`] for the rest.
+pub fn check_name(name: &str) -> Result<(), VariableError> {
+    let name = name.trim();
+    if name.starts_with('_') {
+        return Err(VariableError::ReadOnly(name.to_owned()));
+    }
+    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.len() <= 256
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if good {
+        Ok(())
+    } else {
+        Err(VariableError::BadName(name.to_owned()))
+    }
+}
+
+impl Variables {
+    /// The value of `name`; a variable with an empty value does not exist.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.entries.get(&key(name)).map(|(_, value)| value)
+    }
+
+    /// The text of `name`, secret or not; empty when it does not exist.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).map_or("", Value::reveal)
+    }
+
+    /// Sets a variable on behalf of an author, a step setting or a technician. Empty deletes.
+    ///
+    /// # Errors
+    /// Bad or read-only name, too long a value.
+    pub fn set(&mut self, name: &str, value: Value) -> Result<(), VariableError> {
+        check_name(name)?;
+        let characters = value.reveal().chars().count();
+        if characters > LONGEST_VALUE {
+            return Err(VariableError::TooLong {
+                name: name.trim().to_owned(),
+                characters,
+            });
+        }
+        self.set_engine(name, value);
+        Ok(())
+    }
+
+    /// Sets any variable, read-only ones included: the engine's own way. Empty deletes.
+    pub fn set_engine(&mut self, name: &str, value: Value) {
+        if value.reveal().is_empty() {
+            self.entries.remove(&key(name));
+        } else {
+            self.entries
+                .entry(key(name))
+                .and_modify(|entry| entry.1 = value.clone())
+                .or_insert_with(|| (name.trim().to_owned(), value));
+        }
+    }
+
+    /// Removes a variable; says whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.entries.remove(&key(name)).is_some()
+    }
+
+    /// Names and values in order of the lower-case name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries
+            .values()
+            .map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Replaces `%name%` once, left to right, without recursion; what cannot be resolved stays literally,
+    /// percent signs included (spec 1.3).
+    pub fn expand(&self, text: &str) -> Expanded {
+        let mut out = Expanded {
+            text: String::with_capacity(text.len()),
+            secret: false,
+            unresolved: Vec::new(),
+        };
+        let mut rest = text;
+        while let Some(start) = rest.find('%') {
+            out.text.push_str(&rest[..start]);
+            let after = &rest[start + 1..];
+            let Some(end) = after.find('%') else {
+                out.text.push_str(&rest[start..]);
+                return out;
+            };
+            let name = &after[..end];
+            if let Some(value) = self.get(name).filter(|_| !name.is_empty()) {
+                out.text.push_str(value.reveal());
+                out.secret |= value.is_secret();
+                rest = &after[end + 1..];
+            } else {
+                // The second sign may open the next name: `LIKE "%HP%Model%"`.
+                out.text.push('%');
+                out.text.push_str(name);
+                if !name.is_empty() && !name.contains(char::is_whitespace) {
+                    out.unresolved.push(name.to_owned());
+                }
+                rest = &after[end..];
+            }
+        }
+        out.text.push_str(rest);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Variables {
+        let mut variables = Variables::default();
+        for (name, value) in pairs {
+            variables.set_engine(name, Value::Plain((*value).to_owned()));
+        }
+        variables
+    }
+
+    #[test]
+    fn names_are_found_without_regard_to_case_and_blanks() {
+        let variables = with(&[("OSDComputerName", "REF-01")]);
+        assert_eq!(variables.text(" osdcomputername "), "REF-01");
+    }
+
+    #[test]
+    fn empty_deletes_and_read_only_is_refused() {
+        let mut variables = with(&[("A", "1")]);
+        assert!(variables.set("A", Value::Plain(String::new())).is_ok());
+        assert_eq!(variables.get("A"), None);
+        assert_eq!(
+            variables.set("_SMSTSInWinPE", Value::Plain("x".into())),
+            Err(VariableError::ReadOnly("_SMSTSInWinPE".into()))
+        );
+        assert!(variables.set("1x", Value::Plain("x".into())).is_err());
+        assert!(variables.set("x", Value::Plain("ä".repeat(4000))).is_ok());
+        assert!(variables.set("x", Value::Plain("ä".repeat(4001))).is_err());
+    }
+
+    #[test]
+    fn substitution_is_once_and_leaves_the_unknown_alone() {
+        let variables = with(&[("a", "%b%"), ("b", "2"), ("HP", "")]);
+        assert_eq!(variables.expand("x%A%y%b%").text, "x%b%y2");
+        assert_eq!(variables.expand("LIKE \"%HP%\"").text, "LIKE \"%HP%\"");
+        assert_eq!(variables.expand("100% %b%").text, "100% 2");
+        assert_eq!(variables.expand("%%b%").text, "%2");
+        assert_eq!(variables.expand("50%").text, "50%");
+    }
+
+    #[test]
+    fn secrecy_is_contagious() {
+        let mut variables = Variables::default();
+        variables.set_engine("p", Value::Secret(Secret::new("pw")));
+        let expanded = variables.expand("-p %p%");
+        assert!(expanded.secret);
+        assert!(expanded.into_value().is_secret());
+    }
+}

@@ -1,0 +1,19 @@
+//! The step kinds: one file each. This folder is the list of what the product can do.
+//!
+//! A step is plain blocking code on a thread of its own. It sees [`cx::StepCx`] and nothing of the engine:
+//! variables, progress, log, questions, cancel. [`run::run`] is the one match from action to file.
+
+pub mod apply_network;
+pub mod apply_os;
+pub mod apply_windows;
+pub mod capture_os;
+pub mod connect_folder;
+pub mod cx;
+pub mod error;
+pub mod partition_disk;
+pub mod pause;
+pub mod restart;
+pub mod run;
+pub mod run_command;
+pub mod set_variable;
+pub mod volumes;
