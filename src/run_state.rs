@@ -1,1 +1,485 @@
-//! TO BE WRITTEN.
+//! What is known about a run: one fold over events, read by screen, plain output, journal replay and late clients.
+//!
+//! [`RunState::apply`] takes durable events in order, [`RunState::sample`] takes progress. No clock, no I/O.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    Artifact, Event, EventBody, Failure, Millis, NodeId, NodeKind, Origin, Outcome, Plan, Progress,
+    Question, RunOutcome, Severity, Shown, SkipReason, Unit,
+};
+use crate::units;
+
+/// Log lines kept in memory; the file keeps all.
+pub const LOG_KEPT: usize = 2_000;
+
+/// Where a node stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Not yet reached.
+    #[default]
+    Waiting,
+    /// Going on.
+    Running,
+    /// Failed and waiting for a decision.
+    Undecided,
+    /// Did not run.
+    Skipped(SkipReason),
+    /// Through.
+    Ended(Outcome),
+}
+
+/// One node's state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// Where it stands.
+    pub status: Status,
+    /// Attempts so far.
+    pub attempt: u32,
+    /// Name with variables expanded, once started.
+    pub title: String,
+    /// Start of the latest attempt.
+    pub started: Option<Millis>,
+    /// End of the latest attempt.
+    pub ended: Option<Millis>,
+    /// Milliseconds over all attempts that ended.
+    pub spent_millis: u64,
+}
+
+/// The current phase of the running step and its latest sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseState {
+    /// The step.
+    pub node: NodeId,
+    /// The attempt.
+    pub attempt: u32,
+    /// The phase in words.
+    pub name: String,
+    /// What is counted.
+    pub unit: Unit,
+    /// When it began.
+    pub started: Millis,
+    /// Done so far; never shrinks.
+    pub done: u64,
+    /// All there is, as last told; 0 while unknown.
+    pub total: u64,
+    /// Thousandths for the bar, 0 to 999 until the phase has ended; never shrinks.
+    pub permille: Option<u16>,
+    /// What is being worked on.
+    pub detail: String,
+    /// Milliseconds without a sign of life at the latest sample.
+    pub silent_millis: u64,
+    /// When the latest sample was taken.
+    pub sampled: Millis,
+    /// Seconds it has been named as stalled for; 0 when it moves.
+    pub stalled_seconds: u64,
+}
+
+/// A variable as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariableState {
+    /// Name as first set.
+    pub name: String,
+    /// Value or mask.
+    pub value: Shown,
+    /// From where.
+    pub origin: Origin,
+    /// Number of the event that set it.
+    pub seq: u64,
+    /// When.
+    pub at: Millis,
+}
+
+/// A log line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Number of its event.
+    pub seq: u64,
+    /// When.
+    pub at: Millis,
+    /// How serious.
+    pub severity: Severity,
+    /// Component.
+    pub component: String,
+    /// Text; make it harmless before drawing.
+    pub text: String,
+    /// The step.
+    pub node: Option<NodeId>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// How.
+    pub outcome: RunOutcome,
+    /// Code of the failing step, or 0.
+    pub code: u32,
+    /// One sentence.
+    pub summary: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// Everything known. Default: an engine without a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Run id; empty while there is no run.
+    pub run: String,
+    /// Run folder.
+    pub folder: String,
+    /// Sequence file.
+    pub source: String,
+    /// The plan.
+    pub plan: Plan,
+    /// One a node of the plan.
+    pub nodes: Vec<NodeState>,
+    /// When it started.
+    pub started: Option<Millis>,
+    /// No technician is expected.
+    pub unattended: bool,
+    /// Boots so far.
+    pub boot: u32,
+    /// Whether the present environment is Windows PE.
+    pub in_winpe: bool,
+    /// The step that runs or waits for a decision.
+    pub current: Option<NodeId>,
+    /// The phase of the current step.
+    pub phase: Option<PhaseState>,
+    /// Variables by lower-case name.
+    pub variables: BTreeMap<String, VariableState>,
+    /// The last [`LOG_KEPT`] lines.
+    pub log: VecDeque<LogLine>,
+    /// Lines that were dropped from [`RunState::log`].
+    pub log_dropped: u64,
+    /// The open question.
+    pub question: Option<Question>,
+    /// Paused before the next step.
+    pub paused: bool,
+    /// Cancel was requested; what is waited for.
+    pub cancelling: Option<String>,
+    /// Breakpoints.
+    pub breakpoints: Vec<NodeId>,
+    /// What was produced, with the step.
+    pub artifacts: Vec<(NodeId, Artifact)>,
+    /// The latest failure and its step.
+    pub last_failure: Option<(NodeId, Failure)>,
+    /// The end.
+    pub end: Option<RunEnd>,
+    /// Number of the last event applied.
+    pub seq: u64,
+    /// Time of the last event or sample.
+    pub now: Millis,
+    /// Thousandths of the whole run; never shrinks, below 1000 until the end.
+    pub overall: u16,
+}
+
+impl RunState {
+    /// Whether there is a run (ended or not).
+    pub fn has_run(&self) -> bool {
+        !self.run.is_empty()
+    }
+
+    /// The state of a node.
+    pub fn node(&self, id: NodeId) -> Option<&NodeState> {
+        self.nodes.get(id.index())
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
+        self.nodes.get_mut(id.index())
+    }
+
+    /// The name of a node for people: expanded once it started.
+    pub fn title(&self, id: NodeId) -> &str {
+        match self.nodes.get(id.index()) {
+            Some(node) if !node.title.is_empty() => &node.title,
+            _ => self
+                .plan
+                .nodes
+                .get(id.index())
+                .map_or("", |node| node.name.as_str()),
+        }
+    }
+
+    /// (n, m): which step of how many is current. Groups and disabled steps do not count (spec 4.2).
+    pub fn position(&self) -> (u32, u32) {
+        let mut n = 0;
+        let mut m = 0;
+        for node in &self.plan.nodes {
+            if matches!(node.kind, NodeKind::Step(_)) && !node.disabled {
+                m += 1;
+                let reached = self.nodes.get(node.id.index()).is_some_and(|s| s.status != Status::Waiting);
+                if reached {
+                    n = m;
+                }
+            }
+        }
+        (n, m)
+    }
+
+    /// Folds one durable event. Events at or below the last number are ignored (a snapshot may overlap the stream).
+    pub fn apply(&mut self, event: &Event) {
+        if event.seq <= self.seq {
+            return;
+        }
+        self.seq = event.seq;
+        self.now = self.now.max(event.at);
+        self.fold(event);
+        self.update_overall();
+    }
+
+    fn fold(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.body {
+            EventBody::RunStarted {
+                run,
+                folder,
+                source,
+                plan,
+                unattended,
+            } => {
+                *self = Self {
+                    run: run.clone(),
+                    folder: folder.clone(),
+                    source: source.clone(),
+                    nodes: vec![NodeState::default(); plan.nodes.len()],
+                    plan: plan.clone(),
+                    started: Some(at),
+                    unattended: *unattended,
+                    seq: event.seq,
+                    now: at,
+                    ..Self::default()
+                };
+            }
+            EventBody::BootStarted { boot, in_winpe, .. } => {
+                self.boot = *boot;
+                self.in_winpe = *in_winpe;
+                self.question = None;
+                self.cancelling = None;
+            }
+            EventBody::BootEnded { .. } => self.phase = None,
+            EventBody::RunFinished {
+                outcome,
+                code,
+                summary,
+            } => {
+                self.end = Some(RunEnd {
+                    outcome: *outcome,
+                    code: *code,
+                    summary: summary.clone(),
+                    at,
+                });
+                self.current = None;
+                self.phase = None;
+                self.question = None;
+                self.cancelling = None;
+                self.paused = false;
+            }
+            EventBody::GroupStarted { node } => {
+                if let Some(state) = self.node_mut(*node) {
+                    state.status = Status::Running;
+                    state.started = Some(at);
+                    state.ended = None;
+                }
+            }
+            EventBody::GroupFinished { node, outcome } => {
+                if let Some(state) = self.node_mut(*node) {
+                    state.status = Status::Ended(outcome.clone());
+                    state.ended = Some(at);
+                }
+            }
+            EventBody::Skipped { node, reason } => {
+                if let Some(state) = self.node_mut(*node) {
+                    state.status = Status::Skipped(reason.clone());
+                    state.ended = Some(at);
+                }
+                if self.current == Some(*node) {
+                    self.current = None;
+                }
+            }
+            EventBody::StepStarted {
+                node,
+                attempt,
+                name,
+            } => {
+                if let Some(state) = self.node_mut(*node) {
+                    state.status = Status::Running;
+                    state.attempt = *attempt;
+                    state.title.clone_from(name);
+                    state.started = Some(at);
+                    state.ended = None;
+                }
+                self.current = Some(*node);
+                self.phase = None;
+            }
+            EventBody::StepPhase {
+                node,
+                attempt,
+                phase,
+                unit,
+            } => {
+                self.phase = Some(PhaseState {
+                    node: *node,
+                    attempt: *attempt,
+                    name: phase.clone(),
+                    unit: *unit,
+                    started: at,
+                    done: 0,
+                    total: 0,
+                    permille: None,
+                    detail: String::new(),
+                    silent_millis: 0,
+                    sampled: at,
+                    stalled_seconds: 0,
+                });
+            }
+            EventBody::StepFinished {
+                node,
+                outcome,
+                millis,
+                ..
+            } => {
+                if let Outcome::Failed { failure, .. } = outcome {
+                    self.last_failure = Some((*node, failure.clone()));
+                }
+                if let Some(state) = self.node_mut(*node) {
+                    state.status = Status::Ended(outcome.clone());
+                    state.ended = Some(at);
+                    state.spent_millis += millis;
+                }
+                self.phase = None;
+            }
+            EventBody::Stalled { node, seconds } => {
+                if let Some(phase) = self.phase.as_mut().filter(|phase| phase.node == *node) {
+                    phase.stalled_seconds = *seconds;
+                }
+            }
+            EventBody::VariableSet {
+                name,
+                value,
+                origin,
+            } => {
+                let entry = VariableState {
+                    name: name.clone(),
+                    value: value.clone(),
+                    origin: origin.clone(),
+                    seq: event.seq,
+                    at,
+                };
+                self.variables.insert(name.to_lowercase(), entry);
+            }
+            EventBody::VariableRemoved { name, .. } => {
+                self.variables.remove(&name.to_lowercase());
+            }
+            EventBody::Log {
+                severity,
+                component,
+                text,
+                node,
+            } => {
+                if self.log.len() >= LOG_KEPT {
+                    self.log.pop_front();
+                    self.log_dropped += 1;
+                }
+                self.log.push_back(LogLine {
+                    seq: event.seq,
+                    at,
+                    severity: *severity,
+                    component: component.clone(),
+                    text: text.clone(),
+                    node: *node,
+                });
+            }
+            EventBody::QuestionAsked { question } => {
+                if let (crate::event::QuestionKind::Failed { .. }, Some(node)) =
+                    (&question.kind, question.node)
+                    && let Some(state) = self.node_mut(node)
+                {
+                    state.status = Status::Undecided;
+                }
+                self.question = Some(question.clone());
+            }
+            EventBody::QuestionAnswered { id, .. } => {
+                if self.question.as_ref().is_some_and(|q| q.id == *id) {
+                    self.question = None;
+                }
+            }
+            EventBody::PauseChanged { paused, .. } => self.paused = *paused,
+            EventBody::BreakpointChanged { node, set, .. } => {
+                self.breakpoints.retain(|other| other != node);
+                if *set {
+                    self.breakpoints.push(*node);
+                    self.breakpoints.sort_unstable();
+                }
+            }
+            EventBody::CancelRequested { waiting_for, .. } => {
+                self.cancelling = Some(waiting_for.clone());
+            }
+            EventBody::Jumped { to, .. } => {
+                for state in self.nodes.iter_mut().skip(to.index()) {
+                    state.status = Status::Waiting;
+                }
+                self.current = None;
+            }
+            EventBody::Produced { node, artifact } => {
+                self.artifacts.push((*node, artifact.clone()));
+            }
+            EventBody::RetryScheduled { .. } => {}
+        }
+    }
+
+    /// Folds a sample: no bar moves backwards, whatever the tool says.
+    pub fn sample(&mut self, progress: &Progress) {
+        self.now = self.now.max(progress.at);
+        let Some(phase) = self
+            .phase
+            .as_mut()
+            .filter(|phase| phase.node == progress.node && phase.attempt == progress.attempt)
+        else {
+            return;
+        };
+        phase.done = phase.done.max(progress.done);
+        phase.total = progress.total;
+        phase.sampled = progress.at;
+        phase.silent_millis = progress.silent_millis;
+        phase.detail.clone_from(&progress.detail);
+        if let Some(now) = units::permille(progress.done, progress.total) {
+            phase.permille = Some(now.min(999).max(phase.permille.unwrap_or(0)));
+        }
+        self.update_overall();
+    }
+
+    fn update_overall(&mut self) {
+        if self.end.as_ref().is_some_and(|end| end.outcome == RunOutcome::Succeeded) {
+            self.overall = 1000;
+            return;
+        }
+        let mut all = 0u64;
+        let mut done = 0u64;
+        for node in &self.plan.nodes {
+            if node.disabled || node.weight == 0 {
+                continue;
+            }
+            let weight = u64::from(node.weight) * 1000;
+            all += weight;
+            done += match self.nodes.get(node.id.index()).map(|state| &state.status) {
+                Some(Status::Ended(_) | Status::Skipped(_)) => weight,
+                Some(Status::Running) => {
+                    let share = self
+                        .phase
+                        .as_ref()
+                        .filter(|phase| phase.node == node.id)
+                        .and_then(|phase| phase.permille)
+                        .unwrap_or(0);
+                    // A step has several phases and says nothing of how many: the last quarter is kept back.
+                    u64::from(node.weight) * u64::from(share) * 3 / 4
+                }
+                _ => 0,
+            };
+        }
+        if let Some(now) = units::permille(done, all) {
+            self.overall = now.min(999).max(self.overall);
+        }
+    }
+}
