@@ -327,7 +327,7 @@ fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
         theme: look.theme,
         ascii: look.ascii,
         start,
-        folders: Vec::new(),
+
     };
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
         ConsoleEnd::Detached => Ok(0),

@@ -228,18 +228,7 @@ impl<'a> Walk<'a> {
             let line = format!("The condition for the action ({name}) is evaluated to be false: {text}");
             self.dispatcher.log(Severity::Info, COMPONENT, &line, Some(id));
         }
-        let below = if reason == SkipReason::Disabled {
-            SkipReason::Disabled
-        } else {
-            SkipReason::GroupSkipped
-        };
         self.dispatcher.emit(EventBody::Skipped { node: id, reason });
-        for at in id.index() + 1..end {
-            self.dispatcher.emit(EventBody::Skipped {
-                node: node_id(at),
-                reason: below.clone(),
-            });
-        }
         end
     }
 
