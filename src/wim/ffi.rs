@@ -626,14 +626,14 @@ impl Handle {
         .map(drop)
     }
 
-    /// Walks every entry of an image: `each(name, full path)`, until it says `false`. Answers wimlib's messages.
+    /// Walks every entry of an image until `each` says `false`. Answers wimlib's messages.
     ///
     /// # Errors
     /// wimlib's.
     pub fn walk(
         &self,
         image: u32,
-        each: &mut dyn FnMut(&str, &str) -> bool,
+        each: &mut dyn FnMut(&Entry<'_>) -> bool,
     ) -> Result<Vec<String>, Failure> {
         let mut walker = Walker {
             each,
@@ -663,8 +663,24 @@ impl Handle {
     }
 }
 
+/// One entry of an image.
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its path from the root.
+    pub path: &'a str,
+    /// `FILE_ATTRIBUTE_...`.
+    pub attributes: u32,
+    /// Same number, same file; only meaningful with several links.
+    pub link_group: u64,
+    /// Names this file has.
+    pub links: u32,
+    /// Bytes of each stream, the unnamed one first.
+    pub streams: &'a [u64],
+}
+
 struct Walker<'a> {
-    each: &'a mut dyn FnMut(&str, &str) -> bool,
+    each: &'a mut dyn FnMut(&Entry<'_>) -> bool,
     stopped: bool,
     panicked: bool,
 }
@@ -675,13 +691,31 @@ unsafe extern "C" fn on_entry(entry: *const c::wimlib_dir_entry, context: *mut c
         return 0;
     };
     let go_on = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: wimlib passes a valid entry.
-        let Some(entry) = (unsafe { entry.as_ref() }) else {
+        // SAFETY: wimlib passes a valid entry, or null never.
+        let Some(known) = (unsafe { entry.as_ref() }) else {
             return true;
         };
         // SAFETY: null or C strings that live as long as this call.
-        let (name, path) = unsafe { (words(entry.filename), words(entry.full_path)) };
-        (walker.each)(&name.unwrap_or_default(), &path.unwrap_or_default())
+        let (name, path) = unsafe { (words(known.filename), words(known.full_path)) };
+        let count = known.num_named_streams as usize + 1;
+        // SAFETY: the array behind the entry holds `num_named_streams + 1` elements (wimlib.h); the pointer is made
+        // from `entry`, which covers them, and not from the reference, which does not.
+        let streams = unsafe {
+            let first = (&raw const (*entry).streams).cast::<c::wimlib_stream_entry>();
+            std::slice::from_raw_parts(first, count)
+        };
+        let sizes: Vec<u64> = streams
+            .iter()
+            .map(|stream| stream.resource.uncompressed_size)
+            .collect();
+        (walker.each)(&Entry {
+            name: &name.unwrap_or_default(),
+            path: &path.unwrap_or_default(),
+            attributes: known.attributes,
+            link_group: known.hard_link_group_id,
+            links: known.num_links,
+            streams: &sizes,
+        })
     }));
     match go_on {
         Ok(true) => 0,

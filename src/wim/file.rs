@@ -24,6 +24,13 @@ pub fn windows_exclusions() -> &'static [&'static str] {
     ]
 }
 
+/// Bytes of a record in the master file table.
+const MFT_RECORD: u64 = 1024;
+/// About what fits into such a record.
+const RESIDENT: u64 = 700;
+/// Default cluster of NTFS.
+const CLUSTER: u64 = 4096;
+
 /// How file data is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WimCompression {
@@ -381,12 +388,21 @@ impl Wim {
             .map_err(|failure| map(failure, &self.path, "verifying the image file", None))
     }
 
-    /// Refuses an image with entries that could lead out of the target or deceive: `.`, `..`, and names with `/`, `\`
+    /// Refuses an image with entries that could lead out of the target or deceive: `.`, `..`, and names with `/`, `\\`
     /// or NUL in them. wimlib itself drops some of these with a warning only.
     ///
     /// # Errors
     /// [`WimError::BadIndex`], [`WimError::Hostile`], or damaged.
     pub fn refuse_hostile_names(&self, index: u32) -> Result<(), WimError> {
+        self.survey(index).map(drop)
+    }
+
+    /// Looks at every entry of an image: refuses hostile names (see [`Wim::refuse_hostile_names`]) and says how many
+    /// bytes of a volume with clusters of 4 KiB the image will take, sparse and compressed files left out.
+    ///
+    /// # Errors
+    /// As [`Wim::refuse_hostile_names`].
+    pub fn survey(&self, index: u32) -> Result<u64, WimError> {
         self.check_index(index)?;
         let hostile = |entry: String| WimError::Hostile {
             path: self.path.clone(),
@@ -398,13 +414,27 @@ impl Wim {
         let fresh = Handle::open(&place(&self.path)?, false, &observe(&Silent))
             .map_err(|failure| map(failure, &self.path, doing, None))?;
         let mut bad = None;
+        let mut bytes = 0_u64;
+        let mut seen = std::collections::HashSet::new();
         let messages = fresh
-            .walk(index, &mut |name, path| {
-                let hostile = name == "." || name == ".." || name.contains(['/', '\\', '\0']);
-                if hostile {
-                    bad = Some(path.to_owned());
+            .walk(index, &mut |entry| {
+                let name = entry.name;
+                if name == "." || name == ".." || name.contains(['/', '\\', '\0']) {
+                    bad = Some(entry.path.to_owned());
+                    return false;
                 }
-                !hostile
+                if entry.links > 1 && !seen.insert(entry.link_group) {
+                    return true;
+                }
+                bytes = bytes.saturating_add(MFT_RECORD);
+                let thin = c::WIMLIB_FILE_ATTRIBUTE_SPARSE_FILE | c::WIMLIB_FILE_ATTRIBUTE_COMPRESSED;
+                if entry.attributes & thin == 0 {
+                    for &size in entry.streams.iter().filter(|&&size| size > RESIDENT) {
+                        let clusters = size.div_ceil(CLUSTER).saturating_mul(CLUSTER);
+                        bytes = bytes.saturating_add(clusters);
+                    }
+                }
+                true
             })
             .map_err(|failure| map(failure, &self.path, doing, None))?;
         if let Some(path) = bad {
@@ -417,7 +447,7 @@ impl Wim {
             return Err(hostile(line.trim_start_matches("Ignoring ").to_owned()));
         }
         if ffi::messages_readable() {
-            Ok(())
+            Ok(bytes)
         } else {
             Err(hostile(
                 "the names cannot be checked: /proc is not mounted".to_owned(),
