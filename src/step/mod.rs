@@ -16,4 +16,6 @@ pub mod restart;
 pub mod run;
 pub mod run_command;
 pub mod set_variable;
+#[doc(hidden)]
+pub mod testing;
 pub mod volumes;
