@@ -11,6 +11,7 @@ pub mod connect_folder;
 pub mod cx;
 pub mod error;
 pub mod partition_disk;
+pub mod partition_layout;
 pub mod pause;
 pub mod restart;
 pub mod run;

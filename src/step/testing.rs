@@ -70,7 +70,10 @@ impl RecordingHost {
 
     /// Every phase entered.
     pub fn phases(&self) -> Vec<String> {
-        hold(&self.phases).iter().map(|(phase, _)| phase.clone()).collect()
+        hold(&self.phases)
+            .iter()
+            .map(|(phase, _)| phase.clone())
+            .collect()
     }
 
     /// Every question asked.

@@ -66,7 +66,10 @@ pub(super) fn ntfs(
 fn percentage(line: &str) -> Option<u64> {
     let before = line.trim_end().strip_suffix('%')?.trim_end();
     let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    before[before.len() - digits..].parse().ok().filter(|&percent| percent <= 100)
+    before[before.len() - digits..]
+        .parse()
+        .ok()
+        .filter(|&percent| percent <= 100)
 }
 
 fn sync(partition: &Partition) -> Result<(), PlatformError> {
@@ -111,12 +114,24 @@ pub(super) fn fat32(
             units::bytes(smallest(disk.sector_bytes)),
         )));
     }
-    let sectors = u32::try_from(partition.bytes / u64::from(disk.sector_bytes))
-        .map_err(|_| PlatformError::Layout(format!("partition {} is too large for FAT32", partition.at.partition)))?;
-    let sector = u16::try_from(disk.sector_bytes)
-        .map_err(|_| PlatformError::Layout(format!("sectors of {} bytes do not suit FAT32", disk.sector_bytes)))?;
+    let sectors = u32::try_from(partition.bytes / u64::from(disk.sector_bytes)).map_err(|_| {
+        PlatformError::Layout(format!(
+            "partition {} is too large for FAT32",
+            partition.at.partition
+        ))
+    })?;
+    let sector = u16::try_from(disk.sector_bytes).map_err(|_| {
+        PlatformError::Layout(format!(
+            "sectors of {} bytes do not suit FAT32",
+            disk.sector_bytes
+        ))
+    })?;
     let label = label(&request.label)?;
-    let mut file = OpenOptions::new().read(true).write(true).open(node).map_err(io)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(node)
+        .map_err(io)?;
     if !request.quick {
         zeros(&file, partition.bytes, progress, cancel).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => PlatformError::Cancelled,
@@ -138,7 +153,8 @@ pub(super) fn fat32(
     // fatfs writes 0 hidden sectors; boot code reads the partition's start here. Sector 6 is the copy.
     let start = u32::try_from(partition.start_bytes / u64::from(sector)).unwrap_or(u32::MAX);
     for at in [0, 6 * u64::from(sector)] {
-        file.write_all_at(&start.to_le_bytes(), at + 0x1C).map_err(io)?;
+        file.write_all_at(&start.to_le_bytes(), at + 0x1C)
+            .map_err(io)?;
     }
     file.sync_all().map_err(io)?;
     progress(partition.bytes, partition.bytes);
@@ -166,14 +182,21 @@ fn label(text: &str) -> Result<Option<[u8; 11]>, PlatformError> {
 }
 
 /// Zeros over the whole volume, flushed now and then so that the progress is true.
-fn zeros(file: &File, bytes: u64, progress: &dyn Fn(u64, u64), cancel: &CancelToken) -> io::Result<()> {
+fn zeros(
+    file: &File,
+    bytes: u64,
+    progress: &dyn Fn(u64, u64),
+    cancel: &CancelToken,
+) -> io::Result<()> {
     let block = vec![0_u8; 1024 * 1024];
     let mut at = 0;
     while at < bytes {
         if cancel.is_cancelled() {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let part = usize::try_from(bytes - at).unwrap_or(usize::MAX).min(block.len());
+        let part = usize::try_from(bytes - at)
+            .unwrap_or(usize::MAX)
+            .min(block.len());
         file.write_all_at(&block[..part], at)?;
         at += part as u64;
         if at.is_multiple_of(64 * MIB) {
@@ -190,7 +213,10 @@ mod tests {
 
     #[test]
     fn percentages_are_found_at_the_end_only() {
-        assert_eq!(percentage("Initializing device with zeroes:  42%"), Some(42));
+        assert_eq!(
+            percentage("Initializing device with zeroes:  42%"),
+            Some(42)
+        );
         assert_eq!(percentage("  7%"), Some(7));
         assert_eq!(percentage("100% - Done."), None);
         assert_eq!(percentage("%"), None);

@@ -49,7 +49,10 @@ fn parse_trie(text: &str) -> Vec<String> {
         let line = line.trim();
         if let Some(address) = line.strip_prefix("|-- ") {
             last = address;
-        } else if line == "/32 host LOCAL" && !last.starts_with("127.") && !found.iter().any(|a| a == last) {
+        } else if line == "/32 host LOCAL"
+            && !last.starts_with("127.")
+            && !found.iter().any(|a| a == last)
+        {
             found.push(last.to_owned());
         }
     }

@@ -30,23 +30,44 @@ pub(super) fn attach(number: u32, path: &Path) -> Result<Attached, PlatformError
     let path = fs::canonicalize(path).map_err(|error| PlatformError::io(doing(), error))?;
     let about = fs::metadata(&path).map_err(|error| PlatformError::io(doing(), error))?;
     if about.file_type().is_block_device() {
-        return Ok(Attached { number, node: path, backing: None });
+        return Ok(Attached {
+            number,
+            node: path,
+            backing: None,
+        });
     }
-    let unfit = |what: &str| PlatformError::Unfit { path: path.clone(), what: what.to_owned() };
+    let unfit = |what: &str| PlatformError::Unfit {
+        path: path.clone(),
+        what: what.to_owned(),
+    };
     if !about.is_file() {
         return Err(unfit("neither an image file nor a block device"));
     }
     if about.len() < 512 {
-        return Err(unfit("an image file of less than one sector cannot be a disk"));
+        return Err(unfit(
+            "an image file of less than one sector cannot be a disk",
+        ));
     }
     if let Some(node) = attached_already(&about) {
-        return Ok(Attached { number, node, backing: Some(path) });
+        return Ok(Attached {
+            number,
+            node,
+            backing: Some(path),
+        });
     }
     let (image, read_only) = match OpenOptions::new().read(true).write(true).open(&path) {
         // Root may open what has no write bit; the author of the file meant it.
         Ok(image) => (image, about.mode() & 0o222 == 0),
-        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-            (File::open(&path).map_err(|error| PlatformError::io(doing(), error))?, true)
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            (
+                File::open(&path).map_err(|error| PlatformError::io(doing(), error))?,
+                true,
+            )
         }
         Err(error) => return Err(PlatformError::io(doing(), error)),
     };
@@ -63,12 +84,21 @@ pub(super) fn attach(number: u32, path: &Path) -> Result<Attached, PlatformError
         let node = PathBuf::from(format!("/dev/loop{free}"));
         match OpenOptions::new().read(true).write(!read_only).open(&node) {
             Ok(device) => match sys::loop_configure(&device, &image, read_only, &path) {
-                Ok(()) => return Ok(Attached { number, node, backing: Some(path) }),
+                Ok(()) => {
+                    return Ok(Attached {
+                        number,
+                        node,
+                        backing: Some(path),
+                    });
+                }
                 Err(error) => last = error,
             },
             Err(error) => last = error,
         }
-        if !matches!(last.raw_os_error(), Some(libc::EBUSY | libc::ENOENT | libc::ENXIO)) {
+        if !matches!(
+            last.raw_os_error(),
+            Some(libc::EBUSY | libc::ENOENT | libc::ENXIO)
+        ) {
             break;
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -87,7 +117,9 @@ fn attached_already(image: &fs::Metadata) -> Option<PathBuf> {
         if backing.is_empty() || sysfs::number(entry.path().join("loop/offset")) != Some(0) {
             continue;
         }
-        if fs::metadata(&backing).is_ok_and(|found| found.dev() == image.dev() && found.ino() == image.ino()) {
+        if fs::metadata(&backing)
+            .is_ok_and(|found| found.dev() == image.dev() && found.ino() == image.ino())
+        {
             return Some(Path::new("/dev").join(name));
         }
     }

@@ -61,11 +61,20 @@ impl LinuxMachine {
         };
         for (number, path) in options.attached {
             if machine.attached.iter().any(|other| other.number == number) {
-                return Err(PlatformError::Layout(format!("disk {number} is given twice")));
+                return Err(PlatformError::Layout(format!(
+                    "disk {number} is given twice"
+                )));
             }
             let attached = loops::attach(number, &path)?;
-            if machine.attached.iter().any(|other| other.node == attached.node) {
-                return Err(PlatformError::Layout(format!("{} is given as two disks", path.display())));
+            if machine
+                .attached
+                .iter()
+                .any(|other| other.node == attached.node)
+            {
+                return Err(PlatformError::Layout(format!(
+                    "{} is given as two disks",
+                    path.display()
+                )));
             }
             machine.attached.push(attached);
             machine.make_nodes(number)?;
@@ -76,17 +85,28 @@ impl LinuxMachine {
 
     /// Nodes for the partitions an image already has: some kernels do not scan loop devices.
     fn make_nodes(&self, number: u32) -> Result<()> {
-        let Some(attached) = self.attached.iter().find(|a| a.number == number && a.backing.is_some()) else {
+        let Some(attached) = self
+            .attached
+            .iter()
+            .find(|a| a.number == number && a.backing.is_some())
+        else {
             return Ok(());
         };
         let disk = probe::disk(attached, false, &probe::Surroundings::look()?)?;
         let wanted: Vec<(u32, u64, u64)> = disk
             .partitions
             .iter()
-            .map(|partition| (partition.at.partition, partition.start_bytes, partition.bytes))
+            .map(|partition| {
+                (
+                    partition.at.partition,
+                    partition.start_bytes,
+                    partition.bytes,
+                )
+            })
             .collect();
-        let file = File::open(&attached.node)
-            .map_err(|error| PlatformError::io(format!("opening {}", attached.node.display()), error))?;
+        let file = File::open(&attached.node).map_err(|error| {
+            PlatformError::io(format!("opening {}", attached.node.display()), error)
+        })?;
         write::make_nodes(&file, &attached.node, &wanted)?;
         Ok(())
     }
@@ -98,7 +118,11 @@ impl LinuxMachine {
     /// Only the disk asked for is looked at: another one with a bad sector must not stand in the way.
     fn look(&self, wanted: Option<u32>) -> Result<Vec<Disk>> {
         let around = probe::Surroundings::look()?;
-        let real = if self.in_lab() { Vec::new() } else { probe::real_disks()? };
+        let real = if self.in_lab() {
+            Vec::new()
+        } else {
+            probe::real_disks()?
+        };
         let list = if self.in_lab() { &self.attached } else { &real };
         list.iter()
             .filter(|attached| wanted.is_none_or(|number| number == attached.number))
@@ -113,7 +137,10 @@ impl LinuxMachine {
             .iter()
             .find(|partition| partition.at == at)
             .cloned()
-            .ok_or(PlatformError::NoPartition { disk: at.disk, partition: at.partition })?;
+            .ok_or(PlatformError::NoPartition {
+                disk: at.disk,
+                partition: at.partition,
+            })?;
         Ok((disk, partition))
     }
 }
@@ -134,7 +161,9 @@ impl Machine for LinuxMachine {
     }
 
     fn disk(&self, number: u32) -> Result<Disk> {
-        self.look(Some(number))?.pop().ok_or(PlatformError::NoDisk(number))
+        self.look(Some(number))?
+            .pop()
+            .ok_or(PlatformError::NoDisk(number))
     }
 
     fn write_layout(&self, expected: &Disk, layout: &Layout) -> Result<Vec<PathBuf>> {
@@ -160,7 +189,10 @@ impl Machine for LinuxMachine {
             .cloned()
             .collect();
         if !refusals.is_empty() {
-            return Err(PlatformError::Refused { number: disk.number, refusals });
+            return Err(PlatformError::Refused {
+                number: disk.number,
+                refusals,
+            });
         }
         match request.fs {
             FileSystem::Ntfs => format::ntfs(request, &disk, &partition, progress, log, cancel),
@@ -176,7 +208,11 @@ impl Machine for LinuxMachine {
         ntfs::mount(node, writable)
     }
 
-    fn mount_share(&self, request: &ShareRequest, _cancel: &CancelToken) -> Result<Box<dyn Mounted>> {
+    fn mount_share(
+        &self,
+        request: &ShareRequest,
+        _cancel: &CancelToken,
+    ) -> Result<Box<dyn Mounted>> {
         Err(PlatformError::Unsupported(format!(
             "{} cannot be connected: this build has no network shares",
             request.unc
@@ -185,7 +221,8 @@ impl Machine for LinuxMachine {
 
     fn space(&self, path: &Path) -> Result<Space> {
         let doing = || format!("looking for the free space of {}", path.display());
-        let path = std::fs::canonicalize(path).map_err(|error| PlatformError::io(doing(), error))?;
+        let path =
+            std::fs::canonicalize(path).map_err(|error| PlatformError::io(doing(), error))?;
         let numbers = statvfs(&path).map_err(|error| PlatformError::io(doing(), error.into()))?;
         let mounts = sysfs::mounts()?;
         // Of two at the same place the later one is on top.
@@ -203,7 +240,11 @@ impl Machine for LinuxMachine {
 
     fn firmware(&self) -> Firmware {
         self.firmware.unwrap_or_else(|| {
-            if Path::new("/sys/firmware/efi").exists() { Firmware::Uefi } else { Firmware::Bios }
+            if Path::new("/sys/firmware/efi").exists() {
+                Firmware::Uefi
+            } else {
+                Firmware::Bios
+            }
         })
     }
 

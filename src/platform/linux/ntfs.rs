@@ -25,7 +25,13 @@ const BUSY_TIME: Duration = Duration::from_secs(10);
 /// The state that decides whether a volume may be captured.
 pub(super) fn state(node: &Path) -> Result<NtfsState, PlatformError> {
     let args = ["--readwrite".into(), node.as_os_str().to_owned()];
-    let ended = tool::run("ntfs-3g.probe", "ntfs-3g", &args, &CancelToken::new(), &mut |_| {})?;
+    let ended = tool::run(
+        "ntfs-3g.probe",
+        "ntfs-3g",
+        &args,
+        &CancelToken::new(),
+        &mut |_| {},
+    )?;
     Ok(match ended.code {
         // The probe does not look at the dirty flag (facts B).
         0 => {
@@ -59,23 +65,38 @@ struct NtfsMount {
 
 /// Mounts a volume or image file at a private folder.
 pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, PlatformError> {
-    let unfit = |what: &str| PlatformError::Unfit { path: node.to_owned(), what: what.to_owned() };
+    let unfit = |what: &str| PlatformError::Unfit {
+        path: node.to_owned(),
+        what: what.to_owned(),
+    };
     if writable {
         // ntfs-3g would quietly fall back to read-only.
         match state(node)? {
             NtfsState::Clean | NtfsState::Dirty => {}
             NtfsState::Hibernated => {
-                return Err(unfit("Windows is hibernated on it: shut it down fully (shutdown /s /f /t 0)"));
+                return Err(unfit(
+                    "Windows is hibernated on it: shut it down fully (shutdown /s /f /t 0)",
+                ));
             }
-            NtfsState::Unclean => return Err(unfit("Windows was not shut down cleanly: start and shut it down")),
+            NtfsState::Unclean => {
+                return Err(unfit(
+                    "Windows was not shut down cleanly: start and shut it down",
+                ));
+            }
             NtfsState::Broken(what) => return Err(unfit(&what)),
         }
     }
     let at = std::env::temp_dir().join(format!("wimforge-ntfs-{:016x}", rand::random::<u64>()));
     let doing = || format!("mounting {}", node.display());
     let path = tool::find("ntfs-3g", "ntfs-3g")?;
-    fs::DirBuilder::new().mode(0o700).create(&at).map_err(|error| PlatformError::io(doing(), error))?;
-    let options = format!("{},no_detach,streams_interface=xattr", if writable { "rw" } else { "ro" });
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&at)
+        .map_err(|error| PlatformError::io(doing(), error))?;
+    let options = format!(
+        "{},no_detach,streams_interface=xattr",
+        if writable { "rw" } else { "ro" }
+    );
     let args: [OsString; 4] = [node.into(), at.clone().into(), "-o".into(), options.into()];
     let child = tool::command(path.as_os_str(), &args)
         .stdout(Stdio::null())
@@ -89,9 +110,16 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
             return Err(error);
         }
     };
-    let mut mount = NtfsMount { at, child: Some(child), node: node.to_owned(), read_only: !writable };
+    let mut mount = NtfsMount {
+        at,
+        child: Some(child),
+        node: node.to_owned(),
+        read_only: !writable,
+    };
     mount.await_mount()?;
-    let flags = statvfs(&mount.at).map_err(|error| PlatformError::io(doing(), error.into()))?.flags();
+    let flags = statvfs(&mount.at)
+        .map_err(|error| PlatformError::io(doing(), error.into()))?
+        .flags();
     if writable && flags.contains(FsFlags::ST_RDONLY) {
         return Err(unfit("it could be mounted read-only only"));
     }
@@ -109,7 +137,10 @@ impl NtfsMount {
                 return Err(PlatformError::Cancelled);
             };
             let doing = format!("waiting for ntfs-3g on {}", self.node.display());
-            if let Some(status) = child.try_wait().map_err(|error| PlatformError::io(doing, error))? {
+            if let Some(status) = child
+                .try_wait()
+                .map_err(|error| PlatformError::io(doing, error))?
+            {
                 let mut said = String::new();
                 if let Some(mut from) = child.stderr.take() {
                     std::io::Read::read_to_string(&mut from, &mut said).ok();
@@ -153,11 +184,17 @@ impl NtfsMount {
         }
         let until = Instant::now() + MOUNT_TIME;
         let status = loop {
-            match child.try_wait().map_err(|error| PlatformError::io(doing(), error))? {
+            match child
+                .try_wait()
+                .map_err(|error| PlatformError::io(doing(), error))?
+            {
                 Some(status) => break status,
                 None if Instant::now() > until => {
                     tool::kill(&mut child);
-                    return Err(PlatformError::io(doing(), std::io::ErrorKind::TimedOut.into()));
+                    return Err(PlatformError::io(
+                        doing(),
+                        std::io::ErrorKind::TimedOut.into(),
+                    ));
                 }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
@@ -170,7 +207,11 @@ impl NtfsMount {
         }
         match tool::code(status) {
             0 => Ok(()),
-            code => Err(PlatformError::Tool { tool: "ntfs-3g".to_owned(), code, tail: Vec::new() }),
+            code => Err(PlatformError::Tool {
+                tool: "ntfs-3g".to_owned(),
+                code,
+                tail: Vec::new(),
+            }),
         }
     }
 }

@@ -26,7 +26,9 @@ fn fix_up(record: &mut [u8]) -> Option<()> {
         if word(record, end)? != sequence {
             return None;
         }
-        let original = record.get(array + 2 * piece..array + 2 * piece + 2)?.to_vec();
+        let original = record
+            .get(array + 2 * piece..array + 2 * piece + 2)?
+            .to_vec();
         record.get_mut(end..end + 2)?.copy_from_slice(&original);
     }
     Some(())
@@ -90,7 +92,10 @@ fn attribute(record: &[u8], wanted: u32) -> Option<&[u8]> {
 pub(super) fn label(file: &File) -> Option<String> {
     let record = volume_record(file)?;
     let raw = attribute(&record, VOLUME_NAME)?;
-    let units: Vec<u16> = raw.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let units: Vec<u16> = raw
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
     Some(String::from_utf16_lossy(&units))
 }
 

@@ -16,12 +16,15 @@ const NOT_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "n
 
 /// The machine's real disks in order of their names.
 pub(super) fn real_disks() -> Result<Vec<Attached>, PlatformError> {
-    let entries = fs::read_dir("/sys/block").map_err(|error| PlatformError::io("reading /sys/block", error))?;
+    let entries = fs::read_dir("/sys/block")
+        .map_err(|error| PlatformError::io("reading /sys/block", error))?;
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| !NOT_DISKS.iter().any(|prefix| name.starts_with(prefix)))
-        .filter(|name| sysfs::number(sysfs::folder(name).join("size")).is_some_and(|sectors| sectors > 0))
+        .filter(|name| {
+            sysfs::number(sysfs::folder(name).join("size")).is_some_and(|sectors| sectors > 0)
+        })
         .collect();
     names.sort();
     Ok((0..)
@@ -58,10 +61,16 @@ impl Surroundings {
             .flatten()
             .filter_map(|entry| {
                 let backing = sysfs::line(entry.path().join("loop/backing_file"));
-                (!backing.is_empty()).then(|| (entry.file_name().to_string_lossy().into_owned(), backing))
+                (!backing.is_empty())
+                    .then(|| (entry.file_name().to_string_lossy().into_owned(), backing))
             })
             .collect();
-        Ok(Self { mounts, swaps: sysfs::swaps(), root, loops })
+        Ok(Self {
+            mounts,
+            swaps: sysfs::swaps(),
+            root,
+            loops,
+        })
     }
 }
 
@@ -79,7 +88,11 @@ fn beneath(device: &str) -> Vec<String> {
         {
             names.push(sysfs::kernel_name(disk));
         }
-        for slave in fs::read_dir(folder.join("slaves")).into_iter().flatten().flatten() {
+        for slave in fs::read_dir(folder.join("slaves"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             todo.extend(fs::canonicalize(slave.path()));
         }
     }
@@ -94,7 +107,10 @@ fn refusals_of(node: &Path, around: &Surroundings) -> Vec<Refusal> {
         .mounts
         .iter()
         .filter(|mount| mount.source == node || (!device.is_empty() && mount.device == device))
-        .map(|mount| Refusal::Mounted { node: node.to_owned(), at: mount.at.clone() })
+        .map(|mount| Refusal::Mounted {
+            node: node.to_owned(),
+            at: mount.at.clone(),
+        })
         .collect();
     found.dedup();
     if around.swaps.iter().any(|swap| swap == node) {
@@ -108,7 +124,10 @@ fn refusals_of(node: &Path, around: &Surroundings) -> Vec<Refusal> {
             .filter(|(_, backing)| Path::new(backing) == node)
             .map(|(name, _)| name.clone()),
     );
-    found.extend(holders.into_iter().map(|holder| Refusal::Held { node: node.to_owned(), holder }));
+    found.extend(holders.into_iter().map(|holder| Refusal::Held {
+        node: node.to_owned(),
+        holder,
+    }));
     if around.root.contains(&name) {
         found.push(Refusal::BootMedium(node.to_owned()));
     }
@@ -117,7 +136,11 @@ fn refusals_of(node: &Path, around: &Surroundings) -> Vec<Refusal> {
 
 /// Another loop device on the same image file would not see what is written here.
 fn other_loops(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
-    let Some(about) = attached.backing.as_ref().and_then(|path| fs::metadata(path).ok()) else {
+    let Some(about) = attached
+        .backing
+        .as_ref()
+        .and_then(|path| fs::metadata(path).ok())
+    else {
         return Vec::new();
     };
     let own = sysfs::kernel_name(&attached.node);
@@ -126,7 +149,8 @@ fn other_loops(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
         .iter()
         .filter(|(name, backing)| {
             *name != own
-                && fs::metadata(backing).is_ok_and(|other| other.dev() == about.dev() && other.ino() == about.ino())
+                && fs::metadata(backing)
+                    .is_ok_and(|other| other.dev() == about.dev() && other.ino() == about.ino())
         })
         .map(|(name, _)| Refusal::Held {
             node: attached.backing.clone().unwrap_or_default(),
@@ -146,7 +170,11 @@ fn mounted_at(node: &Path, around: &Surroundings) -> Vec<PathBuf> {
 }
 
 /// Looks at one disk. `open_real`: real disks may be written.
-pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Result<Disk, PlatformError> {
+pub(super) fn disk(
+    attached: &Attached,
+    real: bool,
+    around: &Surroundings,
+) -> Result<Disk, PlatformError> {
     let node = &attached.node;
     let doing = || format!("reading {}", node.display());
     let io = |error| PlatformError::io(doing(), error);
@@ -168,7 +196,11 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Re
         let vendor = sysfs::line(folder.join("device/vendor"));
         let model = sysfs::line(folder.join("device/model"));
         // PCI and virtio vendors are numbers, which tell nobody anything.
-        if vendor.is_empty() || vendor.starts_with("0x") || vendor == "ATA" { model } else { format!("{vendor} {model}").trim().to_owned() }
+        if vendor.is_empty() || vendor.starts_with("0x") || vendor == "ATA" {
+            model
+        } else {
+            format!("{vendor} {model}").trim().to_owned()
+        }
     };
     let (kind, entries) = table::read(&file, bytes, sector_bytes);
     let digest = table::digest(&file, bytes, sector_bytes, &serial).map_err(io)?;
@@ -188,9 +220,16 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Re
     let partitions = entries
         .into_iter()
         .map(|found| {
-            let at = PartitionRef { disk: attached.number, partition: found.number };
+            let at = PartitionRef {
+                disk: attached.number,
+                partition: found.number,
+            };
             let node = sysfs::partition_node(node, found.number);
-            let (fs, label) = if node.exists() { signature::probe(&node) } else { (FsKind::None, String::new()) };
+            let (fs, label) = if node.exists() {
+                signature::probe(&node)
+            } else {
+                (FsKind::None, String::new())
+            };
             Partition {
                 at,
                 mounted_at: mounted_at(&node, around),
@@ -214,9 +253,15 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Re
         serial,
         bytes,
         sector_bytes,
-        usb: path.components().any(|part| part.as_os_str().to_string_lossy().starts_with("usb")),
+        usb: path
+            .components()
+            .any(|part| part.as_os_str().to_string_lossy().starts_with("usb")),
         removable: sysfs::number(folder.join("removable")) == Some(1),
-        table: if kind == TableKind::Mbr && is_bare_file_system(&file) { TableKind::None } else { kind },
+        table: if kind == TableKind::Mbr && is_bare_file_system(&file) {
+            TableKind::None
+        } else {
+            kind
+        },
         digest,
         partitions,
         refusals,

@@ -71,22 +71,44 @@ pub(super) fn probe_file(file: &File) -> (FsKind, String) {
 
 /// An OEM label; "NO NAME" is none.
 fn fat_text(raw: &[u8]) -> String {
-    let text: String = raw.iter().map(|&b| if b.is_ascii_graphic() || b == b' ' { char::from(b) } else { '?' }).collect();
+    let text: String = raw
+        .iter()
+        .map(|&b| {
+            if b.is_ascii_graphic() || b == b' ' {
+                char::from(b)
+            } else {
+                '?'
+            }
+        })
+        .collect();
     let text = text.trim_end();
-    if text == "NO NAME" || raw.iter().all(|&b| b == 0) { String::new() } else { text.to_owned() }
+    if text == "NO NAME" || raw.iter().all(|&b| b == 0) {
+        String::new()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The label in the first cluster of the root folder: what Windows shows.
 fn fat32_label(file: &File, boot: &[u8]) -> Option<String> {
     let word = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
-    let long = |at: usize| u64::from(u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]));
+    let long = |at: usize| {
+        u64::from(u32::from_le_bytes([
+            boot[at],
+            boot[at + 1],
+            boot[at + 2],
+            boot[at + 3],
+        ]))
+    };
     let (sector, cluster) = (word(11), u64::from(boot[13]));
     let (reserved, fats, fat_sectors, root) = (word(14), u64::from(boot[16]), long(36), long(44));
     if !sector.is_power_of_two() || !(512..=4096).contains(&sector) || cluster == 0 {
         return None;
     }
     let data = reserved.checked_add(fats.checked_mul(fat_sectors)?)?;
-    let at = data.checked_add(root.checked_sub(2)?.checked_mul(cluster)?)?.checked_mul(sector)?;
+    let at = data
+        .checked_add(root.checked_sub(2)?.checked_mul(cluster)?)?
+        .checked_mul(sector)?;
     let folder = read(file, at, usize::try_from(cluster * sector).ok()?)?;
     folder
         .chunks_exact(32)

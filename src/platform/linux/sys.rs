@@ -64,7 +64,11 @@ struct BlkpgArg {
 }
 
 fn check(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 /// The number of a free loop device, made when there is none.
@@ -77,13 +81,19 @@ pub(super) fn loop_free(control: &File) -> io::Result<u32> {
 
 /// Puts `image` behind the loop device.
 #[expect(unsafe_code, reason = "an ioctl without a safe wrapper")]
-pub(super) fn loop_configure(device: &File, image: &File, read_only: bool, name: &Path) -> io::Result<()> {
+pub(super) fn loop_configure(
+    device: &File,
+    image: &File,
+    read_only: bool,
+    name: &Path,
+) -> io::Result<()> {
     let mut file_name = [0_u8; 64];
     let bytes = name.as_os_str().as_encoded_bytes();
     let length = bytes.len().min(63);
     file_name[..length].copy_from_slice(&bytes[..length]);
     let config = LoopConfig {
-        fd: u32::try_from(image.as_raw_fd()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
+        fd: u32::try_from(image.as_raw_fd())
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
         block_size: 0,
         info: LoopInfo64 {
             device: 0,

@@ -26,7 +26,9 @@ pub(super) fn folder(name: &str) -> PathBuf {
 
 /// The kernel name of a device node ("loop0p1").
 pub(super) fn kernel_name(node: &Path) -> String {
-    node.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    node.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// The partitions the kernel knows of a disk: number and kernel name, in order.
@@ -37,7 +39,10 @@ pub(super) fn kernel_partitions(disk: &str) -> Vec<(u32, String)> {
         .flatten()
         .filter_map(|entry| {
             let number = number(entry.path().join("partition"))?;
-            Some((u32::try_from(number).ok()?, entry.file_name().to_string_lossy().into_owned()))
+            Some((
+                u32::try_from(number).ok()?,
+                entry.file_name().to_string_lossy().into_owned(),
+            ))
         })
         .collect();
     found.sort();
@@ -57,7 +62,12 @@ pub(super) fn holders(name: &str) -> Vec<String> {
 /// The node of partition `number`: `/dev/sda1`, `/dev/loop0p1`.
 pub(super) fn partition_node(disk: &Path, number: u32) -> PathBuf {
     let mut text = disk.as_os_str().to_owned();
-    if disk.as_os_str().as_encoded_bytes().last().is_some_and(u8::is_ascii_digit) {
+    if disk
+        .as_os_str()
+        .as_encoded_bytes()
+        .last()
+        .is_some_and(u8::is_ascii_digit)
+    {
         text.push("p");
     }
     text.push(number.to_string());
@@ -86,7 +96,9 @@ fn unescape(text: &[u8]) -> OsString {
             && let Some(digits) = tail.get(..3)
             && digits.iter().all(|d| (b'0'..b'8').contains(d))
         {
-            let value = digits.iter().fold(0_u32, |sum, d| sum * 8 + u32::from(d - b'0'));
+            let value = digits
+                .iter()
+                .fold(0_u32, |sum, d| sum * 8 + u32::from(d - b'0'));
             out.push(u8::try_from(value).unwrap_or(b'?'));
             rest = &tail[3..];
         } else {
@@ -112,7 +124,10 @@ fn parse_mount(text: &[u8]) -> Option<Mount> {
 pub(super) fn mounts() -> Result<Vec<Mount>, PlatformError> {
     let text = fs::read("/proc/self/mountinfo")
         .map_err(|error| PlatformError::io("reading /proc/self/mountinfo", error))?;
-    Ok(text.split(|&b| b == b'\n').filter_map(parse_mount).collect())
+    Ok(text
+        .split(|&b| b == b'\n')
+        .filter_map(parse_mount)
+        .collect())
 }
 
 /// Device nodes and files used as swap.
@@ -146,7 +161,13 @@ mod tests {
 
     #[test]
     fn nodes_of_disks_that_end_in_a_digit_have_a_p() {
-        assert_eq!(partition_node(Path::new("/dev/sda"), 2), PathBuf::from("/dev/sda2"));
-        assert_eq!(partition_node(Path::new("/dev/nvme0n1"), 2), PathBuf::from("/dev/nvme0n1p2"));
+        assert_eq!(
+            partition_node(Path::new("/dev/sda"), 2),
+            PathBuf::from("/dev/sda2")
+        );
+        assert_eq!(
+            partition_node(Path::new("/dev/nvme0n1"), 2),
+            PathBuf::from("/dev/nvme0n1p2")
+        );
     }
 }

@@ -39,7 +39,9 @@ fn header_is_sane(file: &File, at: u64) -> bool {
         // No header at all: the crate finds that out by itself.
         return true;
     }
-    let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let number = |at: usize| {
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
     number(84) == 128 && number(80) <= 1024
 }
 
@@ -98,7 +100,11 @@ fn read_mbr(file: &File, bytes: u64, sector_bytes: u32) -> Option<Vec<Entry>> {
     file.seek(SeekFrom::Start(0)).ok()?;
     let mbr = MBR::read_from(&mut file, sector_bytes).ok()?;
     // A lone protective entry is what is left of a broken GPT.
-    if mbr.header.iter().any(|(_, partition)| partition.sys == 0xEE) {
+    if mbr
+        .header
+        .iter()
+        .any(|(_, partition)| partition.sys == 0xEE)
+    {
         return None;
     }
     let entries: Vec<Entry> = mbr
@@ -108,7 +114,9 @@ fn read_mbr(file: &File, bytes: u64, sector_bytes: u32) -> Option<Vec<Entry>> {
     // The boot sector of a file system ends in the same two bytes: such a table points past the end.
     entries
         .iter()
-        .all(|e| e.entry.start_bytes > 0 && e.entry.start_bytes.saturating_add(e.entry.bytes) <= bytes)
+        .all(|e| {
+            e.entry.start_bytes > 0 && e.entry.start_bytes.saturating_add(e.entry.bytes) <= bytes
+        })
         .then_some(entries)
 }
 
@@ -126,7 +134,12 @@ pub(super) fn read(file: &File, bytes: u64, sector_bytes: u32) -> (TableKind, Ve
 }
 
 /// A digest over geometry, serial number and the regions that hold tables.
-pub(super) fn digest(file: &File, bytes: u64, sector_bytes: u32, serial: &str) -> io::Result<String> {
+pub(super) fn digest(
+    file: &File,
+    bytes: u64,
+    sector_bytes: u32,
+    serial: &str,
+) -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     (bytes, sector_bytes, serial).hash(&mut hasher);
     let length = bytes.min(MIB);
@@ -144,7 +157,9 @@ fn zero(file: &File, at: u64, length: u64, disk_bytes: u64) -> io::Result<()> {
     let zeros = vec![0_u8; 64 * 1024];
     let mut at = at;
     while at < end {
-        let part = usize::try_from(end - at).unwrap_or(usize::MAX).min(zeros.len());
+        let part = usize::try_from(end - at)
+            .unwrap_or(usize::MAX)
+            .min(zeros.len());
         file.write_all_at(&zeros[..part], at)?;
         at += part as u64;
     }
@@ -163,7 +178,12 @@ pub(super) fn wipe(file: &File, disk_bytes: u64) -> io::Result<()> {
 pub(super) fn wipe_for(file: &File, disk_bytes: u64, layout: &Layout) -> io::Result<()> {
     wipe(file, disk_bytes)?;
     for entry in &layout.entries {
-        zero(file, entry.start_bytes, entry.bytes.min(128 * 1024), disk_bytes)?;
+        zero(
+            file,
+            entry.start_bytes,
+            entry.bytes.min(128 * 1024),
+            disk_bytes,
+        )?;
     }
     file.sync_all()
 }
@@ -177,15 +197,24 @@ pub(super) fn check(layout: &Layout, bytes: u64, sector_bytes: u32) -> Result<()
     let sector = u64::from(sector_bytes);
     let (most, first, last) = match layout.kind {
         // Protective MBR, header, 16 KiB of entries; the same without the MBR at the end.
-        TableKind::Gpt => (128, 2 * sector + 16_384, bytes.saturating_sub(sector + 16_384)),
+        TableKind::Gpt => (
+            128,
+            2 * sector + 16_384,
+            bytes.saturating_sub(sector + 16_384),
+        ),
         TableKind::Mbr => (4, sector, bytes.min((u64::from(u32::MAX)) * sector)),
         TableKind::None => return Err(bad("a layout needs a kind of table")),
     };
     if sector_kind(sector_bytes).is_none() {
-        return Err(bad(format!("sectors of {sector_bytes} bytes are not supported")));
+        return Err(bad(format!(
+            "sectors of {sector_bytes} bytes are not supported"
+        )));
     }
     if layout.entries.is_empty() || layout.entries.len() > most {
-        return Err(bad(format!("{} partitions: this table holds 1 to {most}", layout.entries.len())));
+        return Err(bad(format!(
+            "{} partitions: this table holds 1 to {most}",
+            layout.entries.len()
+        )));
     }
     let mut free_from = first;
     for (index, entry) in layout.entries.iter().enumerate() {
@@ -209,7 +238,12 @@ pub(super) fn check(layout: &Layout, bytes: u64, sector_bytes: u32) -> Result<()
 }
 
 /// Writes the table. The disk's old table must be gone already.
-pub(super) fn write(file: &File, layout: &Layout, bytes: u64, sector_bytes: u32) -> Result<(), PlatformError> {
+pub(super) fn write(
+    file: &File,
+    layout: &Layout,
+    bytes: u64,
+    sector_bytes: u32,
+) -> Result<(), PlatformError> {
     match layout.kind {
         TableKind::Gpt => write_gpt(file, layout, bytes, sector_bytes),
         TableKind::Mbr => write_mbr(file, layout, sector_bytes),
@@ -217,7 +251,12 @@ pub(super) fn write(file: &File, layout: &Layout, bytes: u64, sector_bytes: u32)
     }
 }
 
-fn write_gpt(file: &File, layout: &Layout, bytes: u64, sector_bytes: u32) -> Result<(), PlatformError> {
+fn write_gpt(
+    file: &File,
+    layout: &Layout,
+    bytes: u64,
+    sector_bytes: u32,
+) -> Result<(), PlatformError> {
     let sector = u64::from(sector_bytes);
     let kind = sector_kind(sector_bytes)
         .ok_or_else(|| bad(format!("sectors of {sector_bytes} bytes are not supported")))?;
@@ -264,18 +303,24 @@ fn write_mbr(file: &File, layout: &Layout, sector_bytes: u32) -> Result<(), Plat
     let sector = u64::from(sector_bytes);
     let io = |error| PlatformError::io("writing the partition table", error);
     let mut device = file.try_clone().map_err(io)?;
-    let mut mbr = MBR::new_from(&mut device, sector_bytes, rand::random::<[u8; 4]>()).map_err(bad)?;
+    let mut mbr =
+        MBR::new_from(&mut device, sector_bytes, rand::random::<[u8; 4]>()).map_err(bad)?;
     for (number, entry) in (1_usize..).zip(&layout.entries) {
         let kind = entry
             .type_id
             .strip_prefix("0x")
             .and_then(|hex| u8::from_str_radix(hex, 16).ok())
             .ok_or_else(|| bad(format!("`{}` is not an MBR partition type", entry.type_id)))?;
-        let small = |value: u64| u32::try_from(value).map_err(|_| bad("an MBR reaches 2 TiB at most"));
+        let small =
+            |value: u64| u32::try_from(value).map_err(|_| bad("an MBR reaches 2 TiB at most"));
         // No cylinders any more: the mark for "look at the sector numbers", as Windows writes it.
         let beyond = CHS::new(1023, 254, 63);
         mbr[number] = MBRPartitionEntry {
-            boot: if entry.active { BOOT_ACTIVE } else { BOOT_INACTIVE },
+            boot: if entry.active {
+                BOOT_ACTIVE
+            } else {
+                BOOT_INACTIVE
+            },
             first_chs: beyond,
             sys: kind,
             last_chs: beyond,
@@ -289,7 +334,13 @@ fn write_mbr(file: &File, layout: &Layout, sector_bytes: u32) -> Result<(), Plat
 }
 
 /// Whether the table on disk is the layout, and nothing else.
-pub(super) fn matches(file: &File, layout: &Layout, bytes: u64, sector_bytes: u32, node: &Path) -> Result<(), PlatformError> {
+pub(super) fn matches(
+    file: &File,
+    layout: &Layout,
+    bytes: u64,
+    sector_bytes: u32,
+    node: &Path,
+) -> Result<(), PlatformError> {
     let (kind, found) = read(file, bytes, sector_bytes);
     let same = kind == layout.kind
         && found.len() == layout.entries.len()

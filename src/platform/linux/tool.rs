@@ -35,7 +35,11 @@ impl Ended {
         if self.code == 0 {
             Ok(())
         } else {
-            Err(PlatformError::Tool { tool: tool.to_owned(), code: self.code, tail: self.tail })
+            Err(PlatformError::Tool {
+                tool: tool.to_owned(),
+                code: self.code,
+                tail: self.tail,
+            })
         }
     }
 }
@@ -51,7 +55,9 @@ pub(super) fn find(tool: &str, package: &str) -> Result<PathBuf, PlatformError> 
 
 /// The exit code as shells count it.
 pub(super) fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 /// A command in a process group of its own with nothing of our environment.
@@ -82,7 +88,8 @@ fn pump(mut from: impl Read, to: &mpsc::Sender<String>) {
     let mut line = Vec::new();
     let send = |line: &mut Vec<u8>| {
         if !line.is_empty() {
-            to.send(String::from_utf8_lossy(line).trim_end().to_owned()).ok();
+            to.send(String::from_utf8_lossy(line).trim_end().to_owned())
+                .ok();
             line.clear();
         }
     };
@@ -148,9 +155,14 @@ pub(super) fn run(
     for pump in pumps {
         pump.join().ok();
     }
-    let status = child.wait().map_err(|error| PlatformError::io(format!("waiting for {tool}"), error))?;
+    let status = child
+        .wait()
+        .map_err(|error| PlatformError::io(format!("waiting for {tool}"), error))?;
     if cancelled {
         return Err(PlatformError::Cancelled);
     }
-    Ok(Ended { code: code(status), tail: tail.into() })
+    Ok(Ended {
+        code: code(status),
+        tail: tail.into(),
+    })
 }

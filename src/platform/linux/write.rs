@@ -20,7 +20,10 @@ const NODE_TIME: Duration = Duration::from_secs(5);
 fn busy(disk: &Disk) -> PlatformError {
     PlatformError::Refused {
         number: disk.number,
-        refusals: vec![Refusal::Held { node: disk.path.clone(), holder: "another program".to_owned() }],
+        refusals: vec![Refusal::Held {
+            node: disk.path.clone(),
+            holder: "another program".to_owned(),
+        }],
     }
 }
 
@@ -51,15 +54,25 @@ fn release(file: &File, disk: &Disk) -> Result<(), PlatformError> {
                 Err(busy(disk))
             }
         }
-        Err(error) => Err(PlatformError::io(format!("re-reading the table of {}", disk.path.display()), error)),
+        Err(error) => Err(PlatformError::io(
+            format!("re-reading the table of {}", disk.path.display()),
+            error,
+        )),
     }
 }
 
 fn compare(expected: &Disk, found: &Disk) -> Result<(), PlatformError> {
     let what = if expected.path != found.path {
-        format!("it was {} and is {}", expected.path.display(), found.path.display())
+        format!(
+            "it was {} and is {}",
+            expected.path.display(),
+            found.path.display()
+        )
     } else if expected.serial != found.serial || expected.model != found.model {
-        format!("it was {} {} and is {} {}", expected.model, expected.serial, found.model, found.serial)
+        format!(
+            "it was {} {} and is {} {}",
+            expected.model, expected.serial, found.model, found.serial
+        )
     } else if expected.bytes != found.bytes {
         format!("it had {} bytes and has {}", expected.bytes, found.bytes)
     } else if expected.digest != found.digest {
@@ -67,14 +80,20 @@ fn compare(expected: &Disk, found: &Disk) -> Result<(), PlatformError> {
     } else {
         return Ok(());
     };
-    Err(PlatformError::Changed { number: expected.number, what })
+    Err(PlatformError::Changed {
+        number: expected.number,
+        what,
+    })
 }
 
 fn refuse(disk: &Disk) -> Result<(), PlatformError> {
     if disk.refusals.is_empty() {
         Ok(())
     } else {
-        Err(PlatformError::Refused { number: disk.number, refusals: disk.refusals.clone() })
+        Err(PlatformError::Refused {
+            number: disk.number,
+            refusals: disk.refusals.clone(),
+        })
     }
 }
 
@@ -117,25 +136,39 @@ fn write(file: &File, disk: &Disk, layout: &Layout) -> Result<Vec<PathBuf>, Plat
 pub(super) fn wipe(disk: &Disk) -> Result<(), PlatformError> {
     refuse(disk)?;
     let file = open_exclusively(disk)?;
-    table::wipe(&file, disk.bytes)
-        .map_err(|error| PlatformError::io(format!("wiping the table of {}", disk.path.display()), error))?;
+    table::wipe(&file, disk.bytes).map_err(|error| {
+        PlatformError::io(
+            format!("wiping the table of {}", disk.path.display()),
+            error,
+        )
+    })?;
     loops::forget_partitions(&file, &disk.path);
     sys::reread_table(&file).ok();
     Ok(())
 }
 
 /// Makes the kernel know exactly these partitions (number, start, length in bytes) and waits for their nodes.
-pub(super) fn make_nodes(file: &File, disk: &Path, wanted: &[(u32, u64, u64)]) -> Result<Vec<PathBuf>, PlatformError> {
+pub(super) fn make_nodes(
+    file: &File,
+    disk: &Path,
+    wanted: &[(u32, u64, u64)],
+) -> Result<Vec<PathBuf>, PlatformError> {
     let name = sysfs::kernel_name(disk);
     for (number, kernel) in sysfs::kernel_partitions(&name) {
         let folder = sysfs::folder(&kernel);
         let bytes = |what: &str| sysfs::number(folder.join(what)).map(|sectors| sectors * 512);
-        let same = wanted
-            .iter()
-            .any(|&(n, start, length)| n == number && bytes("start") == Some(start) && bytes("size") == Some(length));
+        let same = wanted.iter().any(|&(n, start, length)| {
+            n == number && bytes("start") == Some(start) && bytes("size") == Some(length)
+        });
         if !same {
             sys::delete_partition(file, number).map_err(|error| {
-                PlatformError::io(format!("making the kernel forget partition {number} of {}", disk.display()), error)
+                PlatformError::io(
+                    format!(
+                        "making the kernel forget partition {number} of {}",
+                        disk.display()
+                    ),
+                    error,
+                )
             })?;
         }
     }
@@ -147,14 +180,20 @@ pub(super) fn make_nodes(file: &File, disk: &Path, wanted: &[(u32, u64, u64)]) -
         match sys::add_partition(file, number, start, length) {
             Err(error) if error.raw_os_error() != Some(libc::EBUSY) => {
                 return Err(PlatformError::io(
-                    format!("making the kernel know partition {number} of {}", disk.display()),
+                    format!(
+                        "making the kernel know partition {number} of {}",
+                        disk.display()
+                    ),
                     error,
                 ));
             }
             _ => {}
         }
     }
-    let nodes: Vec<PathBuf> = wanted.iter().map(|&(number, ..)| sysfs::partition_node(disk, number)).collect();
+    let nodes: Vec<PathBuf> = wanted
+        .iter()
+        .map(|&(number, ..)| sysfs::partition_node(disk, number))
+        .collect();
     let until = Instant::now() + NODE_TIME;
     while let Some(missing) = nodes.iter().find(|node| !node.exists()) {
         if Instant::now() > until {
