@@ -10,7 +10,9 @@ use wimforge::codes;
 use wimforge::event::{Answered, Artifact};
 use wimforge::platform::Machine;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
-use wimforge::sequence::settings::{CaptureOperatingSystem, Compression, Existing, UnsupportedFiles, Verify};
+use wimforge::sequence::settings::{
+    CaptureOperatingSystem, Compression, Existing, UnsupportedFiles, Verify,
+};
 use wimforge::step::capture_os;
 use wimforge::step::cx::{ProgressCell, StepEnd};
 use wimforge::step::error::StepError;
@@ -49,7 +51,10 @@ fn set(path: &Path, attributes: u32, short: Option<&str>) {
         xattr::set(path, "system.ntfs_dos_name", short.as_bytes()).unwrap();
     }
     xattr::set(path, "system.ntfs_attrib_be", &attributes.to_be_bytes()).unwrap();
-    let times: Vec<u8> = [CREATED, MODIFIED, ACCESSED].iter().flat_map(|t| t.to_le_bytes()).collect();
+    let times: Vec<u8> = [CREATED, MODIFIED, ACCESSED]
+        .iter()
+        .flat_map(|t| t.to_le_bytes())
+        .collect();
     xattr::set(path, "system.ntfs_times", &times).unwrap();
 }
 
@@ -57,7 +62,10 @@ fn set(path: &Path, attributes: u32, short: Option<&str>) {
 fn facts(path: &Path) -> (u32, Vec<u8>) {
     let bits = xattr::get(path, "system.ntfs_attrib_be").unwrap().unwrap();
     let times = xattr::get(path, "system.ntfs_times").unwrap().unwrap();
-    (u32::from_be_bytes(bits[..4].try_into().unwrap()), times[..24].to_vec())
+    (
+        u32::from_be_bytes(bits[..4].try_into().unwrap()),
+        times[..24].to_vec(),
+    )
 }
 
 fn system_tree(root: &Path) {
@@ -67,7 +75,11 @@ fn system_tree(root: &Path) {
     fs::write(boot.join("a long name – naïve €.efi"), vec![1; 1_000_000]).unwrap();
     fs::write(root.join("empty.txt"), "").unwrap();
     set(&boot.join("BCD"), 0x27, None);
-    set(&boot.join("a long name – naïve €.efi"), 0x20, Some("ALONGN~1.EFI"));
+    set(
+        &boot.join("a long name – naïve €.efi"),
+        0x20,
+        Some("ALONGN~1.EFI"),
+    );
     set(&root.join("empty.txt"), 0x80, None);
     set(&boot, 0x12, None);
     set(&root.join("EFI/Microsoft"), 0x10, None);
@@ -81,7 +93,11 @@ fn fat_keeps_names_attributes_and_times_both_ways() {
     }
     let dir = tempfile::tempdir().unwrap();
     let machine = LinuxMachine::new(MachineOptions::default()).unwrap();
-    let (one, two, fat) = (dir.path().join("1.ntfs"), dir.path().join("2.ntfs"), dir.path().join("fat"));
+    let (one, two, fat) = (
+        dir.path().join("1.ntfs"),
+        dir.path().join("2.ntfs"),
+        dir.path().join("fat"),
+    );
     for image in [&one, &two] {
         sparse(image, 64);
         tool("mkntfs", &["-Q", "-F", "-q", text(image)]);
@@ -93,7 +109,10 @@ fn fat_keeps_names_attributes_and_times_both_ways() {
     let source = machine.mount_ntfs(&one, true).unwrap();
     system_tree(source.path());
     let report = copy_tree_to_fat(source.path(), &fat, &progress, &cancel).unwrap();
-    assert_eq!((report.files, report.folders, report.bytes), (3, 3, 1_028_672));
+    assert_eq!(
+        (report.files, report.folders, report.bytes),
+        (3, 3, 1_028_672)
+    );
     assert_eq!(report.lost, Vec::<String>::new());
     tool("fsck.vfat", &["-n", text(&fat)]);
     assert!(tool("7z", &["l", text(&fat)]).contains("a long name – naïve €.efi"));
@@ -101,16 +120,35 @@ fn fat_keeps_names_attributes_and_times_both_ways() {
     let target = machine.mount_ntfs(&two, true).unwrap();
     let back = copy_fat_to_tree(&fat, target.path(), &progress, &cancel).unwrap();
     assert_eq!((back.files, back.folders, back.bytes), (3, 3, 1_028_672));
-    for name in ["EFI", "EFI/Microsoft/Boot", "EFI/Microsoft/Boot/BCD", "empty.txt", "EFI/Microsoft/Boot/a long name – naïve €.efi"] {
-        assert_eq!(facts(&source.path().join(name)), facts(&target.path().join(name)), "{name}");
+    for name in [
+        "EFI",
+        "EFI/Microsoft/Boot",
+        "EFI/Microsoft/Boot/BCD",
+        "empty.txt",
+        "EFI/Microsoft/Boot/a long name – naïve €.efi",
+    ] {
+        assert_eq!(
+            facts(&source.path().join(name)),
+            facts(&target.path().join(name)),
+            "{name}"
+        );
     }
-    let long = target.path().join("EFI/Microsoft/Boot/a long name – naïve €.efi");
+    let long = target
+        .path()
+        .join("EFI/Microsoft/Boot/a long name – naïve €.efi");
     assert_eq!(fs::read(&long).unwrap(), vec![1; 1_000_000]);
-    assert!(xattr::get(&long, "system.ntfs_dos_name").unwrap().is_some_and(|n| !n.is_empty()));
+    assert!(
+        xattr::get(&long, "system.ntfs_dos_name")
+            .unwrap()
+            .is_some_and(|n| !n.is_empty())
+    );
 
     fs::write(source.path().join("EMPTY.TXT"), "").unwrap();
     let refused = copy_tree_to_fat(source.path(), &fat, &progress, &cancel).unwrap_err();
-    assert!(refused.to_string().contains("differs only in case"), "{refused}");
+    assert!(
+        refused.to_string().contains("differs only in case"),
+        "{refused}"
+    );
     source.close().unwrap();
     target.close().unwrap();
 }
@@ -127,12 +165,39 @@ impl Lab {
         let dir = tempfile::tempdir().unwrap();
         let disk = dir.path().join("disk.img");
         sparse(&disk, 320);
-        tool("sgdisk", &["-n", "1:0:+48M", "-t", "1:ef00", "-n", "2:0:+16M", "-t", "2:0c01", "-n", "3:0:0", "-t", "3:0700", text(&disk)]);
+        tool(
+            "sgdisk",
+            &[
+                "-n",
+                "1:0:+48M",
+                "-t",
+                "1:ef00",
+                "-n",
+                "2:0:+16M",
+                "-t",
+                "2:0c01",
+                "-n",
+                "3:0:0",
+                "-t",
+                "3:0700",
+                text(&disk),
+            ],
+        );
         let attached = || {
-            LinuxMachine::new(MachineOptions { attached: vec![(0, disk.clone())], ..MachineOptions::default() }).unwrap()
+            LinuxMachine::new(MachineOptions {
+                attached: vec![(0, disk.clone())],
+                ..MachineOptions::default()
+            })
+            .unwrap()
         };
         let machine = attached();
-        let nodes: Vec<PathBuf> = machine.disk(0).unwrap().partitions.iter().map(|p| p.node.clone()).collect();
+        let nodes: Vec<PathBuf> = machine
+            .disk(0)
+            .unwrap()
+            .partitions
+            .iter()
+            .map(|p| p.node.clone())
+            .collect();
         tool("mkfs.vfat", &["-F", "32", "-s", "1", text(&nodes[0])]);
         tool("mkntfs", &["-Q", "-F", "-q", "-L", "OS", text(&nodes[2])]);
         let scratch = dir.path().join("esp.ntfs");
@@ -140,16 +205,36 @@ impl Lab {
         tool("mkntfs", &["-Q", "-F", "-q", text(&scratch)]);
         let tree = machine.mount_ntfs(&scratch, true).unwrap();
         system_tree(tree.path());
-        copy_tree_to_fat(tree.path(), &nodes[0], &ProgressCell::default(), &CancelToken::new()).unwrap();
+        copy_tree_to_fat(
+            tree.path(),
+            &nodes[0],
+            &ProgressCell::default(),
+            &CancelToken::new(),
+        )
+        .unwrap();
         tree.close().unwrap();
-        let lab = Self { dir, machine: Arc::new(machine), nodes };
+        let lab = Self {
+            dir,
+            machine: Arc::new(machine),
+            nodes,
+        };
         lab.windows(|root| {
             fs::create_dir_all(root.join("Windows/System32")).unwrap();
             fs::create_dir_all(root.join("_WimforgeState")).unwrap();
             fs::write(root.join("_WimforgeState/secret"), "x").unwrap();
             fs::write(root.join("pagefile.sys"), vec![0; 100_000]).unwrap();
-            fs::write(root.join("Windows/System32/a.dll"), (0..3_000_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()).collect::<Vec<_>>()).unwrap();
-            fs::hard_link(root.join("Windows/System32/a.dll"), root.join("Windows/b.dll")).unwrap();
+            fs::write(
+                root.join("Windows/System32/a.dll"),
+                (0..3_000_000u32)
+                    .flat_map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes())
+                    .collect::<Vec<_>>(),
+            )
+            .unwrap();
+            fs::hard_link(
+                root.join("Windows/System32/a.dll"),
+                root.join("Windows/b.dll"),
+            )
+            .unwrap();
             xattr::set(root.join("Windows/b.dll"), "user.stream", b"named").unwrap();
             std::os::unix::fs::symlink("System32", root.join("Windows/link")).unwrap();
             set(&root.join("Windows"), 0x16, None);
@@ -163,7 +248,11 @@ impl Lab {
         mounted.close().unwrap();
     }
 
-    fn run(&self, settings: &CaptureOperatingSystem, answer: Option<Answered>) -> (Arc<RecordingHost>, Result<StepEnd, StepError>) {
+    fn run(
+        &self,
+        settings: &CaptureOperatingSystem,
+        answer: Option<Answered>,
+    ) -> (Arc<RecordingHost>, Result<StepEnd, StepError>) {
         let host = RecordingHost::with(&[]);
         if let Some(answer) = answer {
             host.answer(answer);
@@ -208,15 +297,31 @@ fn volumes_become_images_and_policies_hold() {
     assert_eq!(result.unwrap(), StepEnd::Done, "{:?}", host.lines());
     assert!(host.logged("leaves out /pagefile.sys"));
     assert!(host.logged("leaves out /_WimforgeState"));
-    assert!(host.artifacts().iter().any(|a| matches!(a, Artifact::SkippedVolume { reason, .. } if reason.contains("reserved"))));
-    assert_eq!(host.artifacts().iter().filter(|a| matches!(a, Artifact::CapturedVolume { .. })).count(), 2);
+    assert!(host.artifacts().iter().any(
+        |a| matches!(a, Artifact::SkippedVolume { reason, .. } if reason.contains("reserved"))
+    ));
+    assert_eq!(
+        host.artifacts()
+            .iter()
+            .filter(|a| matches!(a, Artifact::CapturedVolume { .. }))
+            .count(),
+        2
+    );
     tool("wimlib-imagex", &["verify", text(&wim)]);
     tool("7z", &["t", text(&wim)]);
     let info = tool("wimlib-imagex", &["info", text(&wim)]);
-    assert!(info.contains("System") && info.contains("Windows") && info.contains("Reference (Windows, NTFS, OS"), "{info}");
+    assert!(
+        info.contains("System")
+            && info.contains("Windows")
+            && info.contains("Reference (Windows, NTFS, OS"),
+        "{info}"
+    );
     let esp = tool("wimlib-imagex", &["dir", text(&wim), "1", "--detailed"]);
     let entry = |listing: &str, name: &str| {
-        listing.split("----------------------------------------------------------------------------").find(|e| e.contains(name)).map(str::to_owned)
+        listing
+            .split("----------------------------------------------------------------------------")
+            .find(|e| e.contains(name))
+            .map(str::to_owned)
     };
     let bcd = entry(&esp, "Boot/BCD\"").unwrap();
     assert!(bcd.contains("0x00000027"), "{bcd}");
@@ -224,7 +329,10 @@ fn volumes_become_images_and_policies_hold() {
     let long = entry(&esp, "a long name").unwrap();
     assert!(long.contains("Short Name") && long.contains('~'), "{long}");
     let os = tool("wimlib-imagex", &["dir", text(&wim), "2", "--detailed"]);
-    assert!(os.contains("/Windows/b.dll") && os.contains("stream"), "{os}");
+    assert!(
+        os.contains("/Windows/b.dll") && os.contains("stream"),
+        "{os}"
+    );
     assert!(!os.contains("pagefile") && !os.contains("_WimforgeState"));
     assert!(!wim.with_extension("wim.partial").exists());
 
@@ -232,7 +340,10 @@ fn volumes_become_images_and_policies_hold() {
     let (code, message) = code_of(lab.run(&wanted, None).1);
     assert_eq!(code, codes::FILE_EXISTS, "{message}");
     wanted.existing = Existing::Replace;
-    assert_eq!(code_of(lab.run(&wanted, Some(Answered::No)).1).0, codes::CANCELLED);
+    assert_eq!(
+        code_of(lab.run(&wanted, Some(Answered::No)).1).0,
+        codes::CANCELLED
+    );
     assert_eq!(fs::read(&wim).unwrap(), first);
     let (host, result) = lab.run(&wanted, Some(Answered::Yes));
     assert_eq!(result.unwrap(), StepEnd::Done);
@@ -243,7 +354,10 @@ fn volumes_become_images_and_policies_hold() {
     wanted.existing = Existing::Append;
     assert_eq!(lab.run(&wanted, None).1.unwrap(), StepEnd::Done);
     let info = tool("wimlib-imagex", &["info", text(&wim)]);
-    assert!(info.contains("Windows 2") && info.contains("System 2"), "{info}");
+    assert!(
+        info.contains("Windows 2") && info.contains("System 2"),
+        "{info}"
+    );
     tool("wimlib-imagex", &["verify", text(&wim)]);
 }
 
@@ -263,7 +377,10 @@ fn full_destination_and_unfit_volumes_are_named_and_the_old_image_survives() {
     let lab = Lab::new();
     let small = lab.dir.path().join("small");
     fs::create_dir(&small).unwrap();
-    tool("mount", &["-t", "tmpfs", "-o", "size=12m", "none", text(&small)]);
+    tool(
+        "mount",
+        &["-t", "tmpfs", "-o", "size=12m", "none", text(&small)],
+    );
     let small = Tmpfs(small);
     let wim = small.0.join("ref.wim");
     fs::write(&wim, vec![5; 1_000_000]).unwrap();
@@ -276,7 +393,10 @@ fn full_destination_and_unfit_volumes_are_named_and_the_old_image_survives() {
     assert_eq!(fs::read(&wim).unwrap(), vec![5; 1_000_000]);
     assert!(!small.0.join("ref.wim.partial").exists());
     tool("mount", &["-o", "remount,size=64m", text(&small.0)]);
-    assert_eq!(lab.run(&wanted, Some(Answered::Yes)).1.unwrap(), StepEnd::Done);
+    assert_eq!(
+        lab.run(&wanted, Some(Answered::Yes)).1.unwrap(),
+        StepEnd::Done
+    );
     tool("wimlib-imagex", &["verify", text(&wim)]);
 
     let other = lab.dir.path().join("other.wim");
@@ -307,6 +427,9 @@ fn full_destination_and_unfit_volumes_are_named_and_the_old_image_survives() {
         hibernated[..4].copy_from_slice(b"hibr");
         fs::write(root.join("hiberfil.sys"), hibernated).unwrap();
     });
-    let (_, message) = code_of(lab.run(&settings(&lab.dir.path().join("third.wim")), None).1);
+    let (_, message) = code_of(
+        lab.run(&settings(&lab.dir.path().join("third.wim")), None)
+            .1,
+    );
     assert!(message.contains("hibernated"), "{message}");
 }

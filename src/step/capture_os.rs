@@ -24,11 +24,19 @@ const PASSWORD: &str = "OSDCaptureAccountPassword";
 /// The settings that are action variables.
 pub fn action_variables(settings: &settings::CaptureOperatingSystem) -> Vec<ActionVariable> {
     let optional = |name, value: &Option<String>| {
-        value.as_ref().map(|value| ActionVariable::plain(name, value.clone()))
+        value
+            .as_ref()
+            .map(|value| ActionVariable::plain(name, value.clone()))
     };
-    let mut variables = vec![ActionVariable::plain("OSDCaptureDestination", settings.destination.clone())];
+    let mut variables = vec![ActionVariable::plain(
+        "OSDCaptureDestination",
+        settings.destination.clone(),
+    )];
     if !settings.account.is_empty() {
-        variables.push(ActionVariable::plain("OSDCaptureAccount", settings.account.clone()));
+        variables.push(ActionVariable::plain(
+            "OSDCaptureAccount",
+            settings.account.clone(),
+        ));
     }
     variables.extend(optional("OSDImageCreator", &settings.creator));
     variables.extend(optional("OSDImageDescription", &settings.description));
@@ -63,9 +71,13 @@ impl Drop for Partial<'_> {
             return;
         }
         if self.keep {
-            self.cx.info(format!("{} is kept, as told", self.path.display()));
+            self.cx
+                .info(format!("{} is kept, as told", self.path.display()));
         } else if let Err(error) = std::fs::remove_file(&self.path) {
-            self.cx.warn(format!("{} could not be removed: {error}", self.path.display()));
+            self.cx.warn(format!(
+                "{} could not be removed: {error}",
+                self.path.display()
+            ));
         }
     }
 }
@@ -84,8 +96,16 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     };
     cx.host.remember_secret(&logon.password);
     let of = |setting: &Option<String>| setting.clone().unwrap_or_default();
-    let mut exclude: Vec<String> = STATE_FOLDERS.iter().map(|&folder| folder.to_owned()).collect();
-    exclude.extend(settings.exclude.iter().map(|pattern| pattern.replace('\\', "/")));
+    let mut exclude: Vec<String> = STATE_FOLDERS
+        .iter()
+        .map(|&folder| folder.to_owned())
+        .collect();
+    exclude.extend(
+        settings
+            .exclude
+            .iter()
+            .map(|pattern| pattern.replace('\\', "/")),
+    );
     let wishes = Wishes {
         creator: limited(cx, "OSDImageCreator", &of(&settings.creator), 255)?,
         description: limited(cx, "OSDImageDescription", &of(&settings.description), 255)?,
@@ -95,7 +115,11 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
         verify: settings.verify,
         unsupported: settings.unsupported_files,
     };
-    if !wishes.version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') {
+    if !wishes
+        .version
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '.')
+    {
         return Err(StepError::new(
             codes::INVALID_PARAMETER,
             "OSDImageVersion may hold letters, digits and dots only",

@@ -61,12 +61,26 @@ impl Survey {
     }
 
     /// Lists what was found; refuses when the setting says so. The number of files that will be missing or useless.
-    pub(super) fn judge(&self, cx: &StepCx, volume: &str, policy: UnsupportedFiles) -> Result<u64, StepError> {
+    pub(super) fn judge(
+        &self,
+        cx: &StepCx,
+        volume: &str,
+        policy: UnsupportedFiles,
+    ) -> Result<u64, StepError> {
         let kinds = [
-            (&self.wof, "system-compressed (WOF) files, whose contents Linux cannot read"),
-            (&self.deduplicated, "deduplicated files, whose contents are stored elsewhere"),
+            (
+                &self.wof,
+                "system-compressed (WOF) files, whose contents Linux cannot read",
+            ),
+            (
+                &self.deduplicated,
+                "deduplicated files, whose contents are stored elsewhere",
+            ),
             (&self.encrypted, "encrypted (EFS) files"),
-            (&self.dropped, "files of a kind that cannot be captured (EFS among them), which are left out"),
+            (
+                &self.dropped,
+                "files of a kind that cannot be captured (EFS among them), which are left out",
+            ),
         ];
         let mut total = 0;
         let mut words = Vec::new();
@@ -107,7 +121,11 @@ pub(super) fn is_excluded(path: &str, own: &[String]) -> bool {
         .chain(own.iter().map(String::as_str))
         .any(|pattern| {
             let pattern = pattern.to_lowercase();
-            let subject = if pattern.contains('/') { path.as_str() } else { last };
+            let subject = if pattern.contains('/') {
+                path.as_str()
+            } else {
+                last
+            };
             matches(pattern.as_bytes(), subject.as_bytes())
         })
 }

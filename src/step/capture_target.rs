@@ -38,10 +38,21 @@ pub(super) struct Logon {
 impl Target {
     /// Connects, checks the name, makes the folder, proves that it can be written, and settles what happens to a file
     /// that is there.
-    pub(super) fn open(cx: &StepCx, text: &str, logon: &Logon, existing: Existing) -> Result<Self, StepError> {
-        let bad = |why: &str| StepError::new(codes::INVALID_PARAMETER, format!("OSDCaptureDestination {why}"));
+    pub(super) fn open(
+        cx: &StepCx,
+        text: &str,
+        logon: &Logon,
+        existing: Existing,
+    ) -> Result<Self, StepError> {
+        let bad = |why: &str| {
+            StepError::new(
+                codes::INVALID_PARAMETER,
+                format!("OSDCaptureDestination {why}"),
+            )
+        };
         if text.is_empty() {
-            return Err(bad("is empty").hint("Set it to \\\\server\\share\\name.wim or to an absolute path."));
+            return Err(bad("is empty")
+                .hint("Set it to \\\\server\\share\\name.wim or to an absolute path."));
         }
         if text.chars().count() > LONGEST {
             return Err(bad("has more than 255 characters"));
@@ -73,7 +84,9 @@ impl Target {
         } else {
             let file = PathBuf::from(text.strip_prefix("file:").unwrap_or(text));
             if !file.is_absolute() {
-                return Err(bad(&format!("({text}) is neither an absolute path nor \\\\server\\share\\name.wim")));
+                return Err(bad(&format!(
+                    "({text}) is neither an absolute path nor \\\\server\\share\\name.wim"
+                )));
             }
             (None, file)
         };
@@ -88,10 +101,16 @@ impl Target {
         target.settle(cx, existing)?;
         target.partial = with_suffix(&target.file, ".partial");
         match fs::remove_file(&target.partial) {
-            Ok(()) => cx.warn(format!("{} of an interrupted attempt was removed", target.partial.display())),
+            Ok(()) => cx.warn(format!(
+                "{} of an interrupted attempt was removed",
+                target.partial.display()
+            )),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(StepError::io(format!("removing {}", target.partial.display()), error));
+                return Err(StepError::io(
+                    format!("removing {}", target.partial.display()),
+                    error,
+                ));
             }
         }
         target.try_out()?;
@@ -106,9 +125,15 @@ impl Target {
         let folder = self.parent();
         if !folder.is_dir() {
             fs::create_dir_all(folder).map_err(|error| {
-                StepError::io(format!("the destination folder {} cannot be made", folder.display()), error)
+                StepError::io(
+                    format!("the destination folder {} cannot be made", folder.display()),
+                    error,
+                )
             })?;
-            cx.info(format!("the destination folder {} was made", folder.display()));
+            cx.info(format!(
+                "the destination folder {} was made",
+                folder.display()
+            ));
         }
         Ok(())
     }
@@ -118,7 +143,10 @@ impl Target {
             return Ok(());
         };
         if !facts.is_file() {
-            return Err(StepError::new(codes::FILE_EXISTS, format!("{} is not a file", self.shown)));
+            return Err(StepError::new(
+                codes::FILE_EXISTS,
+                format!("{} is not a file", self.shown),
+            ));
         }
         match existing {
             Existing::Refuse => Err(StepError::new(codes::FILE_EXISTS, format!("{} exists already", self.shown))
@@ -180,7 +208,13 @@ impl Target {
             // The trial has failed already; what it left behind is removed as far as that works.
             let _ = fs::remove_file(&first);
             let _ = fs::remove_file(&second);
-            StepError::io(format!("the destination folder {} cannot be written", self.parent().display()), error)
+            StepError::io(
+                format!(
+                    "the destination folder {} cannot be written",
+                    self.parent().display()
+                ),
+                error,
+            )
         })
     }
 
@@ -190,7 +224,11 @@ impl Target {
             .machine
             .space(self.parent())
             .map_err(|error| platform("measuring the destination", error))?;
-        let kept = self.append_to.as_ref().and_then(|old| fs::metadata(old).ok()).map_or(0, |m| m.len());
+        let kept = self
+            .append_to
+            .as_ref()
+            .and_then(|old| fs::metadata(old).ok())
+            .map_or(0, |m| m.len());
         let needed = used_bytes / 2 + kept;
         let numbers = format!(
             "{} free on {}, about {} needed (half of {} in use)",
@@ -200,15 +238,22 @@ impl Target {
             units::bytes(used_bytes)
         );
         if needed > space.free_bytes {
-            return Err(StepError::new(codes::DISK_FULL, format!("the destination is too small: {numbers}"))
-                .hint("Make room there or choose another destination."));
+            return Err(StepError::new(
+                codes::DISK_FULL,
+                format!("the destination is too small: {numbers}"),
+            )
+            .hint("Make room there or choose another destination."));
         }
         cx.info(numbers);
         if matches!(space.kind.as_str(), "vfat" | "msdos") {
             if needed > FAT_LIMIT {
                 return Err(StepError::new(
                     codes::NOT_SUPPORTED,
-                    format!("{} is FAT32 and holds no file over 4 GiB; about {} are needed", self.parent().display(), units::bytes(needed)),
+                    format!(
+                        "{} is FAT32 and holds no file over 4 GiB; about {} are needed",
+                        self.parent().display(),
+                        units::bytes(needed)
+                    ),
                 )
                 .hint("Choose a destination on NTFS, ext4 or a share."));
             }
@@ -227,7 +272,8 @@ impl Target {
             File::open(self.parent())?.sync_all()?;
             Ok(bytes)
         };
-        let bytes = named().map_err(|error| StepError::io(format!("giving {} its name", self.shown), error))?;
+        let bytes = named()
+            .map_err(|error| StepError::io(format!("giving {} its name", self.shown), error))?;
         if let Some(share) = self.share {
             share
                 .close()

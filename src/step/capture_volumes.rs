@@ -31,11 +31,20 @@ pub(super) struct Volume {
 impl Volume {
     /// "disk 0 partition 3 (NTFS, Windows)".
     pub(super) fn describe(&self) -> String {
-        format!("{} ({}, {})", place(&self.partition), self.file_system(), self.name())
+        format!(
+            "{} ({}, {})",
+            place(&self.partition),
+            self.file_system(),
+            self.name()
+        )
     }
 
     pub(super) fn file_system(&self) -> &'static str {
-        if self.partition.fs == FsKind::Ntfs { "NTFS" } else { "FAT32" }
+        if self.partition.fs == FsKind::Ntfs {
+            "NTFS"
+        } else {
+            "FAT32"
+        }
     }
 
     /// The image's name.
@@ -45,7 +54,10 @@ impl Volume {
             Role::System => "System".to_owned(),
             Role::Recovery => "Recovery".to_owned(),
             Role::Data if self.partition.label.is_empty() => {
-                format!("Disk {} partition {}", self.partition.at.disk, self.partition.at.partition)
+                format!(
+                    "Disk {} partition {}",
+                    self.partition.at.disk, self.partition.at.partition
+                )
             }
             Role::Data => self.partition.label.clone(),
         }
@@ -53,7 +65,10 @@ impl Volume {
 }
 
 fn place(partition: &Partition) -> String {
-    format!("disk {} partition {}", partition.at.disk, partition.at.partition)
+    format!(
+        "disk {} partition {}",
+        partition.at.disk, partition.at.partition
+    )
 }
 
 /// A platform error as a step's failure.
@@ -134,15 +149,26 @@ fn probe(cx: &StepCx, partition: Partition) -> Result<Volume, StepError> {
     if let Some(mounted) = partition.mounted_at.first() {
         return Err(StepError::new(
             codes::SHARING_VIOLATION,
-            format!("{at} is mounted at {} and would change while it is captured", mounted.display()),
+            format!(
+                "{at} is mounted at {} and would change while it is captured",
+                mounted.display()
+            ),
         )
         .hint(format!("Run `umount {}` and try again.", mounted.display())));
     }
     if partition.fs == FsKind::Fat32 {
         let space = fat::space(&partition.node)
             .map_err(|error| StepError::because(error.code(), format!("{at}: {error}"), error))?;
-        let role = if is_system_type(&partition) { Role::System } else { Role::Data };
-        return Ok(Volume { role, used_bytes: space.used_bytes, partition });
+        let role = if is_system_type(&partition) {
+            Role::System
+        } else {
+            Role::Data
+        };
+        return Ok(Volume {
+            role,
+            used_bytes: space.used_bytes,
+            partition,
+        });
     }
     fit(cx, &at, &partition.node)?;
     let mounted = cx
@@ -176,7 +202,9 @@ fn fit(cx: &StepCx, at: &str, node: &Path) -> Result<(), StepError> {
     match state {
         NtfsState::Clean => Ok(()),
         NtfsState::Dirty => {
-            cx.warn(format!("{at} is marked dirty: Windows will run chkdsk at its next start"));
+            cx.warn(format!(
+                "{at} is marked dirty: Windows will run chkdsk at its next start"
+            ));
             Ok(())
         }
         NtfsState::Unclean => refuse(

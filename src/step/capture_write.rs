@@ -47,7 +47,11 @@ pub(super) fn wim_failed(doing: &str, target: &Target, error: WimError) -> StepE
         return StepError::Cancelled;
     }
     let vanished = target.file.parent().is_some_and(|folder| !folder.is_dir());
-    let code = if vanished { codes::PATH_NOT_FOUND } else { error.code() };
+    let code = if vanished {
+        codes::PATH_NOT_FOUND
+    } else {
+        error.code()
+    };
     let cause = if vanished {
         "the destination folder has vanished".to_owned()
     } else {
@@ -63,7 +67,7 @@ pub(super) fn wim_failed(doing: &str, target: &Target, error: WimError) -> StepE
     }
 }
 
-fn watch<'a>(cx: &'a StepCx, during_write: bool) -> impl Fn(&WimProgress<'_>) -> ControlFlow<()> + 'a {
+fn watch(cx: &StepCx, during_write: bool) -> impl Fn(&WimProgress<'_>) -> ControlFlow<()> {
     let in_table = Cell::new(false);
     move |progress| {
         if cx.cancel.is_cancelled() {
@@ -80,7 +84,10 @@ fn watch<'a>(cx: &'a StepCx, during_write: bool) -> impl Fn(&WimProgress<'_>) ->
     }
 }
 
-pub(super) fn compression(cx: &StepCx, wanted: Compression) -> Result<(WimCompression, u32), StepError> {
+pub(super) fn compression(
+    cx: &StepCx,
+    wanted: Compression,
+) -> Result<(WimCompression, u32), StepError> {
     Ok(match wanted {
         Compression::Fast => (WimCompression::Xpress, 0),
         Compression::Balanced => (WimCompression::Lzx { level: 20 }, 0),
@@ -101,8 +108,14 @@ pub(super) fn compression(cx: &StepCx, wanted: Compression) -> Result<(WimCompre
                 )
                 .hint("Choose the compression Balanced or Max."));
             }
-            cx.info(format!("{} of memory free: {threads} threads", units::bytes(available)));
-            (WimCompression::LzmsSolid, u32::try_from(threads).unwrap_or(1))
+            cx.info(format!(
+                "{} of memory free: {threads} threads",
+                units::bytes(available)
+            ));
+            (
+                WimCompression::LzmsSolid,
+                u32::try_from(threads).unwrap_or(1),
+            )
         }
     })
 }
@@ -111,14 +124,26 @@ fn available_memory() -> u64 {
     std::fs::read_to_string("/proc/meminfo")
         .unwrap_or_default()
         .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:")?.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .find_map(|line| {
+            line.strip_prefix("MemAvailable:")?
+                .trim()
+                .trim_end_matches(" kB")
+                .parse::<u64>()
+                .ok()
+        })
         .map_or(0, |kib| kib * 1024)
 }
 
 /// Scans, writes and verifies `target.partial`; gives the images and how many files could not be kept.
-pub(super) fn write(cx: &StepCx, volumes: &[Volume], target: &Target, wishes: &Wishes) -> Result<(Vec<Made>, u64), StepError> {
+pub(super) fn write(
+    cx: &StepCx,
+    volumes: &[Volume],
+    target: &Target,
+    wishes: &Wishes,
+) -> Result<(Vec<Made>, u64), StepError> {
     let (kind, threads) = compression(cx, wishes.compression)?;
-    let mut wim = Wim::create(kind).map_err(|error| wim_failed("making the image", target, error))?;
+    let mut wim =
+        Wim::create(kind).map_err(|error| wim_failed("making the image", target, error))?;
     // Kept until the write is over: the old images' data is read from it then.
     let old = match &target.append_to {
         Some(path) => {
@@ -130,7 +155,12 @@ pub(super) fn write(cx: &StepCx, volumes: &[Volume], target: &Target, wishes: &W
         }
         None => None,
     };
-    let mut names: Vec<String> = wim.info().images.into_iter().map(|image| image.name).collect();
+    let mut names: Vec<String> = wim
+        .info()
+        .images
+        .into_iter()
+        .map(|image| image.name)
+        .collect();
     let mut lost = 0;
     let mut indexes = Vec::new();
     let mut scratches = Vec::new();
@@ -169,18 +199,25 @@ pub(super) fn write(cx: &StepCx, volumes: &[Volume], target: &Target, wishes: &W
                 },
                 &watch(cx, false),
             )
-            .map_err(|error| wim_failed(&format!("scanning {}", volume.describe()), target, error))?;
+            .map_err(|error| {
+                wim_failed(&format!("scanning {}", volume.describe()), target, error)
+            })?;
         names.push(name);
         let mut survey = survey.into_inner();
         survey
             .look(&wim, index)
             .map_err(|error| wim_failed("looking for files that cannot be kept", target, error))?;
         lost += survey.judge(cx, &volume.describe(), wishes.unsupported)?;
-        describe(&mut wim, index, volume, wishes).map_err(|error| wim_failed("describing the image", target, error))?;
+        describe(&mut wim, index, volume, wishes)
+            .map_err(|error| wim_failed("describing the image", target, error))?;
         indexes.push(index);
     }
     cx.phase("writing", Unit::Bytes);
-    let options = WriteOptions { integrity: true, fsync: true, threads };
+    let options = WriteOptions {
+        integrity: true,
+        fsync: true,
+        threads,
+    };
     wim.write(&target.partial, &options, &watch(cx, true))
         .map_err(|error| wim_failed(&format!("writing {}", target.shown), target, error))?;
     drop(wim);
@@ -189,7 +226,12 @@ pub(super) fn write(cx: &StepCx, volumes: &[Volume], target: &Target, wishes: &W
     Ok((made, lost))
 }
 
-fn verify(cx: &StepCx, target: &Target, how: Verify, indexes: &[u32]) -> Result<Vec<Made>, StepError> {
+fn verify(
+    cx: &StepCx,
+    target: &Target,
+    how: Verify,
+    indexes: &[u32],
+) -> Result<Vec<Made>, StepError> {
     let failed = |error| wim_failed(&format!("verifying {}", target.shown), target, error);
     if how != Verify::None {
         cx.phase("verifying", Unit::Bytes);
@@ -203,7 +245,11 @@ fn verify(cx: &StepCx, target: &Target, how: Verify, indexes: &[u32]) -> Result<
     Ok(images
         .into_iter()
         .filter(|image| indexes.contains(&image.index))
-        .map(|image| Made { index: image.index, bytes: image.total_bytes, files: image.files })
+        .map(|image| Made {
+            index: image.index,
+            bytes: image.total_bytes,
+            files: image.files,
+        })
         .collect())
 }
 
@@ -218,7 +264,11 @@ fn free_name(wanted: &str, taken: &[String]) -> String {
 }
 
 fn describe(wim: &mut Wim, index: u32, volume: &Volume, wishes: &Wishes) -> Result<(), WimError> {
-    let label = if volume.partition.label.is_empty() { "no label" } else { &volume.partition.label };
+    let label = if volume.partition.label.is_empty() {
+        "no label"
+    } else {
+        &volume.partition.label
+    };
     let facts = format!(
         "{}, {}, {label}, {}",
         volume.name(),
@@ -253,8 +303,11 @@ impl Drop for Scratch {
 /// The FAT32 volume as an NTFS image file, from which wimlib keeps attributes, short names and times.
 fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
     let at = &volume.partition.at;
-    std::fs::create_dir_all(&cx.scratch).map_err(|error| StepError::io("making the scratch folder", error))?;
-    let image = cx.scratch.join(format!("fat-{}-{}.ntfs", at.disk, at.partition));
+    std::fs::create_dir_all(&cx.scratch)
+        .map_err(|error| StepError::io("making the scratch folder", error))?;
+    let image = cx
+        .scratch
+        .join(format!("fat-{}-{}.ntfs", at.disk, at.partition));
     let guard = Scratch(image.clone());
     // Sparse: only what is copied takes room. The journal of a small NTFS volume has at most 64 MiB.
     let bytes = volume.used_bytes + volume.used_bytes / 4 + 96 * units::MIB;
@@ -266,11 +319,20 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
         .machine
         .mount_ntfs(&image, true)
         .map_err(|error| platform("mounting the scratch volume", error))?;
-    let report = fat::copy_fat_to_tree(&volume.partition.node, mounted.path(), &cx.progress, &cx.cancel);
+    let report = fat::copy_fat_to_tree(
+        &volume.partition.node,
+        mounted.path(),
+        &cx.progress,
+        &cx.cancel,
+    );
     let closed = mounted.close();
     let report = report.map_err(|error| match error {
         fat::FatError::Cancelled => StepError::Cancelled,
-        error => StepError::because(error.code(), format!("reading {}: {error}", volume.describe()), error),
+        error => StepError::because(
+            error.code(),
+            format!("reading {}: {error}", volume.describe()),
+            error,
+        ),
     })?;
     closed.map_err(|error| platform("unmounting the scratch volume", error))?;
     for line in report.lost {
@@ -289,6 +351,13 @@ fn make_ntfs(image: &Path) -> Result<(), StepError> {
     if output.status.success() {
         return Ok(());
     }
-    let tail = String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect();
-    Err(StepError::new(codes::E_FAIL, format!("mkntfs could not format {}", image.display())).tail(tail))
+    let tail = String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    Err(StepError::new(
+        codes::E_FAIL,
+        format!("mkntfs could not format {}", image.display()),
+    )
+    .tail(tail))
 }
