@@ -23,6 +23,8 @@ const CREATED: u64 = 133_536_836_974_200_000;
 const MODIFIED: u64 = 120_000_000_040_000_000 / 20_000_000 * 20_000_000;
 const ACCESSED: u64 = MODIFIED / 864_000_000_000 * 864_000_000_000;
 
+const ANSWER: &str = "<unattend><a><AdministratorPassword><Value>Canary-4711</Value><PlainText>true</PlainText></AdministratorPassword><Credentials><Password>Canary-4711</Password></Credentials></a></unattend>";
+
 fn skip() -> bool {
     std::env::var_os("WIMFORGE_SKIP_LAB").is_some()
 }
@@ -221,6 +223,8 @@ impl Lab {
         lab.windows(|root| {
             fs::create_dir_all(root.join("Windows/System32")).unwrap();
             fs::create_dir_all(root.join("_WimforgeState")).unwrap();
+            fs::create_dir_all(root.join("Windows/Panther")).unwrap();
+            fs::write(root.join("Windows/Panther/unattend.xml"), ANSWER).unwrap();
             fs::write(root.join("_WimforgeState/secret"), "x").unwrap();
             fs::write(root.join("pagefile.sys"), vec![0; 100_000]).unwrap();
             fs::write(
@@ -335,6 +339,21 @@ fn volumes_become_images_and_policies_hold() {
     );
     assert!(!os.contains("pagefile") && !os.contains("_WimforgeState"));
     assert!(!wim.with_extension("wim.partial").exists());
+
+    let answer = tool(
+        "wimlib-imagex",
+        &[
+            "extract",
+            text(&wim),
+            "2",
+            "/Windows/Panther/unattend.xml",
+            "--to-stdout",
+        ],
+    );
+    assert!(
+        answer.contains("PlainText>true<") && !answer.contains("Canary"),
+        "{answer}"
+    );
 
     let first = fs::read(&wim).unwrap();
     let (code, message) = code_of(lab.run(&wanted, None).1);

@@ -11,7 +11,7 @@ use crate::units;
 use crate::wim::windows_exclusions;
 
 use super::capture_target::{Logon, Target};
-use super::capture_volumes::{announce, choose};
+use super::capture_volumes::{Role, Volume, announce, choose, platform};
 use super::capture_write::{Wishes, write};
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
@@ -82,6 +82,35 @@ impl Drop for Partial<'_> {
     }
 }
 
+/// Passwords of the answer file must not reach an image. The volume is mounted for this only.
+fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
+    for volume in volumes.iter().filter(|volume| volume.role == Role::Windows) {
+        let mounted = cx
+            .machine
+            .mount_ntfs(&volume.partition.node, true)
+            .map_err(|error| platform("mounting the Windows volume", error))?;
+        let scrubbed = crate::unattend::scrub_volume(mounted.path());
+        let closed = mounted.close();
+        let count = scrubbed.map_err(|error| {
+            StepError::because(
+                codes::INVALID_DATA,
+                format!(
+                    "{}: secrets cannot be taken out: {error}",
+                    volume.describe()
+                ),
+                error,
+            )
+            .hint("Remove or mend the answer file, then retry.")
+        })?;
+        closed.map_err(|error| platform("unmounting the Windows volume", error))?;
+        cx.info(format!(
+            "secrets were taken out of {count} answer files on {}",
+            volume.describe()
+        ));
+    }
+    Ok(())
+}
+
 /// Runs one attempt.
 ///
 /// # Errors
@@ -138,6 +167,7 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
         wishes.exclude.join(", ")
     ));
 
+    scrub(cx, &volumes)?;
     let guard = Partial {
         cx,
         path: target.partial.clone(),
