@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use wimforge::cancel::CancelToken;
+use wimforge::cancel::{CancelLevel, CancelToken};
 use wimforge::codes;
 use wimforge::event::{Answered, Artifact};
 use wimforge::platform::Machine;
@@ -23,7 +23,19 @@ const CREATED: u64 = 133_536_836_974_200_000;
 const MODIFIED: u64 = 120_000_000_040_000_000 / 20_000_000 * 20_000_000;
 const ACCESSED: u64 = MODIFIED / 864_000_000_000 * 864_000_000_000;
 
-const ANSWER: &str = "<unattend><a><AdministratorPassword><Value>Canary-4711</Value><PlainText>true</PlainText></AdministratorPassword><Credentials><Password>Canary-4711</Password></Credentials></a></unattend>";
+const ANSWER: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<unattend xmlns="urn:schemas-microsoft-com:unattend">
+  <settings pass="specialize">
+    <component name="Microsoft-Windows-UnattendedJoin" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+      <Identification><Credentials><Domain>D</Domain><Username>u</Username><Password>Canary-4711</Password></Credentials></Identification>
+    </component>
+  </settings>
+  <settings pass="oobeSystem">
+    <component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+      <UserAccounts><AdministratorPassword><Value>Canary-4711</Value><PlainText>true</PlainText></AdministratorPassword></UserAccounts>
+    </component>
+  </settings>
+</unattend>"#;
 
 fn skip() -> bool {
     std::env::var_os("WIMFORGE_SKIP_LAB").is_some()
@@ -351,9 +363,32 @@ fn volumes_become_images_and_policies_hold() {
         ],
     );
     assert!(
-        answer.contains("PlainText>true<") && !answer.contains("Canary"),
+        answer.contains("UserAccounts") && !answer.contains("Canary"),
         "{answer}"
     );
+
+    // A cancelled attempt is no failure, clears what an interrupted one left, and leaves nothing.
+    let late = lab.dir.path().join("late.wim");
+    fs::write(lab.dir.path().join("late.wim.partial"), "stale").unwrap();
+    let host = RecordingHost::with(&[]);
+    let cx = host.cx(lab.machine.clone(), &lab.dir.path().join("scratch"));
+    let (token, watched) = (cx.cancel.clone(), host.clone());
+    let canceller = std::thread::spawn(move || {
+        while !watched.phases().iter().any(|phase| phase == "writing") {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        token.raise(CancelLevel::Asked);
+    });
+    let mut slow = settings(&late);
+    slow.compression = Compression::Max;
+    let cancelled = capture_os::run(&slow, &cx);
+    canceller.join().unwrap();
+    assert!(
+        matches!(cancelled, Err(StepError::Cancelled)),
+        "{cancelled:?}"
+    );
+    assert!(!late.exists() && !lab.dir.path().join("late.wim.partial").exists());
+    assert!(host.logged("of an interrupted attempt was removed"));
 
     let first = fs::read(&wim).unwrap();
     let (code, message) = code_of(lab.run(&wanted, None).1);
