@@ -1,6 +1,7 @@
 //! One WIM file: open, look, check, apply, capture, write.
 
 use std::ffi::CString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use wimlib_sys as c;
@@ -193,6 +194,30 @@ fn place(path: &Path) -> Result<CString, WimError> {
     })
 }
 
+/// Whether the header of a WIM names data behind the end of the file.
+fn ends_early(path: &Path) -> bool {
+    const HEADER: usize = 208;
+    // Blob table, XML data, boot metadata, integrity table: 7 bytes of size, flags, 8 bytes of offset, ...
+    const RESOURCES: [usize; 4] = [48, 72, 96, 124];
+    let mut header = [0; HEADER];
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return false;
+    };
+    let length = file.metadata().map_or(0, |meta| meta.len());
+    if file.read_exact(&mut header).is_err() {
+        return true;
+    }
+    let number = |from: usize, bytes: usize| {
+        header[from..from + bytes]
+            .iter()
+            .rev()
+            .fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte))
+    };
+    RESOURCES
+        .iter()
+        .any(|&at| number(at + 8, 8).saturating_add(number(at, 7)) > length)
+}
+
 impl Wim {
     /// Opens a WIM for reading. With `check_integrity`, its integrity table (when it has one) is checked against the
     /// whole file. Of a split WIM the first part is named; the others must lie beside it (`install.swm`,
@@ -217,8 +242,17 @@ impl Wim {
             });
         }
         drop(file);
-        let handle = Handle::open(&place(path)?, check_integrity, &observe(monitor))
-            .map_err(|failure| map(failure, path, "opening the image file", None))?;
+        let handle =
+            Handle::open(&place(path)?, check_integrity, &observe(monitor)).map_err(|failure| {
+                let error = map(failure, path, "opening the image file", None);
+                match error {
+                    // A file cut off behind its header looks damaged to wimlib; its length says more.
+                    WimError::Corrupt { path, source } if ends_early(&path) => {
+                        WimError::Truncated { path, source }
+                    }
+                    other => other,
+                }
+            })?;
         let mut wim = Self {
             handle,
             path: path.to_path_buf(),
@@ -427,7 +461,8 @@ impl Wim {
                     return true;
                 }
                 bytes = bytes.saturating_add(MFT_RECORD);
-                let thin = c::WIMLIB_FILE_ATTRIBUTE_SPARSE_FILE | c::WIMLIB_FILE_ATTRIBUTE_COMPRESSED;
+                let thin =
+                    c::WIMLIB_FILE_ATTRIBUTE_SPARSE_FILE | c::WIMLIB_FILE_ATTRIBUTE_COMPRESSED;
                 if entry.attributes & thin == 0 {
                     for &size in entry.streams.iter().filter(|&&size| size > RESIDENT) {
                         let clusters = size.div_ceil(CLUSTER).saturating_mul(CLUSTER);
