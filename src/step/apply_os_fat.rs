@@ -11,6 +11,7 @@ use crate::units;
 
 use super::apply_os::platform_error;
 use super::apply_os_empty::Keep;
+use super::apply_os_fat_dots;
 use super::apply_os_target::Target;
 use super::cx::StepCx;
 use super::error::StepError;
@@ -81,7 +82,7 @@ pub fn scratch(image_bytes: u64, cx: &StepCx) -> Result<Scratch, StepError> {
     let scratch = Scratch(path);
     made.map_err(|error| StepError::io(format!("making {} failed", scratch.0.display()), error))?;
     let out = Command::new("mkntfs")
-        .args(["-q", "-Q", "-F", "--"])
+        .args(["-q", "-Q", "-F"])
         .arg(&scratch.0)
         .env_clear()
         .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
@@ -134,6 +135,17 @@ pub fn copy(scratch: &Path, target: &Target, keep: &Keep, cx: &StepCx) -> Result
         StepError::because(error.code(), message, error)
     })?;
     closed?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&target.node)
+        .and_then(|device| apply_os_fat_dots::mend(&device))
+        .map_err(|error| {
+            StepError::io(
+                format!("finishing the folders of {} failed", target.name()),
+                error,
+            )
+        })?;
     for lost in &report.lost {
         cx.warn(format!("FAT32 cannot keep {lost}"));
     }
