@@ -425,6 +425,24 @@ impl Wim {
         Ok(self.handle.info().image_count)
     }
 
+    /// Shows every entry of an image (path, attributes, reparse tag) until `each` says `false`; reads no file data.
+    ///
+    /// # Errors
+    /// [`WimError::BadIndex`]; wimlib's.
+    pub fn entries(
+        &self,
+        index: u32,
+        each: &mut dyn FnMut(&str, u32, u32) -> bool,
+    ) -> Result<(), WimError> {
+        self.check_index(index)?;
+        self.handle
+            .walk(index, &mut |entry| {
+                each(entry.path, entry.attributes, entry.reparse_tag)
+            })
+            .map(drop)
+            .map_err(|failure| map(failure, &self.path, "reading the names in the image", None))
+    }
+
     /// Sets a value in the XML data: `DESCRIPTION`, `DISPLAYNAME`, `FLAGS`, `CREATOR`, `WINDOWS/ARCH`, ... Empty removes it.
     ///
     /// # Errors
