@@ -384,7 +384,7 @@ impl Handle {
         }
         let result = outcome(code, &mut messages);
         drop(messages);
-        raise_panic(&context);
+        raise(context.panicked.get());
         result?;
         handle.ok_or(Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_INVALID_PARAM,
@@ -438,7 +438,7 @@ impl Handle {
             unsafe { c::wimlib_register_progress_function(wim, None, ptr::null_mut()) };
             if context.panicked.get() {
                 drop(messages);
-                raise_panic(context);
+                raise(true);
                 return Ok(Vec::new());
             }
         }
@@ -515,12 +515,12 @@ impl Handle {
     /// # Errors
     /// wimlib's.
     pub fn add_ntfs(&mut self, add: &AddNtfs<'_>, observer: &Observer<'_>) -> Result<(), Failure> {
-        let nowhere = |_| Failure {
+        let nowhere = || Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_UNABLE_TO_READ_CAPTURE_CONFIG,
             messages: vec!["no file in memory can be made".to_owned()],
         };
-        let mut file = memory_file().ok_or(()).map_err(nowhere)?;
-        std::io::Write::write_all(&mut file, add.config.as_bytes()).map_err(|_| nowhere(()))?;
+        let mut file = memory_file().ok_or_else(nowhere)?;
+        std::io::Write::write_all(&mut file, add.config.as_bytes()).map_err(|_| nowhere())?;
         let config = fd_path(&file);
         // The flags of `wimlib-imagex capture`, without WINCONFIG, which is for callers without a configuration.
         let flags = c::WIMLIB_ADD_FLAG_NTFS
@@ -654,7 +654,7 @@ impl Handle {
                 )
             }
         });
-        assert!(!walker.panicked, "a walk over an image panicked");
+        raise(walker.panicked);
         if walker.stopped {
             Ok(Vec::new())
         } else {
@@ -733,6 +733,7 @@ unsafe extern "C" fn on_entry(entry: *const c::wimlib_dir_entry, context: *mut c
     }
 }
 
-fn raise_panic(context: &Context<'_>) {
-    assert!(!context.panicked.get(), "an observer of wimlib panicked");
+/// Raises a panic of an observer again, behind the C code.
+fn raise(panicked: bool) {
+    assert!(!panicked, "an observer of wimlib panicked");
 }
