@@ -9,6 +9,7 @@ pub mod linux;
 pub mod fake;
 pub mod machine;
 pub mod process;
+pub mod show;
 pub mod types;
 
 pub use error::PlatformError;
