@@ -761,6 +761,17 @@ fn a_full_format_reports_progress_and_obeys_cancel() {
             Err(PlatformError::Cancelled)
         ));
     }
+    let quick = FormatRequest {
+        at,
+        fs: FileSystem::Fat32,
+        label: "Data".to_owned(),
+        quick: true,
+    };
+    machine
+        .format(&quick, &|_, _| {}, &|_| {}, &CancelToken::new())
+        .unwrap();
+    let node = machine.disk(0).unwrap().partitions[0].node.clone();
+    tool("fsck.vfat", &["-n", text(&node)]);
     let bad = FormatRequest {
         at,
         fs: FileSystem::Fat32,
