@@ -773,25 +773,23 @@ fn a_full_format_reports_progress_and_obeys_cancel() {
     let node = machine.disk(0).unwrap().partitions[0].node.clone();
     tool("fsck.vfat", &["-n", text(&node)]);
     let bad = FormatRequest {
-        at,
-        fs: FileSystem::Fat32,
         label: "a/b".to_owned(),
-        quick: true,
+        ..quick.clone()
     };
     assert!(
         machine
             .format(&bad, &|_, _| {}, &|_| {}, &CancelToken::new())
             .is_err()
     );
-    let none = FormatRequest {
+    let missing = FormatRequest {
         at: PartitionRef {
             disk: 0,
             partition: 9,
         },
-        ..bad
+        ..quick
     };
     assert!(matches!(
-        machine.format(&none, &|_, _| {}, &|_| {}, &CancelToken::new()),
+        machine.format(&missing, &|_, _| {}, &|_| {}, &CancelToken::new()),
         Err(PlatformError::NoPartition {
             disk: 0,
             partition: 9
