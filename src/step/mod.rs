@@ -17,3 +17,4 @@ pub mod run;
 pub mod run_command;
 pub mod set_variable;
 pub mod volumes;
+pub mod words;
