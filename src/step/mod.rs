@@ -11,10 +11,13 @@ pub mod connect_folder;
 pub mod cx;
 pub mod error;
 pub mod partition_disk;
+pub mod partition_layout;
 pub mod pause;
 pub mod restart;
 pub mod run;
 pub mod run_command;
 pub mod set_variable;
+#[doc(hidden)]
+pub mod testing;
 pub mod volumes;
 pub mod words;
