@@ -32,5 +32,6 @@ pub mod run_command;
 pub mod set_variable;
 #[doc(hidden)]
 pub mod testing;
+pub mod target;
 pub mod volumes;
 pub mod words;
