@@ -1,18 +1,467 @@
-//! TO BE WRITTEN.
+//! Apply Operating System Image (spec 2.3): everything is checked before the first byte; the target is emptied
+//! except for control files; the image goes onto the unmounted NTFS volume by wimlib, or by way of a scratch NTFS
+//! volume onto FAT32.
 
-use crate::sequence::settings;
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::cx::{StepCx, StepResult};
+use crate::cancel::CancelToken;
+use crate::codes;
+use crate::event::Unit;
+use crate::platform::{FsKind, NtfsState, PlatformError};
+use crate::sequence::settings::{self, ImageSelect};
+use crate::sequence::variables::Value;
+use crate::units;
+use crate::wim::{Architecture, ImageInfo, Monitor, Wim, WimError, WimPhase, WimProgress};
+
+use super::apply_os_empty::{self, Keep};
+use super::apply_os_fat;
+use super::apply_os_target::{self, Target};
+use super::cx::{ProgressCell, StepCx, StepEnd, StepResult};
+use super::error::StepError;
+use super::run::ActionVariable;
+use super::volumes;
+
+const INDEX: &str = "OSDImageIndex";
 
 /// The settings that are action variables.
-pub fn action_variables(_settings: &settings::ApplyOperatingSystem) -> Vec<super::run::ActionVariable> {
-    Vec::new()
+pub fn action_variables(settings: &settings::ApplyOperatingSystem) -> Vec<ActionVariable> {
+    match settings.index {
+        ImageSelect::Index(index) => vec![ActionVariable::plain(INDEX, index.to_string())],
+        ImageSelect::Name(_) | ImageSelect::All => Vec::new(),
+    }
+}
+
+/// Hands wimlib's signs of life to the step's progress.
+struct Watch {
+    cancel: CancelToken,
+    progress: Arc<ProgressCell>,
+    /// Something was written to the target.
+    begun: Cell<bool>,
+}
+
+impl Watch {
+    fn new(cx: &StepCx) -> Self {
+        Self {
+            cancel: cx.cancel.clone(),
+            progress: Arc::clone(&cx.progress),
+            begun: Cell::new(false),
+        }
+    }
+}
+
+impl Monitor for Watch {
+    fn update(&self, progress: &WimProgress<'_>) -> ControlFlow<()> {
+        match progress.phase {
+            // These count entries; the phase counts bytes.
+            WimPhase::ExtractingStructure | WimPhase::ExtractingMetadata => {
+                self.begun.set(true);
+                self.progress.alive();
+            }
+            _ => self.progress.set(progress.done, progress.total),
+        }
+        if self.cancel.is_cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+/// A failure of the WIM module as a step's failure.
+fn wim_error(error: WimError) -> StepError {
+    if matches!(error, WimError::Aborted) {
+        return StepError::Cancelled;
+    }
+    let (code, message, tail) = (error.code(), error.to_string(), error.messages().to_vec());
+    StepError::because(code, message, error).tail(tail)
+}
+
+/// A failure of the machine as a step's failure.
+pub(super) fn platform_error(doing: &str, error: PlatformError) -> StepError {
+    let code = match &error {
+        PlatformError::Cancelled => return StepError::Cancelled,
+        PlatformError::Io { source, .. } => codes::from_io(source),
+        PlatformError::MissingTool(_) => codes::FILE_NOT_FOUND,
+        PlatformError::NoDisk(_) | PlatformError::NoPartition { .. } => codes::INVALID_DRIVE,
+        PlatformError::Refused { .. } => codes::ACCESS_DENIED,
+        PlatformError::Share { code, .. } => *code,
+        PlatformError::Unsupported(_) => codes::NOT_SUPPORTED,
+        _ => codes::E_FAIL,
+    };
+    let tail = match &error {
+        PlatformError::Tool { tail, .. } => tail.clone(),
+        _ => Vec::new(),
+    };
+    StepError::because(code, format!("{doing} failed: {error}"), error).tail(tail)
+}
+
+/// An image and where it goes.
+struct Job {
+    image: ImageInfo,
+    target: Target,
+    /// Bytes it will take.
+    bytes: u64,
 }
 
 /// Runs one attempt.
 ///
 /// # Errors
-/// See the module.
-pub fn run(_settings: &settings::ApplyOperatingSystem, _cx: &StepCx) -> StepResult {
-    unimplemented!()
+/// Source, image, target or room not fit: nothing was written. Later ones say that something was. Cancelled.
+pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult {
+    cx.phase("checking the image", Unit::Bytes);
+    let path = image_path(settings, cx)?;
+    let wim = Wim::open(&path, false, &Watch::new(cx)).map_err(wim_error)?;
+    let images = selected(settings, &wim, cx)?;
+    check_architecture(settings, &path, &images, cx)?;
+    let targets = apply_os_target::choose(&settings.destination, images.len(), cx)?;
+    let mut jobs = Vec::new();
+    for (image, target) in images.into_iter().zip(targets) {
+        let bytes = wim.survey(image.index).map_err(wim_error)?;
+        check_room(&image, &target, bytes)?;
+        if target.fs == FsKind::Ntfs {
+            check_state(&target, cx)?;
+        } else {
+            apply_os_fat::check_scratch(bytes, cx)?;
+        }
+        jobs.push(Job {
+            image,
+            target,
+            bytes,
+        });
+    }
+    if settings.verify {
+        check_contents(&wim, &path, cx)?;
+    } else {
+        cx.warn(format!(
+            "{} is applied without a check of its contents, as the step says",
+            path.display()
+        ));
+    }
+    cx.check_cancel()?;
+
+    cx.phase("emptying", Unit::Items);
+    let keep = Keep::from_variables(cx);
+    for job in &jobs {
+        if job.target.fs == FsKind::Ntfs {
+            apply_os_empty::empty(&job.target, &keep, cx)?;
+        }
+    }
+    let count = jobs.len();
+    for (at, job) in jobs.iter().enumerate() {
+        cx.phase(
+            &format!("applying image {} of {count}", at + 1),
+            Unit::Bytes,
+        );
+        let started = Instant::now();
+        apply(&wim, job, &keep, cx)?;
+        cx.info(format!(
+            "image {} of {} ({} files, {}) applied to {} in {}",
+            job.image.index,
+            path.display(),
+            job.image.files,
+            units::bytes(
+                job.image
+                    .total_bytes
+                    .saturating_sub(job.image.hard_link_bytes)
+            ),
+            job.target.name(),
+            units::duration(started.elapsed())
+        ));
+    }
+    finish(&jobs, cx)
 }
+
+/// Marks the volumes and sets the outputs. Only after the last image, so that a retry starts with the same volume.
+fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
+    let host = cx.host.as_ref();
+    for job in jobs {
+        volumes::mark_applied(host, job.target.at);
+    }
+    let windows = jobs
+        .iter()
+        .filter(|job| !job.image.version.is_empty() || job.image.architecture.is_some())
+        .max_by_key(|job| job.image.total_bytes)
+        .or_else(|| jobs.iter().max_by_key(|job| job.image.total_bytes));
+    let Some(job) = windows else {
+        return Ok(StepEnd::Done);
+    };
+    let letter = volumes::letter_of(host, job.target.at)
+        .or_else(|| volumes::assign_letter(host, job.target.at))
+        .ok_or_else(|| {
+            StepError::new(
+                codes::INVALID_DRIVE,
+                format!("no drive letter is left for {}", job.target.name()),
+            )
+        })?;
+    cx.host
+        .set_variable("OSDTargetSystemDrive", Value::Plain(format!("{letter}:")))
+        .map_err(|error| {
+            StepError::because(
+                codes::INVALID_PARAMETER,
+                format!("setting OSDTargetSystemDrive failed: {error}"),
+                error,
+            )
+        })?;
+    cx.info(format!(
+        "OSDTargetSystemDrive is {letter}: ({})",
+        job.target.name()
+    ));
+    Ok(StepEnd::Done)
+}
+
+/// The path of the WIM: variables replaced, relative to the working folder.
+fn image_path(
+    settings: &settings::ApplyOperatingSystem,
+    cx: &StepCx,
+) -> Result<PathBuf, StepError> {
+    let expanded = cx.host.expand(&settings.image);
+    let text = expanded.text.trim();
+    let text = text.strip_prefix("file:").unwrap_or(text);
+    if text.is_empty() {
+        return Err(StepError::new(
+            codes::INVALID_PARAMETER,
+            "the step names no image file",
+        ));
+    }
+    let path = PathBuf::from(text);
+    if !path.exists() && !expanded.unresolved.is_empty() {
+        return Err(StepError::new(
+            codes::FILE_NOT_FOUND,
+            format!(
+                "the image file {} does not exist, and these variables in its name have no value: {}",
+                path.display(),
+                expanded.unresolved.join(", ")
+            ),
+        ));
+    }
+    Ok(path)
+}
+
+fn selected(
+    settings: &settings::ApplyOperatingSystem,
+    wim: &Wim,
+    cx: &StepCx,
+) -> Result<Vec<ImageInfo>, StepError> {
+    let images = wim.info().images;
+    let by_index = |index: u32| {
+        wim.check_index(index).map_err(wim_error)?;
+        Ok(images
+            .iter()
+            .filter(|image| image.index == index)
+            .cloned()
+            .collect())
+    };
+    let variable = cx.text(INDEX);
+    if !variable.is_empty() {
+        return match variable.trim().parse::<u32>() {
+            Ok(index) => by_index(index),
+            Err(_) => Err(StepError::new(
+                codes::INVALID_PARAMETER,
+                format!("{INDEX} is \"{variable}\", which is not an image index (1, 2, 3 ...)"),
+            )),
+        };
+    }
+    match &settings.index {
+        ImageSelect::Index(index) => by_index(*index),
+        ImageSelect::Name(name) => {
+            let name = cx.host.expand(name).text;
+            let found: Vec<ImageInfo> = images
+                .iter()
+                .filter(|image| image.name.eq_ignore_ascii_case(name.trim()))
+                .cloned()
+                .collect();
+            if found.len() == 1 {
+                return Ok(found);
+            }
+            let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
+            Err(StepError::new(
+                codes::INVALID_PARAMETER,
+                format!(
+                    "{} has {} named \"{name}\"; its images are: {}",
+                    wim.path().display(),
+                    if found.is_empty() {
+                        "no image".to_owned()
+                    } else {
+                        format!("{} images", found.len())
+                    },
+                    names.join(", ")
+                ),
+            ))
+        }
+        ImageSelect::All if images.is_empty() => Err(StepError::new(
+            codes::INVALID_PARAMETER,
+            format!("{} holds no image", wim.path().display()),
+        )),
+        ImageSelect::All => Ok(images),
+    }
+}
+
+fn check_architecture(
+    settings: &settings::ApplyOperatingSystem,
+    path: &Path,
+    images: &[ImageInfo],
+    cx: &StepCx,
+) -> Result<(), StepError> {
+    let Some(wanted) = settings.architecture else {
+        return Ok(());
+    };
+    let wanted = match wanted {
+        settings::Architecture::X64 => Architecture::X64,
+        settings::Architecture::X86 => Architecture::X86,
+        settings::Architecture::Arm64 => Architecture::Arm64,
+    };
+    for image in images {
+        if let Some(found) = image.architecture
+            && found != wanted
+        {
+            return Err(StepError::new(
+                codes::NOT_SUPPORTED,
+                format!(
+                    "image {} \"{}\" of {} is for {found}, but the step asks for {wanted}",
+                    image.index,
+                    image.name,
+                    path.display()
+                ),
+            ));
+        }
+    }
+    if images.iter().all(|image| image.architecture.is_none()) {
+        cx.warn(format!(
+            "{} does not say which processor it is for; the step asks for {wanted}",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+/// What the file system needs for itself: measured volumes stay below this.
+fn reserve(volume_bytes: u64) -> u64 {
+    (volume_bytes / 50).clamp(8 * units::MIB, 256 * units::MIB)
+}
+
+fn check_room(image: &ImageInfo, target: &Target, bytes: u64) -> Result<(), StepError> {
+    let needed = bytes.saturating_add(reserve(target.bytes));
+    if needed <= target.bytes {
+        return Ok(());
+    }
+    Err(StepError::new(
+        codes::DISK_FULL,
+        format!(
+            "{} is too small: it has {}, and image {} \"{}\" needs {}",
+            target.name(),
+            units::bytes(target.bytes),
+            image.index,
+            image.name,
+            units::bytes(needed)
+        ),
+    )
+    .hint("make the partition larger, or choose another destination"))
+}
+
+fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError> {
+    let state = cx
+        .machine
+        .ntfs_state(&target.node)
+        .map_err(|error| platform_error(&format!("looking at {}", target.name()), error))?;
+    let why = match state {
+        NtfsState::Clean => return Ok(()),
+        NtfsState::Dirty => {
+            cx.warn(format!(
+                "{} is marked for a check by chkdsk; it is written to all the same",
+                target.name()
+            ));
+            return Ok(());
+        }
+        NtfsState::Unclean => "its last system was not shut down cleanly".to_owned(),
+        NtfsState::Hibernated => "it holds a hibernated Windows".to_owned(),
+        NtfsState::Broken(why) => why,
+    };
+    Err(StepError::new(
+        codes::INVALID_DATA,
+        format!("{} cannot be written to: {why}", target.name()),
+    )
+    .hint("format the volume first"))
+}
+
+/// Reads the whole source once: its integrity table when it has one, else every stream.
+fn check_contents(wim: &Wim, path: &Path, cx: &StepCx) -> Result<(), StepError> {
+    let started = Instant::now();
+    let how = if wim.info().has_integrity_table {
+        drop(Wim::open(path, true, &Watch::new(cx)).map_err(wim_error)?);
+        "its integrity table"
+    } else {
+        wim.verify(&Watch::new(cx)).map_err(wim_error)?;
+        "the hash of every stream"
+    };
+    cx.info(format!(
+        "{} is sound by {how}, checked in {}",
+        path.display(),
+        units::duration(started.elapsed())
+    ));
+    Ok(())
+}
+
+fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<(), StepError> {
+    cx.check_cancel()?;
+    cx.progress.detail(&job.target.name());
+    let watch = Watch::new(cx);
+    let onto = |node: &Path| {
+        wim.apply_ntfs(job.image.index, node, &watch)
+            .map_err(wim_error)
+    };
+    if job.target.fs == FsKind::Ntfs {
+        return onto(&job.target.node).map_err(|error| {
+            let state = if watch.begun.get() {
+                format!("now holds a part of image {}", job.image.index)
+            } else {
+                "was emptied and nothing was written to it".to_owned()
+            };
+            begun(error, job, &state, cx)
+        });
+    }
+    let scratch = apply_os_fat::scratch(job.bytes, cx)?;
+    onto(scratch.path())?;
+    cx.phase(&format!("copying to {}", job.target.name()), Unit::Bytes);
+    apply_os_fat::copy(scratch.path(), &job.target, keep, cx).map_err(|error| {
+        let state = format!("now holds a part of image {}", job.image.index);
+        begun(error, job, &state, cx)
+    })
+}
+
+/// A failure after the first byte says so.
+fn begun(error: StepError, job: &Job, state: &str, cx: &StepCx) -> StepError {
+    match error {
+        StepError::Cancelled => {
+            cx.warn(format!(
+                "cancelled while image {} was being applied: {} {state}",
+                job.image.index,
+                job.target.name()
+            ));
+            StepError::Cancelled
+        }
+        StepError::Failed {
+            code,
+            message,
+            source,
+            tail,
+            hint,
+        } => StepError::Failed {
+            code,
+            message: format!(
+                "{message}; {} {state}; the step may be retried",
+                job.target.name()
+            ),
+            source,
+            tail,
+            hint,
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "apply_os_tests.rs"]
+mod tests;

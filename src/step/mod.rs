@@ -5,11 +5,20 @@
 
 pub mod apply_network;
 pub mod apply_os;
+mod apply_os_empty;
+mod apply_os_fat;
+mod apply_os_fat_dots;
+mod apply_os_target;
 pub mod apply_windows;
 pub mod capture_os;
 pub mod connect_folder;
 pub mod cx;
 pub mod error;
+pub mod fat;
+mod fat_device;
+mod fat_patch;
+mod fat_time;
+mod fat_write;
 pub mod partition_disk;
 pub mod pause;
 pub mod restart;

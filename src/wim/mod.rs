@@ -1,6 +1,15 @@
 //! WIM files through wimlib: a small safe wrapper. `ffi` is the only file with `unsafe`.
+//!
+//! wimlib tells its troubles on one stream per process, so calls into it take turns: two [`Wim`]s may exist at a
+//! time, but while one captures the other waits.
 
 pub mod error;
 pub mod ffi;
 pub mod file;
 pub mod progress;
+
+pub use error::{WimError, WimlibCause};
+pub use file::{
+    Architecture, ImageInfo, Wim, WimCompression, WimInfo, WriteOptions, windows_exclusions,
+};
+pub use progress::{Monitor, Silent, WimPhase, WimProgress};
