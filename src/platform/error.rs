@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::codes;
+
 use super::types::Refusal;
 
 /// Errors of [`super::Machine`], with the object's name in each.
@@ -91,6 +93,27 @@ impl PlatformError {
         Self::Io {
             doing: doing.into(),
             source,
+        }
+    }
+
+    /// The code Configuration Manager would show: the HRESULT by meaning, or the tool's exit code.
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::Io { source, .. } => codes::from_io(source),
+            Self::Tool { code, .. } => code.unsigned_abs(),
+            Self::MissingTool(_) => codes::FILE_NOT_FOUND,
+            Self::NoDisk(_) => codes::INVALID_DRIVE,
+            Self::NoPartition { .. } => codes::NOT_FOUND,
+            Self::Refused { refusals, .. } => match refusals.first() {
+                Some(Refusal::ReadOnly(_)) => codes::WRITE_PROTECT,
+                Some(Refusal::RealDisk(_) | Refusal::BootMedium(_)) => codes::ACCESS_DENIED,
+                _ => codes::SHARING_VIOLATION,
+            },
+            Self::Changed { .. } | Self::Layout(_) => codes::UNEXPECTED,
+            Self::Share { code, .. } => *code,
+            Self::Unsupported(_) => codes::NOT_SUPPORTED,
+            Self::Unfit { .. } => codes::INVALID_DATA,
+            Self::Cancelled => codes::CANCELLED,
         }
     }
 }

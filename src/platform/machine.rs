@@ -110,7 +110,8 @@ pub trait Machine: Send + Sync {
     ///
     /// # Errors
     /// [`PlatformError::Share`] with the cases told apart; [`PlatformError::Unsupported`] where the kernel has no cifs.
-    fn mount_share(&self, request: &ShareRequest, cancel: &CancelToken) -> Result<Box<dyn Mounted>>;
+    fn mount_share(&self, request: &ShareRequest, cancel: &CancelToken)
+    -> Result<Box<dyn Mounted>>;
 
     /// Free bytes and total bytes of the file system that holds `path`, and its type by name ("ext4", "vfat").
     ///

@@ -8,6 +8,7 @@ pub mod error;
 pub mod linux;
 pub mod machine;
 pub mod process;
+pub mod show;
 pub mod types;
 
 pub use error::PlatformError;

@@ -131,10 +131,19 @@ impl std::fmt::Display for Refusal {
                 at.display()
             ),
             Self::Swap(node) => {
-                write!(f, "{} is in use as swap: run `swapoff {}`", node.display(), node.display())
+                write!(
+                    f,
+                    "{} is in use as swap: run `swapoff {}`",
+                    node.display(),
+                    node.display()
+                )
             }
             Self::Held { node, holder } => {
-                write!(f, "{} is held by {holder}: close that first", node.display())
+                write!(
+                    f,
+                    "{} is held by {holder}: close that first",
+                    node.display()
+                )
             }
             Self::BootMedium(node) => {
                 write!(f, "{} is what this system runs from", node.display())

@@ -5,7 +5,9 @@ use crate::sequence::settings;
 use super::cx::{StepCx, StepResult};
 
 /// The settings that are action variables.
-pub fn action_variables(_settings: &settings::ApplyNetworkSettings) -> Vec<super::run::ActionVariable> {
+pub fn action_variables(
+    _settings: &settings::ApplyNetworkSettings,
+) -> Vec<super::run::ActionVariable> {
     Vec::new()
 }
 

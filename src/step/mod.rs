@@ -20,9 +20,12 @@ mod fat_patch;
 mod fat_time;
 mod fat_write;
 pub mod partition_disk;
+pub mod partition_layout;
 pub mod pause;
 pub mod restart;
 pub mod run;
 pub mod run_command;
 pub mod set_variable;
+#[doc(hidden)]
+pub mod testing;
 pub mod volumes;

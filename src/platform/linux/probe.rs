@@ -1,0 +1,277 @@
+//! What disks there are, what they hold, and why one may not be written.
+
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::platform::error::PlatformError;
+use crate::platform::types::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
+
+use super::loops::Attached;
+use super::{signature, sysfs, table};
+
+/// Kernel names that are not disks of a machine to be imaged.
+const NOT_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtd"];
+
+/// The machine's real disks in order of their names.
+pub(super) fn real_disks() -> Result<Vec<Attached>, PlatformError> {
+    let entries = fs::read_dir("/sys/block")
+        .map_err(|error| PlatformError::io("reading /sys/block", error))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !NOT_DISKS.iter().any(|prefix| name.starts_with(prefix)))
+        .filter(|name| {
+            sysfs::number(sysfs::folder(name).join("size")).is_some_and(|sectors| sectors > 0)
+        })
+        .collect();
+    names.sort();
+    Ok((0..)
+        .zip(names)
+        .map(|(number, name)| Attached {
+            number,
+            // The kernel writes a slash in a name as an exclamation mark.
+            node: Path::new("/dev").join(name.replace('!', "/")),
+            backing: None,
+        })
+        .collect())
+}
+
+/// What is the same for every disk of one look.
+pub(super) struct Surroundings {
+    mounts: Vec<sysfs::Mount>,
+    swaps: Vec<PathBuf>,
+    root: Vec<String>,
+    loops: Vec<(String, String)>,
+}
+
+impl Surroundings {
+    /// Reads mounts, swaps, loop devices and what `/` lies on.
+    pub(super) fn look() -> Result<Self, PlatformError> {
+        let mounts = sysfs::mounts()?;
+        let root = mounts
+            .iter()
+            .rfind(|mount| mount.at == Path::new("/"))
+            .map(|mount| beneath(&mount.device))
+            .unwrap_or_default();
+        let loops = fs::read_dir("/sys/block")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let backing = sysfs::line(entry.path().join("loop/backing_file"));
+                (!backing.is_empty())
+                    .then(|| (entry.file_name().to_string_lossy().into_owned(), backing))
+            })
+            .collect();
+        Ok(Self {
+            mounts,
+            swaps: sysfs::swaps(),
+            root,
+            loops,
+        })
+    }
+}
+
+/// Kernel names of a device (`major:minor`), of what it lies on, and of the disk a partition belongs to.
+fn beneath(device: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let Ok(folder) = fs::canonicalize(Path::new("/sys/dev/block").join(device)) else {
+        return names;
+    };
+    let mut todo = vec![folder];
+    while let Some(folder) = todo.pop() {
+        names.push(sysfs::kernel_name(&folder));
+        if folder.join("partition").exists()
+            && let Some(disk) = folder.parent()
+        {
+            names.push(sysfs::kernel_name(disk));
+        }
+        for slave in fs::read_dir(folder.join("slaves"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            todo.extend(fs::canonicalize(slave.path()));
+        }
+    }
+    names
+}
+
+/// Why this device (disk or partition) may not be written over.
+fn refusals_of(node: &Path, around: &Surroundings) -> Vec<Refusal> {
+    let name = sysfs::kernel_name(node);
+    let device = sysfs::line(sysfs::folder(&name).join("dev"));
+    let mut found: Vec<Refusal> = around
+        .mounts
+        .iter()
+        .filter(|mount| mount.source == node || (!device.is_empty() && mount.device == device))
+        .map(|mount| Refusal::Mounted {
+            node: node.to_owned(),
+            at: mount.at.clone(),
+        })
+        .collect();
+    found.dedup();
+    if around.swaps.iter().any(|swap| swap == node) {
+        found.push(Refusal::Swap(node.to_owned()));
+    }
+    let mut holders = sysfs::holders(&name);
+    holders.extend(
+        around
+            .loops
+            .iter()
+            .filter(|(_, backing)| Path::new(backing) == node)
+            .map(|(name, _)| name.clone()),
+    );
+    found.extend(holders.into_iter().map(|holder| Refusal::Held {
+        node: node.to_owned(),
+        holder,
+    }));
+    if around.root.contains(&name) {
+        found.push(Refusal::BootMedium(node.to_owned()));
+    }
+    found
+}
+
+/// Another loop device on the same image file would not see what is written here.
+fn other_loops(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
+    let Some(about) = attached
+        .backing
+        .as_ref()
+        .and_then(|path| fs::metadata(path).ok())
+    else {
+        return Vec::new();
+    };
+    let own = sysfs::kernel_name(&attached.node);
+    around
+        .loops
+        .iter()
+        .filter(|(name, backing)| {
+            *name != own
+                && fs::metadata(backing)
+                    .is_ok_and(|other| other.dev() == about.dev() && other.ino() == about.ino())
+        })
+        .map(|(name, _)| Refusal::Held {
+            node: attached.backing.clone().unwrap_or_default(),
+            holder: name.clone(),
+        })
+        .collect()
+}
+
+fn mounted_at(node: &Path, around: &Surroundings) -> Vec<PathBuf> {
+    refusals_of(node, around)
+        .into_iter()
+        .filter_map(|refusal| match refusal {
+            Refusal::Mounted { at, .. } => Some(at),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Looks at one disk. `open_real`: real disks may be written.
+pub(super) fn disk(
+    attached: &Attached,
+    real: bool,
+    around: &Surroundings,
+) -> Result<Disk, PlatformError> {
+    let node = &attached.node;
+    let doing = || format!("reading {}", node.display());
+    let io = |error| PlatformError::io(doing(), error);
+    let mut file = File::open(node).map_err(io)?;
+    let bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
+    let name = sysfs::kernel_name(node);
+    let folder = sysfs::folder(&name);
+    let sector_bytes = sysfs::number(folder.join("queue/logical_block_size"))
+        .and_then(|size| u32::try_from(size).ok())
+        .unwrap_or(512);
+    let serial = [folder.join("serial"), folder.join("device/serial")]
+        .iter()
+        .map(sysfs::line)
+        .find(|text| !text.is_empty())
+        .unwrap_or_default();
+    let model = if attached.backing.is_some() {
+        "image file".to_owned()
+    } else {
+        let vendor = sysfs::line(folder.join("device/vendor"));
+        let model = sysfs::line(folder.join("device/model"));
+        // PCI and virtio vendors are numbers, which tell nobody anything.
+        if vendor.is_empty() || vendor.starts_with("0x") || vendor == "ATA" {
+            model
+        } else {
+            format!("{vendor} {model}").trim().to_owned()
+        }
+    };
+    let (kind, entries) = table::read(&file, bytes, sector_bytes);
+    let digest = table::digest(&file, bytes, sector_bytes, &serial).map_err(io)?;
+
+    let mut refusals = refusals_of(node, around);
+    refusals.extend(other_loops(attached, around));
+    for (_, name) in sysfs::kernel_partitions(&name) {
+        refusals.extend(refusals_of(&Path::new("/dev").join(name), around));
+    }
+    if sysfs::number(folder.join("ro")) == Some(1) {
+        let what = attached.backing.as_ref().unwrap_or(node);
+        refusals.push(Refusal::ReadOnly(what.clone()));
+    }
+    if real {
+        refusals.push(Refusal::RealDisk(node.clone()));
+    }
+    let partitions = entries
+        .into_iter()
+        .map(|found| {
+            let at = PartitionRef {
+                disk: attached.number,
+                partition: found.number,
+            };
+            let node = sysfs::partition_node(node, found.number);
+            let (fs, label) = if node.exists() {
+                signature::probe(&node)
+            } else {
+                (FsKind::None, String::new())
+            };
+            Partition {
+                at,
+                mounted_at: mounted_at(&node, around),
+                node,
+                start_bytes: found.entry.start_bytes,
+                bytes: found.entry.bytes,
+                type_id: found.entry.type_id,
+                name: found.entry.name,
+                attributes: found.entry.attributes,
+                fs,
+                label,
+            }
+        })
+        .collect();
+    let path = fs::canonicalize(&folder).unwrap_or_default();
+    Ok(Disk {
+        number: attached.number,
+        path: node.clone(),
+        backing: attached.backing.clone(),
+        model,
+        serial,
+        bytes,
+        sector_bytes,
+        usb: path
+            .components()
+            .any(|part| part.as_os_str().to_string_lossy().starts_with("usb")),
+        removable: sysfs::number(folder.join("removable")) == Some(1),
+        table: if kind == TableKind::Mbr && is_bare_file_system(&file) {
+            TableKind::None
+        } else {
+            kind
+        },
+        digest,
+        partitions,
+        refusals,
+    })
+}
+
+/// A file system on the whole disk: its boot sector looks like an MBR.
+fn is_bare_file_system(file: &File) -> bool {
+    matches!(
+        signature::probe_file(file).0,
+        FsKind::Ntfs | FsKind::Fat | FsKind::Fat32 | FsKind::ExFat | FsKind::BitLocker
+    )
+}

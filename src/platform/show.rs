@@ -1,0 +1,167 @@
+//! Disks as people read them: `wimforge disks`, and the question before one is wiped.
+
+use std::fmt::Write as _;
+
+use crate::text::harmless;
+use crate::units;
+
+use super::types::{Disk, FsKind, Partition, TableKind};
+
+/// A file system by name; empty for none.
+pub fn file_system(kind: &FsKind) -> &str {
+    match kind {
+        FsKind::Ntfs => "NTFS",
+        FsKind::Fat32 => "FAT32",
+        FsKind::Fat => "FAT",
+        FsKind::ExFat => "exFAT",
+        FsKind::Refs => "ReFS",
+        FsKind::BitLocker => "BitLocker",
+        FsKind::Other(name) => name,
+        FsKind::None => "",
+    }
+}
+
+/// A kind of table by name.
+pub fn table(kind: TableKind) -> &'static str {
+    match kind {
+        TableKind::Gpt => "GPT",
+        TableKind::Mbr => "MBR",
+        TableKind::None => "none",
+    }
+}
+
+/// What a partition is for, by its type; the type itself when it is not known here.
+pub fn partition_type(type_id: &str) -> &str {
+    match type_id {
+        "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" | "0xef" => "EFI system",
+        "e3c9e316-0b5c-4db8-817d-f92df00215ae" => "Microsoft reserved",
+        "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7" => "basic data",
+        "de94bba4-06d1-4d40-a16a-bfd50179d6ac" | "0x27" => "recovery",
+        "0fc63daf-8483-4772-8e79-3d69d8477de4" | "0x83" => "Linux",
+        "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f" | "0x82" => "Linux swap",
+        "0x07" => "NTFS or exFAT",
+        "0x0b" | "0x0c" => "FAT32",
+        "0x17" => "hidden NTFS",
+        other => other,
+    }
+}
+
+/// One line a partition: `3: 63 GiB NTFS "Windows" (basic data)`.
+pub fn partition(partition: &Partition) -> String {
+    let mut line = format!(
+        "{}: {}",
+        partition.at.partition,
+        units::bytes(partition.bytes)
+    );
+    let fs = file_system(&partition.fs);
+    if !fs.is_empty() {
+        let _ = write!(line, " {fs}");
+    }
+    if !partition.label.is_empty() {
+        let _ = write!(line, " \"{}\"", harmless(&partition.label));
+    }
+    let _ = write!(line, " ({})", partition_type(&partition.type_id));
+    for at in &partition.mounted_at {
+        let _ = write!(line, ", mounted at {}", harmless(&at.display().to_string()));
+    }
+    line
+}
+
+/// The text of `wimforge disks`.
+pub fn disks(disks: &[Disk]) -> String {
+    if disks.is_empty() {
+        return "There is no disk.\n".to_owned();
+    }
+    let mut out = String::new();
+    for disk in disks {
+        let _ = write!(
+            out,
+            "Disk {}  {}  {}  {}",
+            disk.number,
+            disk.path.display(),
+            units::bytes(disk.bytes),
+            if disk.model.is_empty() {
+                "unknown model".into()
+            } else {
+                harmless(&disk.model)
+            },
+        );
+        if !disk.serial.is_empty() {
+            let _ = write!(out, "  serial {}", harmless(&disk.serial));
+        }
+        if disk.usb {
+            out.push_str("  USB");
+        }
+        if disk.removable {
+            out.push_str("  removable");
+        }
+        out.push('\n');
+        if let Some(backing) = &disk.backing {
+            let _ = writeln!(
+                out,
+                "  image file {}",
+                harmless(&backing.display().to_string())
+            );
+        }
+        let _ = writeln!(out, "  partition table: {}", table(disk.table));
+        for found in &disk.partitions {
+            let _ = writeln!(out, "  {}", partition(found));
+        }
+        for refusal in &disk.refusals {
+            let _ = writeln!(
+                out,
+                "  not to be written: {}",
+                harmless(&refusal.to_string())
+            );
+        }
+        if disk.refusals.is_empty() {
+            out.push_str("  may be written\n");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::platform::types::{PartitionRef, Refusal};
+
+    #[test]
+    fn a_disk_is_shown_with_what_it_holds_and_why_it_is_refused() {
+        let disk = Disk {
+            number: 0,
+            path: PathBuf::from("/dev/sda"),
+            backing: None,
+            model: "ACME \u{1b}[31m500".to_owned(),
+            serial: "S1".to_owned(),
+            bytes: 500 * units::GIB,
+            sector_bytes: 512,
+            usb: true,
+            removable: false,
+            table: TableKind::Gpt,
+            digest: String::new(),
+            partitions: vec![Partition {
+                at: PartitionRef {
+                    disk: 0,
+                    partition: 3,
+                },
+                node: PathBuf::from("/dev/sda3"),
+                start_bytes: units::MIB,
+                bytes: 63 * units::GIB,
+                type_id: "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7".to_owned(),
+                name: String::new(),
+                attributes: 0,
+                fs: FsKind::Ntfs,
+                label: "Windows".to_owned(),
+                mounted_at: vec![PathBuf::from("/mnt")],
+            }],
+            refusals: vec![Refusal::ReadOnly(PathBuf::from("/dev/sda"))],
+        };
+        assert_eq!(
+            disks(&[disk]),
+            "Disk 0  /dev/sda  500 GiB  ACME 500  serial S1  USB\n  partition table: GPT\n  3: 63 GiB NTFS \"Windows\" (basic data), mounted at /mnt\n  not to be written: /dev/sda is read-only\n"
+        );
+    }
+}

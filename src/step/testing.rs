@@ -1,0 +1,147 @@
+//! A [`Host`] that records, for the tests of steps (unit and integration). The engine has the real one.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::cancel::CancelToken;
+use crate::codes;
+use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
+use crate::platform::Machine;
+use crate::secret::Secret;
+use crate::sequence::variables::{Expanded, Value, VariableError, Variables};
+
+use super::cx::{Host, ProgressCell, StepCx};
+use super::error::StepError;
+
+/// What a step did, and what it is told when it asks.
+#[derive(Default)]
+pub struct RecordingHost {
+    variables: Mutex<Variables>,
+    log: Mutex<Vec<(Severity, String)>>,
+    phases: Mutex<Vec<(String, Unit)>>,
+    questions: Mutex<Vec<QuestionKind>>,
+    answers: Mutex<VecDeque<Answered>>,
+    artifacts: Mutex<Vec<Artifact>>,
+    secrets: Mutex<Vec<Secret>>,
+}
+
+fn hold<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
+    cell.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl RecordingHost {
+    /// With these variables (read-only names allowed).
+    pub fn with(pairs: &[(&str, &str)]) -> Arc<Self> {
+        let host = Self::default();
+        for (name, value) in pairs {
+            host.set_engine_variable(name, Value::Plain((*value).to_owned()));
+        }
+        Arc::new(host)
+    }
+
+    /// Gives the next question this answer; questions without one fail, as in an unattended run.
+    pub fn answer(&self, answer: Answered) {
+        hold(&self.answers).push_back(answer);
+    }
+
+    /// The text of a variable; empty when missing.
+    pub fn text(&self, name: &str) -> String {
+        hold(&self.variables).text(name).to_owned()
+    }
+
+    /// Every variable with its value, in order of the name.
+    pub fn variables(&self) -> Vec<(String, Value)> {
+        hold(&self.variables)
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
+    }
+
+    /// Every line logged.
+    pub fn lines(&self) -> Vec<(Severity, String)> {
+        hold(&self.log).clone()
+    }
+
+    /// Whether any line holds `part`.
+    pub fn logged(&self, part: &str) -> bool {
+        hold(&self.log).iter().any(|(_, line)| line.contains(part))
+    }
+
+    /// Every phase entered.
+    pub fn phases(&self) -> Vec<String> {
+        hold(&self.phases)
+            .iter()
+            .map(|(phase, _)| phase.clone())
+            .collect()
+    }
+
+    /// Every question asked.
+    pub fn questions(&self) -> Vec<QuestionKind> {
+        hold(&self.questions).clone()
+    }
+
+    /// Everything produced.
+    pub fn artifacts(&self) -> Vec<Artifact> {
+        hold(&self.artifacts).clone()
+    }
+
+    /// Every secret to be masked.
+    pub fn secrets(&self) -> Vec<Secret> {
+        hold(&self.secrets).clone()
+    }
+
+    /// A context on `machine` with `scratch` as the step's own folder.
+    pub fn cx(self: &Arc<Self>, machine: Arc<dyn Machine>, scratch: &Path) -> StepCx {
+        StepCx {
+            host: Arc::clone(self) as Arc<dyn Host>,
+            machine,
+            cancel: CancelToken::new(),
+            progress: Arc::new(ProgressCell::default()),
+            success_codes: vec![0],
+            timeout: None,
+            scratch: scratch.to_owned(),
+        }
+    }
+}
+
+impl Host for RecordingHost {
+    fn variable(&self, name: &str) -> Option<Value> {
+        hold(&self.variables).get(name).cloned()
+    }
+
+    fn expand(&self, text: &str) -> Expanded {
+        hold(&self.variables).expand(text)
+    }
+
+    fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
+        hold(&self.variables).set(name, value)
+    }
+
+    fn set_engine_variable(&self, name: &str, value: Value) {
+        hold(&self.variables).set_engine(name, value);
+    }
+
+    fn log(&self, severity: Severity, text: &str) {
+        hold(&self.log).push((severity, text.to_owned()));
+    }
+
+    fn phase(&self, phase: &str, unit: Unit) {
+        hold(&self.phases).push((phase.to_owned(), unit));
+    }
+
+    fn ask(&self, question: QuestionKind) -> Result<Answered, StepError> {
+        hold(&self.questions).push(question);
+        hold(&self.answers)
+            .pop_front()
+            .ok_or_else(|| StepError::new(codes::CANCELLED, "nobody is here to answer"))
+    }
+
+    fn produced(&self, artifact: Artifact) {
+        hold(&self.artifacts).push(artifact);
+    }
+
+    fn remember_secret(&self, secret: &Secret) {
+        hold(&self.secrets).push(secret.clone());
+    }
+}
