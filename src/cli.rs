@@ -1,1 +1,404 @@
-//! TO BE WRITTEN.
+//! The command line: argument types, no behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "Exit codes:\n  0  the task sequence succeeded\n  1  it failed\n  2  bad usage, or mistakes in the document\n  3  cancelled\n  4  interrupted; go on with `wimforge resume`";
+
+/// Builds and captures Windows reference images.
+#[derive(Debug, Parser)]
+#[command(name = "wimforge", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(
+    long_about = "Builds and captures Windows reference images.\n\nWithout a command: attach to the running engine, or start one and choose a task sequence."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Look of the console.
+    #[command(flatten)]
+    pub look: Look,
+    /// The machine of an engine started by this command.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a task sequence and watch it
+    #[command(after_help = EXIT_CODES)]
+    Run(Box<RunArgs>),
+    /// Watch and steer the running engine
+    #[command(after_help = EXIT_CODES)]
+    Attach(AttachArgs),
+    /// Go on with an interrupted run; secrets are asked for again
+    #[command(after_help = EXIT_CODES)]
+    Resume(Box<ResumeArgs>),
+    /// Send one request to the running engine; the answer is JSON
+    Ctl {
+        /// The request.
+        #[command(subcommand)]
+        request: Ctl,
+    },
+    /// Show every mistake of task sequences, with file, line and column
+    Check {
+        /// Task sequence files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Show the disks of this machine, and why one may not be written to
+    Disks {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// The machine.
+        #[command(flatten)]
+        machine: MachineArgs,
+    },
+    /// Make a disk image and a reference image to try things out on
+    Lab {
+        /// What to do.
+        #[command(subcommand)]
+        command: Lab,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The engine itself; started by the other commands
+    #[command(hide = true)]
+    Engine(Box<EngineArgs>),
+}
+
+/// How the run is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Output {
+    /// Plain lines instead of the console: no terminal needed, no escape sequences
+    #[arg(long, conflicts_with = "json")]
+    pub plain: bool,
+    /// Events as JSON lines instead of the console
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The console's look.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Look {
+    /// Theme: default, high-contrast, monochrome, or a .ron file
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<String>,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// What the machine is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct MachineArgs {
+    /// Make this image file (or block device) disk N; then no other disk exists for the run
+    #[arg(long = "disk", value_name = "N=PATH", value_parser = disk)]
+    pub disks: Vec<(u32, PathBuf)>,
+    /// Allow destructive steps on real disks outside the boot medium
+    #[arg(long)]
+    pub allow_real_disks: bool,
+    /// What the machine says it was started by [default: what it really was]
+    #[arg(long, value_name = "KIND")]
+    pub firmware: Option<FirmwareArg>,
+    /// Folder for run folders: journal, log, report [default: $WIMFORGE_RUNTIME_DIR or /run/wimforge]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// Firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FirmwareArg {
+    /// UEFI
+    Uefi,
+    /// BIOS
+    Bios,
+}
+
+/// What may be done without asking.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GrantArgs {
+    /// Wipe disk N without asking; may be given several times
+    #[arg(long = "confirm-disk", value_name = "N")]
+    pub confirm_disks: Vec<u32>,
+    /// Replace an existing image file without asking
+    #[arg(long)]
+    pub confirm_replace: bool,
+    /// With --plain or --json: leave questions and failures open for `wimforge ctl` or a console
+    #[arg(long)]
+    pub ask: bool,
+    /// Give a secret variable from a file, an environment variable or a file descriptor
+    #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+    pub secrets: Vec<(String, SecretSource)>,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// First line of a file.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// First line of an open file descriptor.
+    Fd(i32),
+}
+
+/// `wimforge run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// The task sequence
+    pub sequence: PathBuf,
+    /// Set a variable before the first step; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// What may be done without asking.
+    #[command(flatten)]
+    pub grants: GrantArgs,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: Output,
+    /// Look.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `wimforge attach`.
+#[derive(Clone, Debug, Args)]
+pub struct AttachArgs {
+    /// Output.
+    #[command(flatten)]
+    pub output: Output,
+    /// Look.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `wimforge resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ResumeArgs {
+    /// The run's folder [default: the newest interrupted run]
+    pub folder: Option<PathBuf>,
+    /// What may be done without asking.
+    #[command(flatten)]
+    pub grants: GrantArgs,
+    /// Folder for run folders [default: $WIMFORGE_RUNTIME_DIR or /run/wimforge]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Output.
+    #[command(flatten)]
+    pub output: Output,
+    /// Look.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// Requests of `wimforge ctl`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Ctl {
+    /// The whole state of the run
+    Status,
+    /// Pause before the next step
+    Pause,
+    /// Go on after a pause
+    Continue,
+    /// Run one step, then pause again
+    Step,
+    /// Run the failed step again
+    Retry,
+    /// Go on without the failed step
+    Skip,
+    /// Cancel the run; after a failure: abort it
+    Cancel {
+        /// Kill what runs instead of asking it to end
+        #[arg(long)]
+        kill: bool,
+    },
+    /// Make this the next step (while paused, or after a failure)
+    Jump {
+        /// Number of the step, as in `status`
+        step: u32,
+    },
+    /// Stop before a step
+    Break {
+        /// Number of the step, as in `status`
+        step: u32,
+        /// Clear the breakpoint instead
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Set a variable; an empty value deletes it
+    Set {
+        /// NAME=VALUE
+        #[arg(value_parser = pair)]
+        variable: (String, String),
+    },
+    /// Answer the open question
+    Answer {
+        /// yes or no
+        answer: YesNo,
+        /// Number of the question, as in `status` [default: the open one]
+        #[arg(long)]
+        question: Option<u32>,
+    },
+    /// Give the secrets that the open question asks for
+    Secrets {
+        /// The secrets
+        #[arg(required = true, value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+        secrets: Vec<(String, SecretSource)>,
+    },
+    /// End an engine that has nothing to do
+    Shutdown,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum YesNo {
+    /// Yes
+    Yes,
+    /// No
+    No,
+}
+
+/// `wimforge lab`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Lab {
+    /// Make DIR/disk.img (sparse) and DIR/reference.wim (Windows-shaped, from this system's /usr)
+    Prepare {
+        /// The folder
+        dir: PathBuf,
+        /// Length of the disk
+        #[arg(long, default_value = "8G", value_parser = size)]
+        size: u64,
+        /// What the lab's machine is started by
+        #[arg(long, default_value = "uefi")]
+        firmware: FirmwareArg,
+        /// Images in the WIM: 1 Windows; 2 System and Windows
+        #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=2))]
+        volumes: u32,
+        /// Make everything anew even when it is there
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// The hidden engine role.
+#[derive(Clone, Debug, Args)]
+pub struct EngineArgs {
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Resume this run folder
+    #[arg(long)]
+    pub resume: Option<PathBuf>,
+    /// Disks that may be wiped (resume)
+    #[arg(long = "confirm-disk")]
+    pub confirm_disks: Vec<u32>,
+    /// An image may be replaced (resume)
+    #[arg(long)]
+    pub confirm_replace: bool,
+    /// Nobody answers (resume)
+    #[arg(long)]
+    pub unattended: bool,
+    /// Secrets (resume)
+    #[arg(long = "secret", value_parser = secret)]
+    pub secrets: Vec<(String, SecretSource)>,
+    /// Milliseconds without run and client after which the engine ends
+    #[arg(long, default_value_t = 10_000)]
+    pub linger: u64,
+}
+
+fn disk(text: &str) -> Result<(u32, PathBuf), String> {
+    let (number, path) = text
+        .split_once('=')
+        .ok_or("write N=PATH, for example 0=lab/disk.img")?;
+    let number = number
+        .parse()
+        .map_err(|_| format!("`{number}` is not a disk number"))?;
+    if path.is_empty() {
+        return Err("the path is missing".to_owned());
+    }
+    Ok((number, PathBuf::from(path)))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn secret(text: &str) -> Result<(String, SecretSource), String> {
+    let form = "write NAME=file:PATH, NAME=env:VAR or NAME=fd:N; a secret itself never stands on the command line";
+    let (name, source) = text.split_once('=').ok_or(form)?;
+    let source = match source.split_once(':') {
+        Some(("file", path)) if !path.is_empty() => SecretSource::File(PathBuf::from(path)),
+        Some(("env", variable)) if !variable.is_empty() => SecretSource::Env(variable.to_owned()),
+        Some(("fd", number)) => SecretSource::Fd(
+            number
+                .parse()
+                .map_err(|_| format!("`{number}` is not a file descriptor"))?,
+        ),
+        _ => return Err(form.to_owned()),
+    };
+    Ok((name.to_owned(), source))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let form = || format!("`{text}` is not a size: write for example 8G or 512M");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| form())?;
+    let factor = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "K" | "KIB" => 1024,
+        "M" | "MIB" => 1024 * 1024,
+        "G" | "GIB" => 1024 * 1024 * 1024,
+        "T" | "TIB" => 1024 * 1024 * 1024 * 1024,
+        _ => return Err(form()),
+    };
+    number.checked_mul(factor).ok_or_else(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_help_line_is_wider_than_a_hundred_columns() {
+        fn walk(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            for line in help.lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+            let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+            for name in names {
+                if let Some(sub) = command.find_subcommand_mut(&name) {
+                    walk(sub);
+                }
+            }
+        }
+        walk(&mut Cli::command().term_width(100));
+    }
+
+    #[test]
+    fn values_are_read_and_mistakes_explained() {
+        assert_eq!(size("8G"), Ok(8 << 30));
+        assert!(size("8X").is_err() && size("99999999999T").is_err());
+        assert_eq!(disk("0=a=b"), Ok((0, PathBuf::from("a=b"))));
+        assert!(disk("x").is_err());
+        assert!(secret("P=hunter2").is_err_and(|why| !why.contains("hunter2")));
+        assert_eq!(secret("P=fd:3"), Ok(("P".to_owned(), SecretSource::Fd(3))));
+    }
+}

@@ -1,2 +1,474 @@
-//! x
-fn main(){}
+//! Arguments to a role, an error class to an exit code.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+
+use wimforge::cli::{
+    AttachArgs, Cli, Command, Ctl, EngineArgs, FirmwareArg, GrantArgs, Lab, Look, MachineArgs,
+    Output, ResumeArgs, RunArgs, SecretSource, YesNo,
+};
+use wimforge::engine::boots::MachineMaker;
+use wimforge::engine::dispatcher::{Dispatcher, Grants};
+use wimforge::engine::error::EngineError;
+use wimforge::engine::run_folder::{self, RunFolder};
+use wimforge::engine::server::Server;
+use wimforge::engine::start::{self, EngineOptions};
+use wimforge::event::{NodeId, RunOutcome};
+use wimforge::lab;
+use wimforge::platform::linux::{LinuxMachine, MachineOptions};
+use wimforge::platform::{Firmware, Machine, PlatformError, show};
+use wimforge::protocol::{Request, StartRun, WireSecret};
+use wimforge::report::ctl::{self, Asked};
+use wimforge::report::follow::{self, Mode, OnCtrlC};
+use wimforge::secret::Secret;
+use wimforge::sequence::load;
+use wimforge::transport::{Endpoint, Listener, runtime_folder};
+use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
+
+/// A message for people and the exit code that goes with it.
+struct Trouble {
+    code: u8,
+    text: String,
+}
+
+type Outcome = Result<u8, Trouble>;
+
+fn usage(text: impl ToString) -> Trouble {
+    Trouble {
+        code: 2,
+        text: text.to_string(),
+    }
+}
+
+fn failed(text: impl ToString) -> Trouble {
+    Trouble {
+        code: 1,
+        text: text.to_string(),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        None => console(cli.look, &cli.machine, None, &GrantArgs::default()),
+        Some(Command::Run(args)) => run(*args),
+        Some(Command::Attach(args)) => attach(args),
+        Some(Command::Resume(args)) => resume(*args),
+        Some(Command::Ctl { request }) => control(request),
+        Some(Command::Check { files }) => check(&files),
+        Some(Command::Disks { json, machine }) => disks(json, &machine),
+        Some(Command::Lab { command }) => lab_command(command),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "wimforge", &mut std::io::stdout());
+            Ok(0)
+        }
+        Some(Command::Engine(args)) => engine(*args),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(trouble) => {
+            eprintln!("wimforge: {}", trouble.text.trim_end());
+            ExitCode::from(trouble.code)
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)
+}
+
+fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
+        _ => Ok(0),
+    }
+}
+
+fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble> {
+    let text = match source {
+        SecretSource::Env(variable) => std::env::var(variable)
+            .map_err(|_| usage(format!("--secret {name}: the environment has no {variable}")))?,
+        SecretSource::File(path) => std::fs::read_to_string(path)
+            .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
+        SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
+            .map_err(|error| usage(format!("--secret {name}: file descriptor {number}: {error}")))?,
+    };
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(usage(format!("--secret {name}: the value is empty")));
+    }
+    Ok(Secret::new(line))
+}
+
+fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, Secret)>, Trouble> {
+    sources
+        .iter()
+        .map(|(name, source)| Ok((name.clone(), read_secret(name, source)?)))
+        .collect()
+}
+
+/// Starts an engine process of its own session, so that neither Ctrl-C nor the end of this terminal reaches it.
+fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
+    let program = std::env::current_exe().map_err(failed)?;
+    let log = engine_log(machine)?;
+    let mut command = Process::new(program);
+    command.arg("engine");
+    for (number, path) in &machine.disks {
+        let path = std::path::absolute(path).map_err(failed)?;
+        command.arg("--disk").arg(format!("{number}={}", path.display()));
+    }
+    if machine.allow_real_disks {
+        command.arg("--allow-real-disks");
+    }
+    if let Some(firmware) = machine.firmware {
+        command.arg("--firmware").arg(match firmware {
+            FirmwareArg::Uefi => "uefi",
+            FirmwareArg::Bios => "bios",
+        });
+    }
+    if let Some(state) = &machine.state {
+        command.arg("--state").arg(std::path::absolute(state).map_err(failed)?);
+    }
+    command.args(more);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    wimforge::platform::process::detach(&mut command);
+    command
+        .spawn()
+        .map_err(|error| failed(format!("starting the engine: {error}")))?;
+    Ok(())
+}
+
+/// Where an engine that cannot start says why.
+fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
+    let folder = state_folder(machine.state.as_deref());
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| failed(format!("creating {}: {error}", folder.display())))?;
+    let path = folder.join("engine.err");
+    std::fs::File::create(&path)
+        .map_err(|error| failed(format!("creating {}: {error}", path.display())))
+}
+
+/// What an engine that did not come up said.
+fn engine_said(machine: &MachineArgs) -> String {
+    let path = state_folder(machine.state.as_deref()).join("engine.err");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    text.trim()
+        .trim_start_matches("wimforge: ")
+        .to_owned()
+}
+
+fn state_folder(state: Option<&Path>) -> PathBuf {
+    state.map_or_else(runtime_folder, Path::to_owned)
+}
+
+fn is_running(endpoint: &Endpoint) -> Result<bool, Trouble> {
+    let reply = runtime()?.block_on(wimforge::client::ask(endpoint, "start", Request::Status));
+    Ok(reply.is_ok())
+}
+
+fn start_run(args: &RunArgs, unattended: bool) -> Result<StartRun, Trouble> {
+    let sequence = std::path::absolute(&args.sequence).map_err(failed)?;
+    let secrets = read_secrets(&args.grants.secrets)?
+        .into_iter()
+        .map(|(name, secret)| (name, WireSecret(secret)))
+        .collect();
+    Ok(StartRun {
+        sequence: sequence.display().to_string(),
+        set: args.set.clone(),
+        secrets,
+        confirm_disks: args.grants.confirm_disks.clone(),
+        confirm_replace: args.grants.confirm_replace,
+        unattended,
+    })
+}
+
+fn run(args: RunArgs) -> Outcome {
+    // A document with mistakes is told before anything is started.
+    let code = check_quietly(&args.sequence)?;
+    if code != 0 {
+        return Ok(code);
+    }
+    let headless = args.output.plain || args.output.json;
+    let start = start_run(&args, headless && !args.grants.ask)?;
+    if headless {
+        let endpoint = Endpoint::standard();
+        if is_running(&endpoint)? {
+            return Err(failed(
+                "an engine is running already: attach to it with `wimforge attach`",
+            ));
+        }
+        spawn_engine(&args.machine, &["--linger".to_owned(), "1500".to_owned()])?;
+        return follow_run(&args.output, Some(start), &args.machine);
+    }
+    console(args.look, &args.machine, Some(start), &args.grants)
+}
+
+fn follow_run(output: &Output, start: Option<StartRun>, machine: &MachineArgs) -> Outcome {
+    let mode = if output.json { Mode::Json } else { Mode::Plain };
+    let on_ctrl_c = OnCtrlC::Cancel;
+    let out = (std::io::stdout(), std::io::stdout());
+    let endpoint = Endpoint::standard();
+    runtime()?
+        .block_on(follow::follow(&endpoint, mode, out, start, on_ctrl_c))
+        .map_err(|error| {
+            let said = engine_said(machine);
+            failed(if said.is_empty() { error.to_string() } else { said })
+        })
+}
+
+fn attach(args: AttachArgs) -> Outcome {
+    if args.output.plain || args.output.json {
+        let mode = if args.output.json { Mode::Json } else { Mode::Plain };
+        let out = (std::io::stdout(), std::io::stdout());
+        return runtime()?
+            .block_on(follow::follow(&Endpoint::standard(), mode, out, None, OnCtrlC::Leave))
+            .map_err(failed);
+    }
+    if !is_running(&Endpoint::standard())? {
+        return Err(failed(
+            "no engine is running: start one with `wimforge` or `wimforge run`",
+        ));
+    }
+    open_console(args.look, None)
+}
+
+fn resume(args: ResumeArgs) -> Outcome {
+    if is_running(&Endpoint::standard())? {
+        return Err(failed(
+            "an engine is running already: attach to it with `wimforge attach`",
+        ));
+    }
+    let state = state_folder(args.state.as_deref());
+    let folder = match &args.folder {
+        Some(folder) => RunFolder::at(std::path::absolute(folder).map_err(failed)?),
+        None => run_folder::interrupted(&state).map_err(failed)?,
+    };
+    let file = folder.load().map_err(failed)?;
+    let headless = args.output.plain || args.output.json;
+    let mut more = vec![
+        "--resume".to_owned(),
+        folder.path().display().to_string(),
+        "--linger".to_owned(),
+        "1500".to_owned(),
+    ];
+    if headless && !args.grants.ask && file.unattended {
+        more.push("--unattended".to_owned());
+    }
+    for disk in file.confirm_disks.iter().chain(&args.grants.confirm_disks) {
+        more.extend(["--confirm-disk".to_owned(), disk.to_string()]);
+    }
+    if file.confirm_replace || args.grants.confirm_replace {
+        more.push("--confirm-replace".to_owned());
+    }
+    for (name, source) in &args.grants.secrets {
+        // Read here as well, so that a mistake is told at once; the engine reads the same source.
+        read_secret(name, source)?;
+        more.push("--secret".to_owned());
+        more.push(match source {
+            SecretSource::File(path) => format!(
+                "{name}=file:{}",
+                std::path::absolute(path).map_err(failed)?.display()
+            ),
+            SecretSource::Env(variable) => format!("{name}=env:{variable}"),
+            SecretSource::Fd(number) => format!("{name}=fd:{number}"),
+        });
+    }
+    let machine = MachineArgs {
+        disks: file.disks.clone(),
+        allow_real_disks: file.allow_real_disks,
+        firmware: file.uefi.map(|uefi| if uefi { FirmwareArg::Uefi } else { FirmwareArg::Bios }),
+        state: Some(state),
+    };
+    std::env::set_current_dir(&file.working_directory).map_err(|error| {
+        failed(format!("entering {}: {error}", file.working_directory.display()))
+    })?;
+    spawn_engine(&machine, &more)?;
+    if headless {
+        return follow_run(&args.output, None, &machine);
+    }
+    open_console(args.look, None)
+}
+
+/// The console: on the running engine, or on one started for it.
+fn console(
+    look: Look,
+    machine: &MachineArgs,
+    start: Option<StartRun>,
+    _grants: &GrantArgs,
+) -> Outcome {
+    let endpoint = Endpoint::standard();
+    if is_running(&endpoint)? {
+        if start.is_some() {
+            return Err(failed(
+                "an engine is running already: attach to it with `wimforge attach`",
+            ));
+        }
+    } else {
+        spawn_engine(machine, &[])?;
+    }
+    open_console(look, start)
+}
+
+fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
+    let options = ConsoleOptions {
+        endpoint: Endpoint::standard(),
+        theme: look.theme,
+        ascii: look.ascii,
+        start,
+        folders: Vec::new(),
+    };
+    match runtime()?.block_on(tui::run(options)).map_err(failed)? {
+        ConsoleEnd::Detached => Ok(0),
+        ConsoleEnd::RunEnded(outcome) => Ok(RunOutcome::exit_code(outcome)),
+    }
+}
+
+fn control(request: Ctl) -> Outcome {
+    let asked = match request {
+        Ctl::Status => Asked::Plain(Request::Status),
+        Ctl::Pause => Asked::Plain(Request::Pause),
+        Ctl::Continue => Asked::Plain(Request::Continue),
+        Ctl::Step => Asked::Plain(Request::Step),
+        Ctl::Retry => Asked::Retry,
+        Ctl::Skip => Asked::Skip,
+        Ctl::Cancel { kill } => Asked::Plain(Request::Cancel { kill }),
+        Ctl::Jump { step } => Asked::Plain(Request::Jump { to: NodeId(step) }),
+        Ctl::Break { step, clear } => Asked::Plain(Request::Break {
+            node: NodeId(step),
+            set: !clear,
+        }),
+        Ctl::Set {
+            variable: (name, value),
+        } => Asked::Plain(Request::SetVariable { name, value }),
+        Ctl::Answer { answer, question } => Asked::Answer {
+            question,
+            yes: answer == YesNo::Yes,
+        },
+        Ctl::Secrets { secrets } => Asked::Secrets(read_secrets(&secrets)?),
+        Ctl::Shutdown => Asked::Plain(Request::Shutdown),
+    };
+    let (code, text) = runtime()?
+        .block_on(ctl::ask(&Endpoint::standard(), asked))
+        .map_err(usage)?;
+    say(&text)?;
+    Ok(code)
+}
+
+fn check_quietly(path: &Path) -> Outcome {
+    let checked = load::read(path).map_err(usage)?;
+    if checked.is_good() {
+        return Ok(0);
+    }
+    eprint!("{}", checked.render());
+    Ok(2)
+}
+
+fn check(files: &[PathBuf]) -> Outcome {
+    let mut bad = false;
+    for path in files {
+        let checked = load::read(path).map_err(usage)?;
+        let text = checked.render();
+        if !text.is_empty() {
+            say(&text)?;
+        }
+        if checked.is_good() {
+            say(&format!("{}: good", path.display()))?;
+        } else {
+            bad = true;
+        }
+    }
+    Ok(if bad { 2 } else { 0 })
+}
+
+fn machine_maker(args: &MachineArgs) -> MachineMaker {
+    let options = MachineOptions {
+        attached: args.disks.clone(),
+        allow_real_disks: args.allow_real_disks,
+        firmware: args.firmware.map(firmware),
+    };
+    Arc::new(move || -> Result<Arc<dyn Machine>, EngineError> {
+        Ok(Arc::new(LinuxMachine::new(options.clone())?))
+    })
+}
+
+fn firmware(kind: FirmwareArg) -> Firmware {
+    match kind {
+        FirmwareArg::Uefi => Firmware::Uefi,
+        FirmwareArg::Bios => Firmware::Bios,
+    }
+}
+
+fn disks(json: bool, machine: &MachineArgs) -> Outcome {
+    let list = machine_maker(machine)()
+        .and_then(|machine| machine.disks().map_err(PlatformError::into))
+        .map_err(failed)?;
+    if json {
+        say(&serde_json::to_string_pretty(&list).map_err(failed)?)
+    } else {
+        say(&show::table(&list))
+    }
+}
+
+fn lab_command(command: Lab) -> Outcome {
+    let Lab::Prepare {
+        dir,
+        size,
+        firmware: kind,
+        volumes,
+        force,
+    } = command;
+    lab::command(&dir, size, firmware(kind), volumes, force)
+        .map(|()| 0)
+        .map_err(|error| Trouble {
+            code: error.exit_code(),
+            text: error.to_string(),
+        })
+}
+
+fn engine(args: EngineArgs) -> Outcome {
+    let endpoint = Endpoint::standard();
+    let options = EngineOptions {
+        state: state_folder(args.machine.state.as_deref()),
+        disks: args.machine.disks.clone(),
+        allow_real_disks: args.machine.allow_real_disks,
+        uefi: args.machine.firmware.map(|kind| kind == FirmwareArg::Uefi),
+        machine: machine_maker(&args.machine),
+    };
+    let secrets = read_secrets(&args.secrets)?;
+    runtime()?.block_on(async {
+        let listener = Listener::bind(&endpoint)
+            .map_err(|error| failed(format!("opening {}: {error}", endpoint.path().display())))?;
+        let dispatcher = Arc::new(Dispatcher::default());
+        let run = match args.resume {
+            Some(folder) => {
+                let grants = Grants {
+                    confirm_disks: args.confirm_disks,
+                    confirm_replace: args.confirm_replace,
+                    unattended: args.unattended,
+                };
+                let folder = RunFolder::at(folder);
+                let thread = start::resume(&dispatcher, &options, folder, secrets, grants);
+                Some(thread.map_err(failed)?)
+            }
+            None => None,
+        };
+        let server = Arc::new(Server::new(dispatcher, options, run));
+        server
+            .serve(listener, Duration::from_millis(args.linger))
+            .await
+            .map_err(failed)
+    })?;
+    Ok(0)
+}

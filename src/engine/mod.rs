@@ -1,1 +1,21 @@
-//! TO BE WRITTEN.
+//! The engine: the one process that owns a run.
+//!
+//! Read in this order: [`dispatcher`] (the truth, and the only hand that changes it), [`requests`] (what clients may ask of
+//! it), [`journal`] and [`run_folder`] (what is kept), [`executor`] (the walk over the plan), [`attempt`] (one attempt at one
+//! step), [`host`] (what a step sees), [`boots`] (from start to end, over restarts), [`start`] and [`catalog`] (before a run), [`report`] (after it), [`server`] (clients).
+
+pub mod attempt;
+pub mod boots;
+pub mod catalog;
+pub mod clock;
+pub mod cmtrace;
+pub mod dispatcher;
+pub mod error;
+pub mod executor;
+pub mod host;
+pub mod journal;
+pub mod report;
+pub mod requests;
+pub mod run_folder;
+pub mod server;
+pub mod start;

@@ -6,6 +6,7 @@
 pub mod error;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod fake;
 pub mod machine;
 pub mod process;
 pub mod show;

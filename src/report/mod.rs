@@ -1,1 +1,7 @@
-//! TO BE WRITTEN.
+//! The same events as plain lines or JSON lines, for logs, pipes and machines without a terminal.
+//!
+//! [`plain`] is the text, [`follow`] the loop that prints until the run has ended, [`ctl`] one request and its answer.
+
+pub mod ctl;
+pub mod follow;
+pub mod plain;

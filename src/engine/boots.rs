@@ -1,0 +1,280 @@
+//! A run from its first boot to its end, over planned restarts and interruptions.
+
+use std::sync::Arc;
+
+use super::dispatcher::{AskError, Dispatcher};
+use super::error::EngineError;
+use super::executor::{Restart, Walk, WalkEnd};
+use super::report;
+use super::requests::as_values;
+use super::run_folder::RunFolder;
+use crate::codes;
+use crate::event::{EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown};
+use crate::platform::{Firmware, Machine};
+use crate::run_state::{RunState, Status};
+use crate::secret::Secret;
+use crate::sequence::plan::PlannedSequence;
+use crate::sequence::settings::RestartTarget;
+use crate::sequence::variables::Value;
+
+/// Makes the machine anew for each boot: in the lab the disks are attached again, as a real restart would.
+pub type MachineMaker = Arc<dyn Fn() -> Result<Arc<dyn Machine>, EngineError> + Send + Sync>;
+
+/// What a run needs.
+pub struct Boots {
+    /// The truth, with the run opened.
+    pub dispatcher: Arc<Dispatcher>,
+    /// What runs.
+    pub planned: PlannedSequence,
+    /// The machine.
+    pub machine: MachineMaker,
+    /// The run's folder.
+    pub folder: RunFolder,
+    /// Secrets given on the command line, for a resume.
+    pub secrets: Vec<(String, Secret)>,
+}
+
+/// How the engine leaves a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnding {
+    /// It ended.
+    Finished(RunOutcome),
+    /// It stands and can be resumed.
+    Interrupted,
+}
+
+const COMPONENT: &str = "TSManager";
+
+impl Boots {
+    /// Runs until the end. The dispatcher is released afterwards.
+    pub fn run(self) -> RunEnding {
+        let ending = self.all_boots();
+        if let RunEnding::Finished(_) = ending {
+            if let Err(error) = report::write(&self.folder, &self.dispatcher.state()) {
+                let line = format!("the report cannot be written: {error}");
+                self.dispatcher.log(Severity::Error, COMPONENT, &line, None);
+            }
+            let _ = std::fs::remove_dir_all(self.folder.scratch());
+        }
+        self.dispatcher.release();
+        ending
+    }
+
+    fn all_boots(&self) -> RunEnding {
+        let mut unplanned = self.mark_interrupted();
+        loop {
+            let machine = match (self.machine)() {
+                Ok(machine) => machine,
+                Err(error) => {
+                    let message = format!("the machine cannot be used: {error}");
+                    return self.finish(RunOutcome::Failed, codes::E_FAIL, &message);
+                }
+            };
+            self.start_boot(&machine, unplanned);
+            if let Err(why) = self.ask_for_secrets() {
+                return match why {
+                    AskError::Cancelled => {
+                        self.finish(RunOutcome::Cancelled, codes::CANCELLED, "cancelled")
+                    }
+                    AskError::Unattended(why) => {
+                        self.dispatcher.log(Severity::Error, COMPONENT, &why, None);
+                        RunEnding::Interrupted
+                    }
+                };
+            }
+            let mut walk = Walk::new(
+                &self.dispatcher,
+                &self.planned,
+                Arc::clone(&machine),
+                self.folder.scratch(),
+            );
+            match walk.run() {
+                WalkEnd::Done => {
+                    let name = &self.planned.plan.name;
+                    let summary = format!("\"{name}\" completed");
+                    return self.finish(RunOutcome::Succeeded, 0, &summary);
+                }
+                WalkEnd::Failed(node, failure) => {
+                    let summary = format!(
+                        "\"{}\" failed: {}",
+                        self.dispatcher.state().title(node),
+                        failure.message
+                    );
+                    return self.finish(RunOutcome::Failed, failure.code, &summary);
+                }
+                WalkEnd::Cancelled => {
+                    return self.finish(
+                        RunOutcome::Cancelled,
+                        codes::CANCELLED,
+                        "cancelled by the technician",
+                    );
+                }
+                WalkEnd::Restart(restart) => match self.restart(machine, &restart) {
+                    Ok(()) => unplanned = false,
+                    Err(ending) => return ending,
+                },
+            }
+        }
+    }
+
+    /// Ends the boot: everything durable, the machine let go. In the lab the next boot follows at once; a real restart
+    /// ends this process.
+    fn restart(&self, machine: Arc<dyn Machine>, restart: &Restart) -> Result<(), RunEnding> {
+        let target = if restart.to_winpe { "WinPE" } else { "HD" };
+        let line = format!("Restarting to {target}: {}", restart.message);
+        self.dispatcher.log(Severity::Info, COMPONENT, &line, None);
+        let wait = std::time::Duration::from_secs(restart.timeout);
+        if self.dispatcher.cancel_token().wait(wait) {
+            return Err(self.finish(
+                RunOutcome::Cancelled,
+                codes::CANCELLED,
+                "cancelled before the restart",
+            ));
+        }
+        self.dispatcher.emit(EventBody::BootEnded {
+            target: target.to_owned(),
+            message: restart.message.clone(),
+        });
+        let to = if restart.to_winpe {
+            RestartTarget::WindowsPE
+        } else {
+            RestartTarget::HardDisk
+        };
+        match machine.restart(to) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(RunEnding::Interrupted),
+            Err(error) => {
+                let message = format!("the machine cannot be restarted: {error}");
+                Err(self.finish(RunOutcome::Failed, codes::E_FAIL, &message))
+            }
+        }
+    }
+
+    /// Says of a step that ran when the engine died that it was interrupted; true when the last boot did not end in order.
+    fn mark_interrupted(&self) -> bool {
+        let state = self.dispatcher.state();
+        if state.boot == 0 {
+            return false;
+        }
+        let planned = !self.text("_WimforgeRestart").is_empty();
+        if let Some(node) = running_step(&state) {
+            let attempt = state.node(node).map_or(1, |n| n.attempt);
+            let title = state.title(node).to_owned();
+            self.dispatcher.emit(EventBody::StepFinished {
+                node,
+                attempt,
+                outcome: Outcome::Interrupted,
+                millis: 0,
+            });
+            let line = format!("The action ({title}) was interrupted in attempt {attempt}; it runs again");
+            self.dispatcher
+                .log(Severity::Warning, COMPONENT, &line, Some(node));
+        }
+        !planned
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.dispatcher
+            .with_variables(|variables| variables.text(name).to_owned())
+    }
+
+    fn set(&self, name: &str, value: impl Into<String>) {
+        self.dispatcher
+            .set_variable(name, Value::Plain(value.into()), Origin::Engine);
+    }
+
+    fn start_boot(&self, machine: &Arc<dyn Machine>, unplanned: bool) {
+        let state = self.dispatcher.state();
+        let boot = state.boot + 1;
+        // Without a planned restart the environment is what it was; the first one is Windows PE's stand-in.
+        let in_winpe = match self.text("_WimforgeRestart").as_str() {
+            "HD" => false,
+            "WinPE" => true,
+            _ => boot == 1 || state.in_winpe,
+        };
+        self.dispatcher.emit(EventBody::BootStarted {
+            boot,
+            in_winpe,
+            unplanned,
+        });
+        self.set("_WimforgeRestart", "");
+        self.set("_SMSTSInWinPE", in_winpe.to_string());
+        let uefi = machine.firmware() == Firmware::Uefi;
+        self.set("_SMSTSBootUEFI", uefi.to_string());
+        for (name, value) in machine.identity() {
+            self.set(&name, value);
+        }
+        self.set("_SMSTSLogPath", self.folder.path().display().to_string());
+        if self.text("_SMSTSMachineName").is_empty() {
+            let name = format!("MININT-{}", self.folder.id().replace('-', ""));
+            self.set("_SMSTSMachineName", name.chars().take(15).collect::<String>());
+        }
+        self.set("_SMSTSMediaType", "BootMedia");
+        self.set("_SMSTSLaunchMode", "UFD");
+        self.set("_SMSTSType", "2");
+        self.set("_SMSTSOrgName", "IT Organization");
+        self.set("_SMSTSPackageName", self.planned.plan.name.clone());
+        self.set(
+            "_SMSTSInstructionTableSize",
+            self.planned.plan.nodes.len().to_string(),
+        );
+    }
+
+    /// Secrets do not survive an engine: whatever was secret and has no value now is asked for.
+    fn ask_for_secrets(&self) -> Result<(), AskError> {
+        for (name, secret) in &self.secrets {
+            let value = Value::Secret(secret.clone());
+            self.dispatcher
+                .set_variable(name, value, Origin::CommandLine);
+        }
+        let missing: Vec<String> = self
+            .dispatcher
+            .state()
+            .variables
+            .values()
+            .filter(|variable| variable.value == Shown::Masked)
+            .map(|variable| variable.name.clone())
+            .filter(|name| {
+                self.dispatcher
+                    .with_variables(|variables| variables.get(name).is_none())
+            })
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let kind = QuestionKind::Secrets {
+            reason: "the run was interrupted and secrets are never kept on disk".to_owned(),
+            variables: missing,
+        };
+        let answer = self.dispatcher.ask(None, kind)?;
+        for (name, secret) in as_values(answer) {
+            let value = Value::Secret(secret);
+            self.dispatcher.set_variable(&name, value, Origin::Input);
+        }
+        Ok(())
+    }
+
+    fn finish(&self, outcome: RunOutcome, code: u32, summary: &str) -> RunEnding {
+        let (severity, line) = match outcome {
+            RunOutcome::Succeeded => (Severity::Info, "The task sequence completed successfully".to_owned()),
+            RunOutcome::Failed => (
+                Severity::Error,
+                format!("Failed to run the last action. Execution of the task sequence failed: {summary}. Error {}", codes::show(code)),
+            ),
+            RunOutcome::Cancelled => (Severity::Warning, format!("The task sequence ended: {summary}")),
+        };
+        self.dispatcher.log(severity, COMPONENT, &line, None);
+        self.dispatcher.emit(EventBody::RunFinished {
+            outcome,
+            code,
+            summary: summary.to_owned(),
+        });
+        RunEnding::Finished(outcome)
+    }
+}
+
+fn running_step(state: &RunState) -> Option<NodeId> {
+    let current = state.current?;
+    let node = state.node(current)?;
+    (node.status == Status::Running).then_some(current)
+}

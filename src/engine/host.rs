@@ -1,0 +1,144 @@
+//! What a running step sees of the engine.
+
+use std::sync::Arc;
+
+use super::dispatcher::{Answer, AskError, Dispatcher};
+use crate::codes;
+use crate::event::{Answered, Artifact, EventBody, NodeId, Origin, QuestionKind, Severity, Unit};
+use crate::secret::Secret;
+use crate::sequence::variables::{Expanded, LONGEST_VALUE, Value, VariableError, Variables, check_name};
+use crate::step::cx::Host;
+use crate::step::error::StepError;
+use crate::step::run::ActionVariable;
+
+/// One attempt's view: the run's variables first, then the step's own settings (spec 1.2).
+pub struct StepHost {
+    dispatcher: Arc<Dispatcher>,
+    node: NodeId,
+    attempt: u32,
+    component: &'static str,
+    own: Variables,
+}
+
+impl StepHost {
+    /// Puts the step's settings in under their variables' names, unless those are set already.
+    pub fn new(
+        dispatcher: Arc<Dispatcher>,
+        node: NodeId,
+        attempt: u32,
+        component: &'static str,
+        settings: Vec<ActionVariable>,
+    ) -> Self {
+        let mut own = Variables::default();
+        for setting in settings {
+            let (global, value) = dispatcher.with_variables(|variables| {
+                let mut expanded = variables.expand(setting.value.reveal());
+                expanded.secret |= setting.value.is_secret();
+                (variables.get(setting.name).is_some(), expanded.into_value())
+            });
+            if value.reveal().is_empty() && !global {
+                continue;
+            }
+            let line = if global {
+                format!(
+                    "Set a global environment variable {}: it was set before this step and wins over the step's setting",
+                    setting.name
+                )
+            } else {
+                format!("Set a local default variable {} = {}", setting.name, value.shown())
+            };
+            dispatcher.log(Severity::Info, component, &line, Some(node));
+            if !global {
+                own.set_engine(setting.name, value);
+            }
+        }
+        Self {
+            dispatcher,
+            node,
+            attempt,
+            component,
+            own,
+        }
+    }
+}
+
+impl Host for StepHost {
+    fn variable(&self, name: &str) -> Option<Value> {
+        self.dispatcher
+            .with_variables(|variables| variables.get(name).cloned())
+            .or_else(|| self.own.get(name).cloned())
+    }
+
+    fn expand(&self, text: &str) -> Expanded {
+        self.dispatcher.with_variables(|variables| {
+            let mut all = self.own.clone();
+            for (name, value) in variables.iter() {
+                all.set_engine(name, value.clone());
+            }
+            all.expand(text)
+        })
+    }
+
+    fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
+        check_name(name)?;
+        let characters = value.reveal().chars().count();
+        if characters > LONGEST_VALUE {
+            return Err(VariableError::TooLong {
+                name: name.trim().to_owned(),
+                characters,
+            });
+        }
+        self.dispatcher
+            .set_variable(name.trim(), value, Origin::Step(self.node));
+        Ok(())
+    }
+
+    fn set_engine_variable(&self, name: &str, value: Value) {
+        self.dispatcher
+            .set_variable(name, value, Origin::Step(self.node));
+    }
+
+    fn log(&self, severity: Severity, text: &str) {
+        self.dispatcher
+            .log(severity, self.component, text, Some(self.node));
+    }
+
+    fn phase(&self, phase: &str, unit: Unit) {
+        self.dispatcher.emit(EventBody::StepPhase {
+            node: self.node,
+            attempt: self.attempt,
+            phase: phase.to_owned(),
+            unit,
+        });
+    }
+
+    fn ask(&self, question: QuestionKind) -> Result<Answered, StepError> {
+        match self.dispatcher.ask(Some(self.node), question) {
+            Ok(Answer::Yes) => Ok(Answered::Yes),
+            Ok(Answer::Retry) => Ok(Answered::Retry),
+            Ok(Answer::Values(values)) => {
+                let names = values.iter().map(|(name, _)| name.clone()).collect();
+                for (name, value) in values {
+                    self.set_engine_variable(&name, Value::Secret(value));
+                }
+                Ok(Answered::Values(names))
+            }
+            Ok(Answer::No | Answer::Skip(_) | Answer::Abort(_) | Answer::Jump(_)) => {
+                Ok(Answered::No)
+            }
+            Err(AskError::Cancelled) => Err(StepError::Cancelled),
+            Err(AskError::Unattended(why)) => Err(StepError::new(codes::CANCELLED, why)),
+        }
+    }
+
+    fn produced(&self, artifact: Artifact) {
+        self.dispatcher.emit(EventBody::Produced {
+            node: self.node,
+            artifact,
+        });
+    }
+
+    fn remember_secret(&self, secret: &Secret) {
+        self.dispatcher.remember_secret(secret);
+    }
+}

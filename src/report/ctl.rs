@@ -1,0 +1,100 @@
+//! `wimforge ctl`: one request, its answer as JSON, an exit code.
+
+use crate::client::{self, ClientError};
+use crate::event::{NodeId, Question, QuestionKind};
+use crate::protocol::{Reply, Request, WireSecret};
+use crate::run_state::RunState;
+use crate::secret::Secret;
+use crate::transport::Endpoint;
+
+/// What is asked, before the state is known: a retry must name the attempt that is open.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// As it stands.
+    Plain(Request),
+    /// Retry whatever step has failed.
+    Retry,
+    /// Skip whatever step has failed.
+    Skip,
+    /// Answer this question, or the open one.
+    Answer {
+        /// Number of the question.
+        question: Option<u32>,
+        /// Yes or no.
+        yes: bool,
+    },
+    /// Secrets for the open question.
+    Secrets(Vec<(String, Secret)>),
+}
+
+/// Sends it. The result is the exit code: 0 done, 1 refused, 2 no engine.
+///
+/// # Errors
+/// No engine, connection lost.
+pub async fn ask(endpoint: &Endpoint, asked: Asked) -> Result<(u8, String), ClientError> {
+    let request = match asked {
+        Asked::Plain(request) => request,
+        other => {
+            let Reply::Snapshot(state) = client::ask(endpoint, "ctl", Request::Status).await?
+            else {
+                return Err(ClientError::Lost("no state came".to_owned()));
+            };
+            match resolve(other, &state) {
+                Ok(request) => request,
+                Err(why) => return Ok((1, json(&serde_json::json!({ "Refused": why })))),
+            }
+        }
+    };
+    let reply = client::ask(endpoint, "ctl", request).await?;
+    let code = u8::from(matches!(reply, Reply::Refused(_)));
+    let text = match &reply {
+        Reply::Refused(refusal) => {
+            json(&serde_json::json!({ "Refused": refusal, "reason": refusal.to_string() }))
+        }
+        other => json(other),
+    };
+    Ok((code, text))
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn resolve(asked: Asked, state: &RunState) -> Result<Request, String> {
+    let open = state.question.as_ref();
+    let failed = || -> Result<(NodeId, u32), String> {
+        match open {
+            Some(Question {
+                node: Some(node),
+                kind: QuestionKind::Failed { attempt, .. },
+                ..
+            }) => Ok((*node, *attempt)),
+            _ => Err("no failed step waits for a decision".to_owned()),
+        }
+    };
+    Ok(match asked {
+        Asked::Plain(request) => request,
+        Asked::Retry => {
+            let (node, attempt) = failed()?;
+            Request::Retry { node, attempt }
+        }
+        Asked::Skip => {
+            let (node, attempt) = failed()?;
+            Request::Skip { node, attempt }
+        }
+        Asked::Answer { question, yes } => {
+            let question = question
+                .or_else(|| open.map(|q| q.id))
+                .ok_or("no question is open")?;
+            Request::Answer { question, yes }
+        }
+        Asked::Secrets(values) => {
+            let question = open.map(|q| q.id).ok_or("no question is open")?;
+            let values = values
+                .into_iter()
+                .map(|(name, secret)| (name, WireSecret(secret)))
+                .collect();
+            Request::GiveSecrets { question, values }
+        }
+    })
+}

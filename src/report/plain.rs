@@ -1,0 +1,328 @@
+//! Events as plain lines: no escape sequences, nothing that needs a terminal.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::codes;
+use crate::event::{
+    Answered, Artifact, Event, EventBody, Failure, Millis, NodeId, Outcome, Progress, QuestionKind,
+    RunOutcome, Severity, Shown, SkipReason, Unit,
+};
+use crate::run_state::RunState;
+use crate::text::harmless;
+use crate::units;
+
+/// Milliseconds after which a progress line is due even when the share hardly changed.
+const PROGRESS_EVERY: Millis = 10_000;
+
+/// Prints events as lines. Keeps a state of its own for names and positions.
+pub struct Plain<W> {
+    out: W,
+    state: RunState,
+    told: (u16, Millis),
+}
+
+impl<W: Write> Plain<W> {
+    /// Prints to `out`, starting from `state`.
+    pub fn new(out: W, state: RunState) -> Self {
+        Self {
+            out,
+            state,
+            told: (0, 0),
+        }
+    }
+
+    /// What is known.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Takes over a snapshot: the first, or a fresh one after falling behind.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn snapshot(&mut self, state: RunState) -> io::Result<()> {
+        let behind = state.seq > self.state.seq && self.state.has_run();
+        if behind {
+            writeln!(self.out, "... {} events were left out ...", state.seq - self.state.seq)?;
+        } else if state.has_run() && !self.state.has_run() && state.end.is_none() {
+            let (n, m) = state.position();
+            writeln!(self.out, "attached to \"{}\", step {n} of {m}", harmless(&state.plan.name))?;
+        }
+        self.state = state;
+        self.out.flush()
+    }
+
+    fn line(&mut self, at: Millis, text: &str) -> io::Result<()> {
+        let depth = self
+            .state
+            .current
+            .and_then(|id| self.state.plan.nodes.get(id.index()))
+            .map_or(0, |node| usize::from(node.depth));
+        let seconds = at.div_euclid(1000).rem_euclid(86_400);
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        for part in text.lines() {
+            writeln!(
+                self.out,
+                "{hours:02}:{minutes:02}:{seconds:02}Z {:indent$}{}",
+                "",
+                harmless(part),
+                indent = depth * 2
+            )?;
+        }
+        Ok(())
+    }
+
+    fn title(&self, id: NodeId) -> String {
+        self.state.title(id).to_owned()
+    }
+
+    /// Prints one event.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.state.apply(event);
+        if let Some(text) = self.describe(event) {
+            self.line(event.at, &text)?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Prints a sample when it says something new.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        self.state.sample(progress);
+        let Some(phase) = self.state.phase.clone() else {
+            return Ok(());
+        };
+        let share = phase.permille.unwrap_or(0);
+        let due = share / 100 > self.told.0 / 100 || progress.at - self.told.1 >= PROGRESS_EVERY;
+        if !due || phase.unit == Unit::Nothing || (phase.done == 0 && phase.total == 0) {
+            return Ok(());
+        }
+        self.told = (share, progress.at);
+        let mut text = format!("  {}: {}.{} %", phase.name, share / 10, share % 10);
+        if phase.unit == Unit::Bytes {
+            let elapsed = u64::try_from(progress.at - phase.started).unwrap_or(0);
+            text += &format!(", {} of {}", units::bytes(phase.done), units::bytes(phase.total));
+            if let Some(rate) = units::rate(phase.done, Duration::from_millis(elapsed)) {
+                text += &format!(", {rate}");
+            }
+        }
+        self.line(progress.at, &text)?;
+        self.out.flush()
+    }
+
+    fn describe(&mut self, event: &Event) -> Option<String> {
+        Some(match &event.body {
+            EventBody::RunStarted { plan, folder, .. } => {
+                let (_, steps) = self.state.position();
+                format!("run \"{}\", {steps} steps, run folder {folder}", plan.name)
+            }
+            EventBody::BootStarted {
+                boot,
+                in_winpe,
+                unplanned,
+            } => {
+                let place = if *in_winpe { "Windows PE" } else { "the full operating system" };
+                let why = if *unplanned { ", after an interruption" } else { "" };
+                format!("boot {boot} in {place}{why}")
+            }
+            EventBody::BootEnded { target, message } => format!("restart to {target}: {message}"),
+            EventBody::RunFinished {
+                outcome,
+                code,
+                summary,
+            } => self.end(*outcome, *code, summary),
+            EventBody::GroupStarted { node } => format!("group {}", self.title(*node)),
+            EventBody::GroupFinished { node, outcome } => match outcome {
+                Outcome::Succeeded | Outcome::WillNotRun(_) => return None,
+                _ => format!("group {}: {}", self.title(*node), outcome_text(outcome)),
+            },
+            EventBody::Skipped { node, reason } => match reason {
+                SkipReason::Disabled | SkipReason::GroupSkipped => return None,
+                SkipReason::Condition(condition) => {
+                    format!("skipped {}: the condition is false: {condition}", self.title(*node))
+                }
+                SkipReason::Technician(who) => {
+                    format!("skipped {} by {}", self.title(*node), who.name)
+                }
+            },
+            EventBody::StepStarted { attempt, name, .. } => {
+                self.told = (0, event.at);
+                let (n, m) = self.state.position();
+                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                format!("[{n}/{m}] {name}{again}")
+            }
+            EventBody::StepPhase { phase, .. } => {
+                self.told = (0, event.at);
+                format!("  {phase}")
+            }
+            EventBody::StepFinished {
+                outcome, millis, ..
+            } => match outcome {
+                Outcome::WillNotRun(_) => return None,
+                _ => format!(
+                    "  {} ({})",
+                    outcome_text(outcome),
+                    units::duration(Duration::from_millis(*millis))
+                ),
+            },
+            EventBody::RetryScheduled {
+                attempt,
+                of,
+                delay_seconds,
+                ..
+            } => format!("  attempt {attempt} of {of} failed; again in {delay_seconds} s"),
+            EventBody::Stalled { seconds: 0, .. } => "  moving again".to_owned(),
+            EventBody::Stalled { seconds, .. } => {
+                format!("  STALLED: no sign of life for {seconds} s")
+            }
+            EventBody::VariableSet { name, value, .. } => {
+                if name.starts_with('_') {
+                    return None;
+                }
+                match value {
+                    Shown::Plain(value) => format!("  {name} = {value}"),
+                    Shown::Masked => format!("  {name} = {}", crate::secret::MASK),
+                }
+            }
+            EventBody::VariableRemoved { .. } => return None,
+            EventBody::Log { severity, text, .. } => match severity {
+                Severity::Info => format!("  | {text}"),
+                Severity::Warning => format!("  | WARNING: {text}"),
+                Severity::Error => format!("  | ERROR: {text}"),
+            },
+            EventBody::QuestionAsked { question } => question_text(question.id, &question.kind),
+            EventBody::QuestionAnswered { answer, by, .. } => {
+                format!("answered by {}: {}", by.name, answer_text(answer))
+            }
+            EventBody::PauseChanged { paused: true, by } => {
+                format!("paused by {}; go on with: wimforge ctl continue", by.name)
+            }
+            EventBody::PauseChanged { by, .. } => format!("continued by {}", by.name),
+            EventBody::BreakpointChanged { node, set, by } => {
+                let what = if *set { "set" } else { "cleared" };
+                format!("breakpoint {what} at {} by {}", self.title(*node), by.name)
+            }
+            EventBody::CancelRequested {
+                by, waiting_for, ..
+            } => format!("cancel requested by {}; waiting for {waiting_for}", by.name),
+            EventBody::Jumped { to, by } => format!("{} goes on at {}", by.name, self.title(*to)),
+            EventBody::Produced { artifact, .. } => format!("  {}", artifact_text(artifact)),
+        })
+    }
+
+    fn end(&self, outcome: RunOutcome, code: u32, summary: &str) -> String {
+        let word = match outcome {
+            RunOutcome::Succeeded => "SUCCEEDED",
+            RunOutcome::Failed => "FAILED",
+            RunOutcome::Cancelled => "CANCELLED",
+        };
+        let mut text = format!("{word}: {summary}");
+        if code != 0 {
+            text += &format!(" [{}]", codes::show(code));
+        }
+        for (_, artifact) in &self.state.artifacts {
+            text += &format!("\n  {}", artifact_text(artifact));
+        }
+        text += &format!("\n  log, journal and report: {}", self.state.folder);
+        text
+    }
+}
+
+/// One line about something that was produced.
+pub fn artifact_text(artifact: &Artifact) -> String {
+    match artifact {
+        Artifact::CapturedVolume {
+            index,
+            volume,
+            bytes,
+            files,
+        } => format!("image {index}: {volume}, {} in {files} files", units::bytes(*bytes)),
+        Artifact::SkippedVolume { volume, reason } => format!("not captured: {volume}: {reason}"),
+        Artifact::File { path, bytes, what } => format!("{what}: {path}, {}", units::bytes(*bytes)),
+    }
+}
+
+fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded => "done".to_owned(),
+        Outcome::Warned(what) => format!("done, with a warning: {what}"),
+        Outcome::Failed { failure, ignored } => {
+            let tail = if *ignored { " (ignored: continue on error)" } else { "" };
+            format!("FAILED{tail}: {}", failure_text(failure))
+        }
+        Outcome::Aborted => "aborted".to_owned(),
+        Outcome::WillNotRun(_) => "will not run".to_owned(),
+        Outcome::Interrupted => "interrupted; it will run again".to_owned(),
+    }
+}
+
+fn failure_text(failure: &Failure) -> String {
+    let mut text = failure.message.clone();
+    for cause in &failure.causes {
+        text += &format!(": {cause}");
+    }
+    text += &format!(" [{}", codes::show(failure.code));
+    if let Some(meaning) = codes::meaning(failure.code) {
+        text += &format!(": {meaning}");
+    }
+    text.push(']');
+    for line in &failure.tail {
+        text += &format!("\n    > {line}");
+    }
+    if let Some(hint) = &failure.hint {
+        text += &format!("\n    way out: {hint}");
+    }
+    text
+}
+
+fn question_text(id: u32, kind: &QuestionKind) -> String {
+    match kind {
+        QuestionKind::ConfirmDisk(facts) => {
+            let mut text = format!(
+                "QUESTION {id}: wipe disk {}? {} {} {}, {}, {}",
+                facts.number,
+                facts.path,
+                facts.model,
+                facts.serial,
+                units::bytes(facts.bytes),
+                facts.table
+            );
+            for line in &facts.contents {
+                text += &format!("\n  holds: {line}");
+            }
+            text + "\n  answer with: wimforge ctl answer yes|no"
+        }
+        QuestionKind::ConfirmReplace { path, bytes, .. } => format!(
+            "QUESTION {id}: replace {path} ({})?\n  answer with: wimforge ctl answer yes|no",
+            units::bytes(*bytes)
+        ),
+        QuestionKind::Failed { .. } => format!(
+            "QUESTION {id}: what now?\n  answer with: wimforge ctl retry|skip|cancel (and ctl set NAME=VALUE before a retry)"
+        ),
+        QuestionKind::Pause { message } => {
+            format!("QUESTION {id}: {message}\n  go on with: wimforge ctl answer yes")
+        }
+        QuestionKind::Secrets { reason, variables } => format!(
+            "QUESTION {id}: {reason}: {}\n  answer with: wimforge ctl secrets NAME=file:PATH ...",
+            variables.join(", ")
+        ),
+    }
+}
+
+fn answer_text(answer: &Answered) -> String {
+    match answer {
+        Answered::Yes => "yes".to_owned(),
+        Answered::No => "no".to_owned(),
+        Answered::Retry => "retry".to_owned(),
+        Answered::Skip => "go on without it".to_owned(),
+        Answered::Abort => "abort".to_owned(),
+        Answered::Values(names) => format!("values for {}", names.join(", ")),
+    }
+}
