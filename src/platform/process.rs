@@ -84,6 +84,17 @@ pub struct Finished {
     pub last_characters: String,
 }
 
+/// Gives this process a session of its own, so that neither Ctrl-C at the terminal it was started from nor that
+/// terminal's end reaches it.
+///
+/// # Errors
+/// The system's: the leader of a process group cannot do it.
+pub fn leave_session() -> Result<(), PlatformError> {
+    nix::unistd::setsid()
+        .map(|_| ())
+        .map_err(|error| PlatformError::io("starting a session of its own", error.into()))
+}
+
 /// Runs a process to its end; `on_line` gets each line of output as it comes (without the line break, invalid UTF-8
 /// replaced, at most [`LONGEST_PIECE`] bytes; a carriage return ends a line too, as progress displays use it).
 ///
