@@ -365,7 +365,7 @@ fn control(request: Ctl) -> Outcome {
 }
 
 fn check_quietly(path: &Path) -> Outcome {
-    let checked = load::read(path).map_err(usage)?;
+    let checked = load::read(path);
     if checked.is_good() {
         return Ok(0);
     }
@@ -376,7 +376,7 @@ fn check_quietly(path: &Path) -> Outcome {
 fn check(files: &[PathBuf]) -> Outcome {
     let mut bad = false;
     for path in files {
-        let checked = load::read(path).map_err(usage)?;
+        let checked = load::read(path);
         let text = checked.render();
         if !text.is_empty() {
             say(&text)?;

@@ -67,7 +67,7 @@ fn begin(
     let text = std::fs::read(&path).map_err(EngineError::file("reading", &path))?;
     let (checked, sequence) = good(&path)?;
     let values = Values::gather(&checked, &sequence, &request, options)?;
-    let planned = PlannedSequence::new(&sequence);
+    let planned = plan(&sequence)?;
     let folder = RunFolder::create(&options.state, clock::now())?;
     let copy = folder.sequence();
     write_atomically(&copy, &text).map_err(EngineError::file("writing", &copy))?;
@@ -123,7 +123,7 @@ pub fn resume(
     }
     let begun = (|| {
         let (_, sequence) = good(&folder.sequence())?;
-        let planned = PlannedSequence::new(&sequence);
+        let planned = plan(&sequence)?;
         let (journal, events) = Journal::reopen(&folder.journal())?;
         let mut state = RunState::default();
         for event in &events {
@@ -149,6 +149,10 @@ pub fn resume(
         dispatcher.release();
     }
     begun
+}
+
+fn plan(sequence: &Sequence) -> Result<PlannedSequence, EngineError> {
+    PlannedSequence::new(sequence).map_err(|error| EngineError::Document(error.to_string()))
 }
 
 /// What the interrupted step had changed: it runs again, so variables must be as they were when it began. What a technician
@@ -216,8 +220,7 @@ fn go(
 }
 
 fn good(path: &Path) -> Result<(Checked, Sequence), EngineError> {
-    let checked =
-        load::read(path).map_err(|error| EngineError::Document(error.to_string()))?;
+    let checked = load::read(path);
     match checked.sequence.clone() {
         Some(sequence) if checked.is_good() => Ok((checked, sequence)),
         _ => Err(EngineError::Document(checked.render())),
@@ -297,9 +300,9 @@ impl Values {
             .map(|input| input.variable.as_str())
             .filter(|name| self.last(name).is_some())
             .collect();
-        let mistakes = check::check_run(sequence, checked, Some(&numbers), &set);
+        let mistakes = check::check_run(checked, Some(&numbers), &set);
         if !mistakes.is_empty() {
-            return Err(EngineError::Document(checked.render_these(&mistakes)));
+            return Err(EngineError::Document(load::render(&checked.source, &mistakes)));
         }
         for input in &sequence.inputs {
             let Some(value) = self.last(&input.variable) else {
