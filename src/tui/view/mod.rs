@@ -9,6 +9,7 @@ mod help;
 mod log;
 mod picker;
 mod question;
+mod render;
 mod run;
 mod steps;
 mod summary;
@@ -16,3 +17,4 @@ mod text;
 mod variables;
 
 pub use draw::draw;
+pub use render::{render, render_text};
