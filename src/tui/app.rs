@@ -145,6 +145,7 @@ impl Console {
 
     fn draw(&mut self, screen: &mut Screen) -> std::io::Result<()> {
         self.dirty = false;
+        self.model.size = Some(screen.size());
         let model = &self.model;
         screen.draw(|frame| view::draw(model, frame))
     }

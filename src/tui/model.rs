@@ -2,9 +2,9 @@
 
 use tui_input::Input;
 
-use crate::event::{Millis, Severity};
-use crate::protocol::{Check, SequenceInfo, StartRun};
-use crate::run_state::RunState;
+use crate::event::{Millis, NodeId, QuestionKind, Severity, Shown};
+use crate::protocol::{Check, Request, SequenceInfo, StartRun};
+use crate::run_state::{LogLine, RunState, VariableState};
 
 use super::glyphs::{self, Glyphs};
 use super::theme::Theme;
@@ -38,6 +38,8 @@ pub struct Model {
     pub screen: Screen,
     /// Help lies over it.
     pub help: bool,
+    /// First line of the help shown.
+    pub help_top: usize,
     /// One line for the technician: a refusal, a confirmation.
     pub note: String,
     /// The engine is connected.
@@ -52,6 +54,18 @@ pub struct Model {
     pub keyboard: String,
     /// Seconds that local time is ahead of UTC.
     pub utc_offset: i32,
+    /// Columns and rows of the screen, once known.
+    pub size: Option<(u16, u16)>,
+    /// Goes out when the request of that number was accepted: a retry must not run without the change made for it.
+    pub after: Option<(u64, Request)>,
+}
+
+impl Model {
+    /// Whether the screen is too small to see what a disk holds.
+    pub fn too_small_to_confirm(&self) -> bool {
+        self.size
+            .is_some_and(|(columns, rows)| columns < CONFIRM_AT_LEAST.0 || rows < CONFIRM_AT_LEAST.1)
+    }
 }
 
 /// What is open.
@@ -114,6 +128,8 @@ pub struct Mistakes {
 pub struct Form {
     /// Heading.
     pub title: String,
+    /// Said above the fields; may be empty.
+    pub intro: String,
     /// What it is for.
     pub purpose: Purpose,
     /// Fields.
@@ -131,8 +147,8 @@ pub enum Purpose {
     Start(StartRun),
     /// Answer this question.
     Secrets(u32),
-    /// Change a variable (name, value), then retry when a step has failed.
-    Variable,
+    /// Change a variable (name, value), then run that attempt's step again, if one is named.
+    Variable(Option<(NodeId, u32)>),
 }
 
 /// One field.
@@ -150,6 +166,25 @@ pub struct FormField {
     pub optional: bool,
     /// How it is checked.
     pub check: Check,
+}
+
+impl Form {
+    /// Whether it hides anything.
+    pub fn has_secrets(&self) -> bool {
+        self.fields.iter().any(|field| field.secret)
+    }
+
+    /// A value typed over one that is secret is secret, too.
+    pub fn mask_like(&mut self, state: &RunState) {
+        let (Purpose::Variable(_), [name, value]) = (&self.purpose, &mut self.fields[..]) else {
+            return;
+        };
+        let name = name.input.value().trim().to_lowercase();
+        value.secret = state
+            .variables
+            .get(&name)
+            .is_some_and(|variable| variable.value == Shown::Masked);
+    }
 }
 
 impl FormField {
@@ -205,6 +240,46 @@ pub struct RunView {
     pub log_severity: Option<Severity>,
     /// What lies over the panels.
     pub over: Over,
+    /// The end of the run was seen.
+    pub ended: bool,
+}
+
+impl RunView {
+    /// Variables that pass the filter: those of the sequence first, the engine's own (`_...`) behind them.
+    pub fn variables<'a>(&self, state: &'a RunState) -> Vec<&'a VariableState> {
+        let wanted = self.variable_filter.value().to_lowercase();
+        let mut chosen: Vec<_> = state
+            .variables
+            .iter()
+            .filter(|(key, _)| key.contains(&wanted))
+            .collect();
+        chosen.sort_by_key(|(key, _)| (key.starts_with('_'), key.as_str()));
+        chosen.into_iter().map(|(_, variable)| variable).collect()
+    }
+
+    /// Log lines that are severe enough, newest first.
+    pub fn log_lines<'a>(&self, state: &'a RunState) -> impl Iterator<Item = &'a LogLine> {
+        let least = self.log_severity;
+        state
+            .log
+            .iter()
+            .rev()
+            .filter(move |line| least.is_none_or(|least| line.severity >= least))
+    }
+
+    /// Whether the open question covers the panels.
+    pub fn shows_question(&self) -> bool {
+        matches!(self.over, Over::Nothing | Over::Wipe(_))
+    }
+}
+
+/// The failed step and attempt that waits for a decision.
+pub fn undecided(state: &RunState) -> Option<(NodeId, u32)> {
+    let question = state.question.as_ref()?;
+    match question.kind {
+        QuestionKind::Failed { attempt, .. } => Some((question.node?, attempt)),
+        _ => None,
+    }
 }
 
 /// What lies over the panels of the run screen.

@@ -73,7 +73,7 @@ pub fn technician() -> Who {
 /// A connected console without a run.
 pub fn console() -> Model {
     let mut model = initial(Model {
-        keyboard: "us".to_owned(),
+        keyboard: "keyboard layout us".to_owned(),
         now: START,
         ..Model::default()
     });

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use crate::event::QuestionKind;
+use crate::event::{NodeId, QuestionKind};
 use crate::protocol::{Request, WireSecret};
 use crate::secret::Secret;
 use crate::tui::model::{Form, FormField, Model, Picker, Purpose, Screen};
@@ -22,7 +22,8 @@ pub(super) enum FormEnd {
 /// A form for the secrets that a question asks for.
 pub(super) fn for_secrets(question: u32, reason: &str, variables: &[String]) -> Form {
     Form {
-        title: reason.to_owned(),
+        title: "Secrets are needed".to_owned(),
+        intro: reason.to_owned(),
         purpose: Purpose::Secrets(question),
         fields: variables
             .iter()
@@ -39,15 +40,19 @@ pub(super) fn for_secrets(question: u32, reason: &str, variables: &[String]) -> 
 }
 
 /// A form to change one variable.
-pub(super) fn for_variable() -> Form {
+pub(super) fn for_variable(retry: Option<(NodeId, u32)>) -> Form {
     let field = |label: &str, optional| FormField {
         label: label.to_owned(),
         optional,
         ..FormField::default()
     };
     Form {
-        title: "Change a variable".to_owned(),
-        purpose: Purpose::Variable,
+        title: match retry {
+            Some(_) => "Change a variable, then retry".to_owned(),
+            None => "Change a variable".to_owned(),
+        },
+        intro: String::new(),
+        purpose: Purpose::Variable(retry),
         fields: vec![field("Name", false), field("Value (empty deletes it)", true)],
         at: 0,
         reveal: false,
@@ -115,10 +120,19 @@ fn requests(form: &Form) -> Vec<Request> {
                 values,
             }]
         }
-        Purpose::Variable => vec![Request::SetVariable {
-            name: value(0).trim().to_owned(),
-            value: value(1).to_owned(),
-        }],
+        Purpose::Variable(retry) => {
+            let name = value(0).trim().to_owned();
+            let secret = form.fields.get(1).is_some_and(|field| field.secret);
+            let set = if secret {
+                let value = WireSecret(Secret::new(value(1)));
+                Request::SetSecret { name, value }
+            } else {
+                let value = value(1).to_owned();
+                Request::SetVariable { name, value }
+            };
+            let retry = retry.map(|(node, attempt)| Request::Retry { node, attempt });
+            std::iter::once(set).chain(retry).collect()
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::form::{self, FormEnd};
 use crate::event::{NodeKind, Question, QuestionKind, Severity};
 use crate::protocol::Request;
-use crate::tui::model::{Model, Over, Pane, RunView, Screen, WIPE_WORD};
+use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD, undecided};
 use crate::tui::msg::{Effect, shell_variables};
 
 /// A question was asked or answered: what lies over the panels must fit it.
@@ -17,12 +17,29 @@ pub(super) fn question_changed(model: &mut Model) {
     let Screen::Run(view) = &mut model.screen else {
         return;
     };
-    match (&view.over, open) {
-        (Over::Wipe(_), Some((_, true))) => {}
-        (Over::Wipe(_), _) => view.over = Over::Nothing,
-        (Over::Aside(id), Some((open, _))) if *id == open => {}
-        (Over::Aside(_), _) => view.over = Over::Nothing,
-        _ => {}
+    let asked = open.map(|(id, _)| id);
+    let stale = match &view.over {
+        Over::Wipe(_) => !matches!(open, Some((_, true))),
+        Over::Aside(id) => asked != Some(*id),
+        Over::Form(form) => match form.purpose {
+            Purpose::Secrets(id) => asked != Some(id),
+            Purpose::Variable(retry) => {
+                model.state.end.is_some() || (retry.is_some() && retry != undecided(&model.state))
+            }
+            Purpose::Start(_) => true,
+        },
+        Over::Cancel => model.state.end.is_some(),
+        Over::Nothing | Over::Typing => false,
+    };
+    if stale {
+        view.over = Over::Nothing;
+    }
+    if model.state.end.is_some() && !view.ended {
+        // The summary is what one comes back to.
+        *view = RunView {
+            ended: true,
+            ..RunView::default()
+        };
     }
     if matches!(view.over, Over::Nothing) {
         match (form, open) {
@@ -34,25 +51,45 @@ pub(super) fn question_changed(model: &mut Model) {
 }
 
 pub(super) fn keys(model: &mut Model, mut view: RunView, key: KeyEvent) -> Vec<Effect> {
-    let effects = match &mut view.over {
-        Over::Typing => typing(&mut view, key),
-        Over::Cancel => cancel(model, &mut view, key),
-        Over::Form(open) => match form::keys(open, key) {
-            FormEnd::Open => Vec::new(),
-            FormEnd::Left => {
-                aside(model, &mut view);
-                Vec::new()
-            }
-            FormEnd::Done(requests) => {
-                view.over = Over::Nothing;
-                requests.into_iter().map(|request| model.send(request)).collect()
-            }
-        },
-        Over::Wipe(_) => wipe(model, &mut view, key),
-        Over::Nothing | Over::Aside(_) => free(model, &mut view, key),
-    };
+    let effects = dispatch(model, &mut view, key);
     model.screen = Screen::Run(view);
+    // Whatever was closed: a question that needs typing gets its field back.
+    question_changed(model);
     effects
+}
+
+fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
+    match &mut view.over {
+        Over::Typing => typing(model, view, key),
+        Over::Cancel => cancel(model, view, key),
+        Over::Form(open) => {
+            let end = form::keys(open, key);
+            open.mask_like(&model.state);
+            match end {
+                FormEnd::Open => {}
+                FormEnd::Left if matches!(open.purpose, Purpose::Variable(Some(_))) => view.over = Over::Nothing,
+                FormEnd::Left => aside(model, view),
+                FormEnd::Done(requests) => {
+                    // A question answered here is put aside until the engine takes it back.
+                    aside(model, view);
+                    return in_turn(model, requests);
+                }
+            }
+            Vec::new()
+        }
+        Over::Wipe(_) => wipe(model, view, key),
+        Over::Nothing | Over::Aside(_) => free(model, view, key),
+    }
+}
+
+/// Sends the first request now, the second when the first was accepted.
+fn in_turn(model: &mut Model, requests: Vec<Request>) -> Vec<Effect> {
+    let mut requests = requests.into_iter();
+    let Some(first) = requests.next() else {
+        return Vec::new();
+    };
+    model.after = requests.next().map(|second| (model.next_request, second));
+    vec![model.send(first)]
 }
 
 /// Puts the open question aside, so that the run can be looked at.
@@ -63,16 +100,17 @@ fn aside(model: &Model, view: &mut RunView) {
     };
 }
 
-fn typing(view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
+fn typing(model: &Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     let input = match view.pane {
         Pane::Log => &mut view.log_search,
         _ => &mut view.variable_filter,
     };
     match key.code {
-        KeyCode::Enter => view.over = Over::Nothing,
+        KeyCode::Enter => aside(model, view),
         KeyCode::Esc => {
             input.reset();
-            view.over = Over::Nothing;
+            view.variable_top = 0;
+            aside(model, view);
         }
         _ => {
             input.handle_event(&Event::Key(key));
@@ -101,8 +139,12 @@ fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     };
     match key.code {
+        KeyCode::Enter if model.too_small_to_confirm() => {
+            model.note = "enlarge the screen first: the disk's facts must be seen".to_owned();
+            Vec::new()
+        }
         KeyCode::Enter if typed.value().eq_ignore_ascii_case(WIPE_WORD) => {
-            view.over = Over::Nothing;
+            view.over = Over::Aside(id);
             vec![model.send(Request::Answer {
                 question: id,
                 yes: true,
@@ -132,21 +174,20 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         (Over::Nothing, Some(question)) => Some(question.clone()),
         _ => None,
     };
-    if let Some(question) = asked
-        && let Some(effects) = question_keys(model, view, &question, key)
-    {
-        return effects;
+    if let Some(question) = asked {
+        // The panels are out of sight: their keys are, too.
+        return question_keys(model, view, &question, key);
     }
     match key.code {
         KeyCode::Char('?') => model.help = true,
         KeyCode::Char('q' | 'd') => return vec![Effect::Quit],
         KeyCode::Esc => {
-            if matches!(view.over, Over::Aside(_)) {
-                view.over = Over::Nothing;
-                back_to_question(model, view);
-            }
+            view.over = Over::Nothing;
             view.step = None;
             view.log_back = 0;
+            if model.state.end.is_some() {
+                view.pane = Pane::Steps;
+            }
         }
         KeyCode::Tab => view.pane = view.pane.next(),
         KeyCode::Char('1') => view.pane = Pane::Steps,
@@ -159,11 +200,12 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
                 Some(Severity::Warning) => Some(Severity::Error),
                 Some(_) => None,
             };
+            view.log_back = 0;
         }
         KeyCode::Char('n') if view.pane == Pane::Log => search(model, view),
         KeyCode::Char('x') if model.state.end.is_none() => view.over = Over::Cancel,
         KeyCode::Char('e') if model.state.end.is_none() => {
-            view.over = Over::Form(form::for_variable());
+            view.over = Over::Form(form::for_variable(None));
         }
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
@@ -180,56 +222,51 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
-fn back_to_question(model: &mut Model, view: &mut RunView) {
-    model.screen = Screen::Run(std::mem::take(view));
-    question_changed(model);
-    if let Screen::Run(changed) = std::mem::take(&mut model.screen) {
-        *view = changed;
-    }
-}
-
-/// Keys that answer the open question; none when the key is not one of them.
+/// Keys while the open question covers the panels.
 fn question_keys(
     model: &mut Model,
     view: &mut RunView,
     question: &Question,
     key: KeyEvent,
-) -> Option<Vec<Effect>> {
+) -> Vec<Effect> {
     let id = question.id;
     match (&question.kind, key.code) {
-        (_, KeyCode::Esc) => {
-            view.over = Over::Aside(id);
-            Some(Vec::new())
-        }
+        (_, KeyCode::Esc) => view.over = Over::Aside(id),
+        (_, KeyCode::Char('?')) => model.help = true,
+        (_, KeyCode::Char('q' | 'd')) => return vec![Effect::Quit],
+        (_, KeyCode::Char('x')) => view.over = Over::Cancel,
         (QuestionKind::Pause { .. }, KeyCode::Enter)
         | (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
-            Some(vec![model.send(Request::Answer {
+            return vec![model.send(Request::Answer {
                 question: id,
                 yes: true,
-            })])
+            })];
         }
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('n' | 'N')) => {
-            Some(vec![model.send(Request::Answer {
+            return vec![model.send(Request::Answer {
                 question: id,
                 yes: false,
-            })])
+            })];
         }
         (QuestionKind::Failed { attempt, .. }, code) => {
-            let (node, attempt) = (question.node?, *attempt);
+            let Some(node) = question.node else {
+                return Vec::new();
+            };
+            let attempt = *attempt;
             match code {
-                KeyCode::Char('r') => Some(vec![model.send(Request::Retry { node, attempt })]),
-                KeyCode::Char('s') => Some(vec![model.send(Request::Skip { node, attempt })]),
-                KeyCode::Char('a') => Some(vec![model.send(Request::Cancel { kill: false })]),
-                KeyCode::Char('v' | 'e') => {
-                    view.over = Over::Form(form::for_variable());
-                    Some(Vec::new())
+                KeyCode::Char('r') => return vec![model.send(Request::Retry { node, attempt })],
+                KeyCode::Char('s') => return vec![model.send(Request::Skip { node, attempt })],
+                KeyCode::Char('a') => return vec![model.send(Request::Cancel { kill: false })],
+                KeyCode::Char('v') => {
+                    view.over = Over::Form(form::for_variable(Some((node, attempt))));
                 }
-                KeyCode::Char('!') => Some(vec![Effect::Shell(shell_variables(&model.state))]),
-                _ => None,
+                KeyCode::Char('!') => return vec![Effect::Shell(shell_variables(&model.state))],
+                _ => {}
             }
         }
-        _ => None,
+        _ => {}
     }
+    Vec::new()
 }
 
 fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
@@ -260,11 +297,11 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
             view.step = Some(moved(at, by, last));
         }
         Pane::Variables => {
-            let last = model.state.variables.len().saturating_sub(1);
+            let last = view.variables(&model.state).len().saturating_sub(1);
             view.variable_top = moved(view.variable_top, by, last);
         }
         Pane::Log => {
-            let last = model.state.log.len().saturating_sub(1);
+            let last = view.log_lines(&model.state).count().saturating_sub(1);
             view.log_back = moved(view.log_back, by.saturating_neg(), last);
         }
     }
@@ -277,12 +314,8 @@ fn search(model: &mut Model, view: &mut RunView) {
         model.note = "nothing to search for: type / and a word".to_owned();
         return;
     }
-    let found = model
-        .state
-        .log
-        .iter()
-        .rev()
-        .filter(|line| view.log_severity.is_none_or(|least| line.severity >= least))
+    let found = view
+        .log_lines(&model.state)
         .enumerate()
         .skip(view.log_back + 1)
         .find(|(_, line)| line.text.to_lowercase().contains(&wanted));

@@ -1,11 +1,13 @@
 //! The entrance: what concerns every screen; the rest goes to the screen that is open.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
 
 use super::{form, picker, run};
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
+use crate::event::EventBody;
 use crate::tui::model::{
-    Form, FormField, Mistakes, Model, Picker, Purpose, RunView, Screen,
+    Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, RunView, Screen,
 };
 use crate::tui::msg::{Effect, Msg};
 
@@ -25,22 +27,32 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             keys(model, key)
         }
         Msg::Paste(text) => {
-            let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-            clean
-                .chars()
-                .flat_map(|c| keys(model, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)))
-                .collect()
+            paste(model, &text);
+            Vec::new()
         }
-        Msg::Resize(..) => Vec::new(),
+        Msg::Resize(columns, rows) => {
+            model.size = (columns > 0 && rows > 0).then_some((columns, rows));
+            Vec::new()
+        }
         Msg::Connected => {
+            if model.note.starts_with(LOST) {
+                model.note = "connected again".to_owned();
+            }
             model.connected = true;
             Vec::new()
         }
         Msg::Push(push) => pushed(model, push),
-        Msg::Reply(_, reply) => replied(model, reply),
+        Msg::Reply(number, reply) => {
+            let after = model.after.take_if(|(of, _)| *of == number);
+            match (&reply, after) {
+                (Reply::Accepted, Some((_, request))) => vec![model.send(request)],
+                _ => replied(model, reply),
+            }
+        }
         Msg::Lost(why) => {
             model.connected = false;
-            model.note = format!("connection lost ({why}); trying again");
+            model.after = None;
+            model.note = format!("{LOST}; trying again: {why}");
             Vec::new()
         }
         Msg::Tick(now) => {
@@ -51,6 +63,44 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.note = trouble.unwrap_or_else(|| "back from the shell".to_owned());
             vec![Effect::Redraw]
         }
+    }
+}
+
+/// Start of the note about a lost connection.
+const LOST: &str = "connection lost";
+
+/// Pasted text goes where text is typed, and nowhere else: it must not press the keys of a panel, nor wipe a disk.
+fn paste(model: &mut Model, text: &str) {
+    let form_input = |form: &mut Form, text: &str| {
+        if let Some(field) = form.fields.get_mut(form.at) {
+            insert(&mut field.input, text);
+        }
+    };
+    if model.help {
+        return;
+    }
+    match &mut model.screen {
+        Screen::Picker(picker) => {
+            insert(&mut picker.filter, text);
+            picker.row = 0;
+        }
+        Screen::Form(form) => form_input(form, text),
+        Screen::Run(view) => match (&mut view.over, view.pane) {
+            (Over::Form(form), _) => {
+                form_input(form, text);
+                form.mask_like(&model.state);
+            }
+            (Over::Typing, Pane::Log) => insert(&mut view.log_search, text),
+            (Over::Typing, _) => insert(&mut view.variable_filter, text),
+            _ => {}
+        },
+        Screen::Connecting | Screen::Mistakes(_) => {}
+    }
+}
+
+fn insert(input: &mut Input, text: &str) {
+    for c in text.chars().filter(|c| !c.is_control()) {
+        input.handle(InputRequest::InsertChar(c));
     }
 }
 
@@ -75,6 +125,13 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             model.state.apply(&event);
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
                 model.screen = Screen::Run(RunView::default());
+            }
+            if let (Screen::Run(view), EventBody::Log { severity, .. }) = (&mut model.screen, &event.body)
+                && view.log_back > 0
+                && view.log_severity.is_none_or(|least| *severity >= least)
+            {
+                // Lines that come must not push away those being read.
+                view.log_back += 1;
             }
             run::question_changed(model);
             Vec::new()
@@ -104,7 +161,7 @@ fn arrived(model: &mut Model) -> Vec<Effect> {
         run::question_changed(model);
         return Vec::new();
     }
-    if matches!(model.screen, Screen::Connecting) {
+    if matches!(model.screen, Screen::Connecting | Screen::Run(_)) {
         model.screen = Screen::Picker(Picker::default());
     }
     vec![model.send(Request::ListSequences {
@@ -124,9 +181,10 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
                 let info = sequences.into_iter().next().unwrap_or_default();
                 begin(model, &info, start)
             }
-            (None, Screen::Picker(picker)) => {
+            (None, Screen::Picker(picker) | Screen::Mistakes(Mistakes { back: picker, .. })) => {
                 picker.sequences = sequences;
                 picker.loaded = true;
+                picker.row = picker.row.min(picker.shown().len().saturating_sub(1));
                 Vec::new()
             }
             _ => Vec::new(),
@@ -137,12 +195,17 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
                 _ => Picker::default(),
             };
             model.screen = Screen::Mistakes(Mistakes { text, top: 0, back });
+            // The list that is asked for now must not be taken for what this run's sequence asks.
+            model.start = None;
             vec![model.send(Request::ListSequences {
                 folders: Vec::new(),
             })]
         }
         Reply::Refused(refusal) => {
             model.note = refusal.to_string();
+            if model.start.take().is_some() && matches!(model.screen, Screen::Connecting) {
+                return arrived(model);
+            }
             Vec::new()
         }
     }
@@ -176,6 +239,7 @@ pub(super) fn begin(
     }
     model.screen = Screen::Form(Form {
         title: info.name.clone(),
+        intro: String::new(),
         purpose: Purpose::Start(start),
         fields,
         at: 0,
@@ -190,13 +254,23 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return vec![Effect::Redraw];
     }
     if model.help {
-        model.help = false;
+        let last = crate::tui::view::HELP_LINES.saturating_sub(1);
+        match key.code {
+            KeyCode::Up => model.help_top = model.help_top.saturating_sub(1),
+            KeyCode::Down => model.help_top = (model.help_top + 1).min(last),
+            KeyCode::PageUp => model.help_top = model.help_top.saturating_sub(10),
+            KeyCode::PageDown => model.help_top = (model.help_top + 10).min(last),
+            _ => {
+                model.help = false;
+                model.help_top = 0;
+            }
+        }
         return Vec::new();
     }
     if control && key.code == KeyCode::Char('c') {
         return match &mut model.screen {
             Screen::Run(view) if model.state.end.is_none() && model.connected => {
-                view.over = crate::tui::model::Over::Cancel;
+                view.over = Over::Cancel;
                 Vec::new()
             }
             _ => vec![Effect::Quit],

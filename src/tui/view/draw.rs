@@ -22,7 +22,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let [top, middle, bottom] = Layout::vertical([
         Constraint::Length(header::rows(model)),
         Constraint::Min(1),
-        Constraint::Length(2),
+        Constraint::Length(footer::rows(model, area)),
     ])
     .areas::<3>(area);
     header::draw(model, frame, top);

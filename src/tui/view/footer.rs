@@ -4,64 +4,101 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{fit, line, lines, span, width};
-use crate::tui::model::{Model, Over, Pane, RunView, Screen};
+use super::text::{fit, lines, pieces, span, width};
+use crate::event::QuestionKind;
+use crate::tui::model::{Form, Model, Over, Pane, Picker, Purpose, RunView, Screen};
 use crate::tui::theme::Role;
 
 type Keys = &'static [(&'static str, &'static str)];
 
 fn keys(model: &Model) -> Keys {
+    if model.help {
+        return &[("Up/Down", "scroll"), ("any other key", "close the help")];
+    }
     match &model.screen {
         Screen::Connecting => &[("q", "leave")],
-        Screen::Picker(_) => &[
-            ("Enter", "choose"),
-            ("Up/Down", "move"),
-            ("F5", "look again"),
-            ("F1", "help"),
-            ("Esc", "leave"),
-        ],
+        Screen::Picker(picker) => picker_keys(picker),
         Screen::Mistakes(_) => &[("Up/Down", "scroll"), ("Esc", "back")],
-        Screen::Form(_) => FORM,
+        Screen::Form(form) => form_keys(form),
         Screen::Run(view) => run_keys(model, view),
     }
 }
 
-const FORM: Keys = &[
-    ("Enter", "next, start"),
-    ("Tab", "next field"),
-    ("F2", "show secrets"),
-    ("Esc", "back"),
-    ("F1", "help"),
-];
+fn picker_keys(picker: &Picker) -> Keys {
+    let broken = picker.shown().get(picker.row).is_some_and(|info| !info.mistakes.is_empty());
+    match (broken, picker.filter.value().is_empty()) {
+        (true, _) => &[("Enter", "show its mistakes"), ("Up/Down", "move"), ("F5", "look again"), ("F1", "help"), ("Esc", "back")],
+        (false, true) => &[("Enter", "choose"), ("Up/Down", "move"), ("letters", "filter"), ("F5", "look again"), ("F1", "help"), ("Esc", "leave")],
+        (false, false) => &[("Enter", "choose"), ("Up/Down", "move"), ("Esc", "clear the filter"), ("F5", "look again"), ("F1", "help")],
+    }
+}
+
+fn form_keys(form: &Form) -> Keys {
+    let last = form.at + 1 >= form.fields.len();
+    match (&form.purpose, last, form.has_secrets()) {
+        (_, false, true) => &[("Enter", "next field"), ("Up", "field before"), ("Esc", "back"), ("F2", "show secrets"), ("F1", "help")],
+        (_, false, false) => &[("Enter", "next field"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
+        (Purpose::Start(_), true, true) => &[("Enter", "start"), ("Up", "field before"), ("Esc", "back"), ("F2", "show secrets"), ("F1", "help")],
+        (Purpose::Start(_), true, false) => &[("Enter", "start"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
+        (Purpose::Secrets(_), true, _) => &[("Enter", "go on"), ("Up", "field before"), ("Esc", "look at the run"), ("F2", "show secrets"), ("F1", "help")],
+        (Purpose::Variable(Some(_)), true, _) => &[("Enter", "set it and retry"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
+        (Purpose::Variable(None), true, _) => &[("Enter", "set it"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
+    }
+}
 
 fn run_keys(model: &Model, view: &RunView) -> Keys {
+    let state = &model.state;
     match &view.over {
         Over::Typing => return &[("Enter", "keep"), ("Esc", "clear")],
-        Over::Cancel => return &[("y", "yes"), ("d", "detach"), ("Esc", "back")],
-        Over::Form(_) => return FORM,
-        Over::Wipe(_) => return &[("wipe Enter", "go on"), ("Esc", "look at the run first")],
-        Over::Aside(_) => return &[("Esc", "back to the question"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
-        Over::Nothing => {}
+        Over::Cancel if state.cancelling.is_some() => return &[("y", "kill"), ("d", "detach"), ("Esc", "wait")],
+        Over::Cancel => return &[("y", "cancel"), ("d", "detach"), ("Esc", "back")],
+        Over::Form(form) => return form_keys(form),
+        Over::Wipe(_) | Over::Nothing | Over::Aside(_) => {}
     }
-    if model.state.end.is_some() {
-        return &[("Enter", "leave"), ("Tab", "look at steps, variables, log"), ("?", "help")];
+    if !model.connected {
+        return &[("q", "leave"), ("Tab", "panel"), ("arrows", "scroll"), ("?", "help")];
     }
-    if model.state.question.is_some() {
-        return &[("Esc", "look at the run"), ("?", "help"), ("q", "detach")];
+    if state.end.is_some() {
+        return &[("Enter", "leave"), ("Tab", "variables, log"), ("Esc", "summary"), ("?", "help")];
     }
-    if model.state.paused {
-        return &[("c", "continue"), ("s", "one step"), ("e", "set variable"), ("b", "break"), ("x", "cancel"), ("?", "help"), ("q", "detach")];
+    match (&view.over, state.question.as_ref().map(|question| &question.kind)) {
+        (Over::Aside(_), _) => &[("Esc", "back to the question"), ("Tab", "panel"), ("e", "set variable"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
+        (Over::Wipe(_), _) => &[("wipe Enter", "go on"), ("Esc", "look at the run"), ("Ctrl-C", "cancel the run"), ("F1", "help")],
+        (_, Some(QuestionKind::Failed { .. })) => &[("r", "retry"), ("v", "set variable"), ("s", "skip"), ("a", "abort"), ("!", "shell"), ("Esc", "see run"), ("?", "help"), ("q", "detach")],
+        (_, Some(QuestionKind::ConfirmReplace { .. })) => &[("y", "replace"), ("n", "do not"), ("Esc", "look at the run"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
+        (_, Some(QuestionKind::Pause { .. })) => &[("Enter", "go on"), ("Esc", "look at the run"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
+        (_, Some(_)) => &[("Esc", "look at the run"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
+        (_, None) => free_keys(model, view),
     }
-    match view.pane {
-        Pane::Steps => &[("p", "pause"), ("x", "cancel"), ("Tab", "panel"), ("b", "break"), ("?", "help"), ("q", "detach")],
-        Pane::Variables => &[("/", "filter"), ("e", "set"), ("Tab", "panel"), ("p", "pause"), ("?", "help"), ("q", "detach")],
-        Pane::Log => &[("/", "search"), ("n", "older hit"), ("f", "severity"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
+}
+
+fn free_keys(model: &Model, view: &RunView) -> Keys {
+    match (view.pane, model.state.paused) {
+        (Pane::Steps, true) => &[("c", "continue"), ("s", "one step"), ("x", "cancel"), ("Tab", "panel"), ("e", "set variable"), ("b", "break"), ("?", "help"), ("q", "detach")],
+        (Pane::Steps, false) => &[("p", "pause"), ("x", "cancel"), ("Tab", "panel"), ("arrows", "choose"), ("b", "break"), ("?", "help"), ("q", "detach")],
+        (Pane::Variables, true) => &[("/", "filter"), ("e", "set"), ("Tab", "panel"), ("c", "continue"), ("?", "help"), ("q", "detach")],
+        (Pane::Variables, false) => &[("/", "filter"), ("e", "set"), ("Tab", "panel"), ("p", "pause"), ("?", "help"), ("q", "detach")],
+        (Pane::Log, _) => &[("/", "search"), ("n", "older hit"), ("f", "severity"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
     }
+}
+
+/// Rows it needs: a note that is longer than a row gets a second one.
+pub(super) fn rows(model: &Model, area: Rect) -> u16 {
+    let long = width(&model.note) > usize::from(area.width);
+    if long && area.height > 12 { 3 } else { 2 }
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
-    line(frame, look, area, Role::Warning, &model.note);
+    let columns = usize::from(area.width);
+    let note_rows = usize::from(area.height.saturating_sub(1));
+    if note_rows > 0 && !model.note.is_empty() {
+        let note = pieces(look, &model.note, columns, note_rows)
+            .into_iter()
+            .map(|part| Line::from(span(look, Role::Warning, part)))
+            .collect();
+        lines(frame, area, note);
+    }
     let row = Rect {
         y: area.y + area.height.saturating_sub(1),
         height: area.height.min(1),
@@ -70,16 +107,16 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let mut spans = Vec::new();
     let mut used = 0;
     for (key, what) in keys(model) {
-        let columns = width(key) + 1 + width(what) + 2;
-        if used + columns > usize::from(area.width) + 2 {
+        let needed = width(key) + 1 + width(what);
+        if used + needed > columns {
             break;
         }
-        used += columns;
+        used += needed + 2;
         spans.push(span(look, Role::Key, *key));
         spans.push(span(look, Role::Text, format!(" {what}  ")));
     }
     if spans.is_empty() {
-        spans.push(span(look, Role::Key, fit(look, "? help", usize::from(area.width))));
+        spans.push(span(look, Role::Key, fit(look, "? help", columns)));
     }
     lines(frame, row, vec![Line::from(spans)]);
 }

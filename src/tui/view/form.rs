@@ -4,9 +4,27 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{fit, lines, panel, span, width};
+use super::text::{fit, lines, panel, pieces, span, typed, width};
 use crate::tui::model::{Form, Model};
 use crate::tui::theme::Role;
+
+/// Rows of the sentence above the fields.
+fn intro(form: &Form, model: &Model, columns: usize) -> Vec<Line<'static>> {
+    if form.intro.is_empty() {
+        return Vec::new();
+    }
+    pieces(&model.look, &form.intro, columns, 2)
+        .into_iter()
+        .map(|part| Line::from(span(&model.look, Role::Text, part)))
+        .collect()
+}
+
+/// Rows that a form of `columns` takes with its frame.
+pub(super) fn rows(form: &Form, columns: u16) -> u16 {
+    let room = usize::from(columns.saturating_sub(2)).max(1);
+    let intro = if form.intro.is_empty() { 0 } else { width(&form.intro).div_ceil(room).min(2) };
+    u16::try_from(form.fields.len() * 2 + 2 + intro).unwrap_or(u16::MAX)
+}
 
 pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
@@ -19,8 +37,8 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         .max()
         .unwrap_or(0)
         .min(columns / 2);
-    let mut all = Vec::new();
-    let rows = usize::from(inside.height);
+    let mut all = if inside.height > 4 { intro(form, model, columns) } else { Vec::new() };
+    let rows = usize::from(inside.height).saturating_sub(all.len());
     // Two rows a field; the one with the keys is always in sight.
     let skip = (form.at + 1).saturating_sub((rows / 2).max(1));
     for (at, field) in form.fields.iter().enumerate().skip(skip) {
@@ -30,30 +48,35 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         let pad = " ".repeat(label_columns.saturating_sub(width(&label)));
         let value = field.input.value();
         let room = columns.saturating_sub(label_columns + 5);
-        let cursor = field.input.visual_cursor();
-        let shown = if field.secret && !form.reveal {
-            look.glyphs.mask.repeat(value.chars().count().min(room))
-        } else {
-            // The end that is being typed at is the one that is seen.
-            let from = cursor.saturating_sub(room.saturating_sub(1));
-            fit(look, &value.chars().skip(from).collect::<String>(), room)
+        let masked = field.secret && !form.reveal;
+        let shown = match (here, masked) {
+            (true, true) => {
+                let mask = look.glyphs.mask.repeat(value.chars().count());
+                typed(look, &mask, field.input.cursor(), room)
+            }
+            (true, false) => typed(look, value, field.input.cursor(), room),
+            (false, true) => {
+                let mask = look.glyphs.mask.repeat(value.chars().count().min(room));
+                vec![span(look, Role::Text, mask)]
+            }
+            (false, false) => vec![span(look, Role::Text, fit(look, value, room))],
         };
-        let caret = if here { "_" } else { "" };
-        all.push(Line::from(vec![
+        let mut row = vec![
             span(look, Role::Focus, format!("{mark} ")),
             span(look, if here { Role::Title } else { Role::Text }, format!("{label}{pad}: ")),
-            span(look, Role::Text, format!("{shown}{caret}")),
-        ]));
+        ];
+        row.extend(shown);
+        all.push(Line::from(row));
+        let layout = if model.keyboard.is_empty() { "keyboard layout unknown" } else { &model.keyboard };
+        let reveal = if form.reveal { "F2 hides it" } else { "F2 shows it" };
         let below = match field.mistake() {
-            Some(why) if here || !value.is_empty() => (Role::Warning, why),
-            _ if here && field.secret => {
-                let layout = if model.keyboard.is_empty() {
-                    "keyboard layout unknown"
-                } else {
-                    &model.keyboard
-                };
-                (Role::Dim, format!("F2 shows it; {layout}"))
+            Some(why) if !value.is_empty() => (Role::Warning, why),
+            why if here && field.secret => {
+                let why = why.map(|why| format!("{why}; ")).unwrap_or_default();
+                (Role::Dim, format!("{why}{reveal}; {layout}"))
             }
+            Some(why) if here => (Role::Warning, why),
+            None if here && field.optional => (Role::Dim, "may stay empty".to_owned()),
             _ => (Role::Dim, String::new()),
         };
         let indent = " ".repeat(label_columns.min(columns / 3) + 4);

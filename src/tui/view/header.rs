@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::text::{fit, lines, span, width};
+use crate::run_state::Status;
 use crate::tui::model::{Model, Screen};
 use crate::tui::theme::Role;
 use crate::units;
@@ -25,7 +26,13 @@ pub(super) fn elapsed(model: &Model) -> Duration {
         return Duration::ZERO;
     };
     let until = model.state.end.as_ref().map_or(model.now, |end| end.at);
-    Duration::from_millis(u64::try_from(until - started).unwrap_or(0))
+    Duration::from_millis(u64::try_from(until.saturating_sub(started)).unwrap_or(0))
+}
+
+/// Whether a step is at work.
+fn runs(model: &Model) -> bool {
+    let current = model.state.current.and_then(|id| model.state.node(id));
+    current.is_some_and(|node| node.status == Status::Running)
 }
 
 fn situation(model: &Model) -> &'static str {
@@ -43,6 +50,8 @@ fn situation(model: &Model) -> &'static str {
         "CANCELLING"
     } else if state.question.is_some() {
         "WAITING FOR YOU"
+    } else if state.paused && runs(model) {
+        "PAUSING AFTER THIS STEP"
     } else if state.paused {
         "PAUSED"
     } else {
@@ -56,17 +65,25 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if !matches!(model.screen, Screen::Run(_)) {
         let version = concat!("wimforge ", env!("CARGO_PKG_VERSION"));
         let title = format!("{version}   build and capture Windows reference images");
-        let text = fit(look, &title, columns);
+        let lost = if model.connected || matches!(model.screen, Screen::Connecting) {
+            ""
+        } else {
+            "NOT CONNECTED  "
+        };
+        let text = fit(look, &format!("{lost}{title}"), columns);
         lines(frame, area, vec![Line::from(span(look, Role::Title, text))]);
         return;
     }
     let state = &model.state;
     let (n, m) = state.position();
+    // At the end it would count steps that never ran.
+    let place = if state.end.is_some() { String::new() } else { format!("  step {n} of {m}") };
     let right = format!(
-        " {}  step {n} of {m}  {}",
+        " {}{place}  {}",
         situation(model),
         units::duration(elapsed(model))
     );
+    let right = fit(look, &right, columns);
     let room = columns.saturating_sub(width(&right));
     let name = fit(look, &state.plan.name, room);
     let pad = " ".repeat(room.saturating_sub(width(&name)));

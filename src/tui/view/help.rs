@@ -8,6 +8,9 @@ use super::text::{clear, fit, lines, panel, span};
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 
+/// Lines of the page.
+pub(in crate::tui) const LINES: usize = KEYS.len();
+
 const KEYS: [(&str, &str); 18] = [
     ("Tab, 1 2 3", "next panel; steps, variables, log"),
     ("arrows, PgUp PgDn", "move, scroll; Home and End too"),
@@ -32,14 +35,21 @@ const KEYS: [(&str, &str); 18] = [
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
     clear(frame, look, area);
-    let inside = panel(frame, look, area, "Help: any key closes it", true);
+    let rows = usize::from(area.height.saturating_sub(2));
+    let title = if KEYS.len() > rows {
+        format!("Help, from line {} of {}", model.help_top + 1, KEYS.len())
+    } else {
+        "Help".to_owned()
+    };
+    let inside = panel(frame, look, area, &title, true);
     let columns = usize::from(inside.width);
     let key_columns = 19.min(columns / 2);
     let all = KEYS
         .iter()
+        .skip(model.help_top)
         .map(|(key, what)| {
             let key = format!("{key:<key_columns$}");
-            let room = columns.saturating_sub(key.len() + 1);
+            let room = columns.saturating_sub(key.chars().count() + 1);
             Line::from(vec![
                 span(look, Role::Key, fit(look, &key, columns)),
                 span(look, Role::Text, format!(" {}", fit(look, what, room))),

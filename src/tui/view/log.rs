@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{clock, fit, lines, panel, span};
+use super::text::{clock, lines, panel, pieces, span};
 use crate::event::Severity;
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
@@ -30,32 +30,35 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let rows = usize::from(inside.height);
     let columns = usize::from(inside.width);
     let wanted = search.to_lowercase();
-    let mut all: Vec<Line<'static>> = model
-        .state
-        .log
-        .iter()
-        .rev()
-        .filter(|line| view.log_severity.is_none_or(|least| line.severity >= least))
-        .skip(view.log_back)
-        .take(rows)
-        .map(|line| {
-            let (word, role) = match line.severity {
-                Severity::Info => ("", Role::Text),
-                Severity::Warning => ("WARNING ", Role::Warning),
-                Severity::Error => ("ERROR ", Role::Bad),
-            };
-            let hit = !wanted.is_empty() && line.text.to_lowercase().contains(&wanted);
-            let role = if hit { Role::Active } else { role };
-            let mark = if hit { look.glyphs.cursor } else { " " };
-            let time = clock(model, line.at);
-            let room = columns.saturating_sub(time.len() + 2);
-            Line::from(vec![
-                span(look, Role::Dim, time),
-                span(look, Role::Active, mark),
-                span(look, role, fit(look, &format!("{word}{}", line.text), room + 1)),
-            ])
-        })
-        .collect();
+    // With the keys here a line is seen whole, else its beginning.
+    let most = if focus { rows } else { 2 };
+    let mut all: Vec<Line<'static>> = Vec::new();
+    for line in view.log_lines(&model.state).skip(view.log_back) {
+        if all.len() >= rows {
+            break;
+        }
+        let (word, role) = match line.severity {
+            Severity::Info => ("", Role::Text),
+            Severity::Warning => ("WARNING ", Role::Warning),
+            Severity::Error => ("ERROR ", Role::Bad),
+        };
+        let hit = !wanted.is_empty() && line.text.to_lowercase().contains(&wanted);
+        let role = if hit { Role::Active } else { role };
+        let mark = if hit { look.glyphs.cursor } else { " " };
+        let time = clock(model, line.at);
+        let room = columns.saturating_sub(time.len() + 1);
+        let parts = pieces(look, &format!("{word}{}", line.text), room.max(1), most);
+        let blank = " ".repeat(time.len());
+        for (at, part) in parts.into_iter().enumerate().rev() {
+            let first = at == 0;
+            all.push(Line::from(vec![
+                span(look, Role::Dim, if first { time.clone() } else { blank.clone() }),
+                span(look, Role::Active, if first { mark } else { " " }),
+                span(look, role, part),
+            ]));
+        }
+    }
+    all.truncate(rows);
     all.reverse();
     lines(frame, inside, all);
 }

@@ -17,4 +17,5 @@ mod text;
 mod variables;
 
 pub use draw::draw;
+pub(in crate::tui) use help::LINES as HELP_LINES;
 pub use render::{render, render_text};

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::text::{fit, line, lines, panel, selected, span};
+use super::text::{fit, line, lines, panel, pieces, selected, span, typed, width};
 use crate::tui::model::{Mistakes, Model, Picker};
 use crate::tui::theme::Role;
 
@@ -13,10 +13,13 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
     let [top, list, bottom] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(3),
-        Constraint::Length(2),
+        Constraint::Length(3),
     ])
     .areas::<3>(area);
-    line(frame, look, top, Role::Text, &format!("Filter: {}_", picker.filter.value()));
+    let mut filter = vec![span(look, Role::Text, "Filter: ")];
+    let room = usize::from(top.width.saturating_sub(8));
+    filter.extend(typed(look, picker.filter.value(), picker.filter.cursor(), room));
+    lines(frame, top, vec![Line::from(filter)]);
     let shown = picker.shown();
     let title = format!("Task sequences ({} of {})", shown.len(), picker.sequences.len());
     let inside = panel(frame, look, list, &title, true);
@@ -63,35 +66,49 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
         .collect();
     lines(frame, inside, all);
     if let Some(info) = shown.get(picker.row) {
-        let disks = if info.disks.is_empty() {
-            String::new()
+        let columns = usize::from(bottom.width);
+        let description = if info.mistakes.is_empty() {
+            info.description.as_str()
         } else {
-            let numbers: Vec<String> = info.disks.iter().map(ToString::to_string).collect();
-            format!("   WIPES DISK {}", numbers.join(", "))
+            "It cannot be run before its mistakes are put right."
         };
-        line(frame, look, bottom, Role::Text, &info.description);
-        let second = Rect {
-            y: bottom.y + 1,
-            height: bottom.height.saturating_sub(1),
-            ..bottom
+        let mut all: Vec<_> = pieces(look, description, columns, 2)
+            .into_iter()
+            .map(|part| Line::from(span(look, Role::Text, part)))
+            .collect();
+        // The warning first: a long path may be cut, it must not.
+        let numbers: Vec<String> = info.disks.iter().map(ToString::to_string).collect();
+        let disks = match numbers.len() {
+            0 => String::new(),
+            1 => format!("WIPES DISK {}  ", numbers[0]),
+            _ => format!("WIPES DISKS {}  ", numbers.join(", ")),
         };
-        line(frame, look, second, Role::Dim, &format!("{}{disks}", info.path));
+        let disks = fit(look, &disks, columns);
+        let path = fit(look, &info.path, columns.saturating_sub(width(&disks)));
+        all.push(Line::from(vec![
+            span(look, Role::Warning, disks),
+            span(look, Role::Dim, path),
+        ]));
+        lines(frame, bottom, all);
     }
 }
 
 pub(super) fn draw_mistakes(model: &Model, view: &Mistakes, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
-    let inside = panel(frame, look, area, "This sequence has mistakes", true);
+    let count = view.text.lines().count();
+    let title = format!("This sequence has mistakes (line {} of {count})", (view.top + 1).min(count));
+    let inside = panel(frame, look, area, &title, true);
     let columns = usize::from(inside.width);
-    let all = view
-        .text
-        .lines()
-        .skip(view.top)
-        .take(usize::from(inside.height))
-        .map(|text| {
-            let role = if text.contains(": error: ") { Role::Bad } else { Role::Text };
-            Line::from(span(look, role, fit(look, text, columns)))
-        })
-        .collect();
+    let rows = usize::from(inside.height);
+    let mut all = Vec::new();
+    for text in view.text.lines().skip(view.top).take(rows) {
+        let bad = text.contains(": error: ");
+        let role = if bad { Role::Bad } else { Role::Text };
+        // A source line and the carets below it must stay one above the other: they are cut, words are not.
+        let source = text.contains(" | ") || text.trim_end().ends_with(['^', '|']);
+        let parts = pieces(look, text, columns, if source { 1 } else { 6 });
+        all.extend(parts.into_iter().map(|part| Line::from(span(look, role, part))));
+    }
+    all.truncate(rows);
     lines(frame, inside, all);
 }

@@ -4,16 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{clock, fit, panel, span, wrapped};
+use super::text::{date, fit, lines, panel, pieces, span};
 use crate::codes;
 use crate::event::{DiskFacts, Failure, Question, QuestionKind};
 use crate::tui::model::{CONFIRM_AT_LEAST, Look, Model, Over, RunView, WIPE_WORD};
 use crate::tui::theme::Role;
 use crate::units;
-
-fn text_line(look: &Look, role: Role, text: &str) -> Line<'static> {
-    Line::from(span(look, role, fit(look, text, 400)))
-}
 
 pub(super) fn draw(
     model: &Model,
@@ -34,97 +30,114 @@ pub(super) fn draw(
         QuestionKind::Secrets { .. } => "Secrets are needed".to_owned(),
     };
     let inside = panel(frame, look, area, &title, true);
-    let small = frame.area().width < CONFIRM_AT_LEAST.0 || frame.area().height < CONFIRM_AT_LEAST.1;
-    let lines = match &question.kind {
-        QuestionKind::ConfirmDisk(_) if small => {
-            vec![text_line(look, Role::Bad, "Enlarge the screen: a disk is only confirmed where its facts can be seen.")]
-        }
-        QuestionKind::ConfirmDisk(facts) => disk(look, view, facts, usize::from(inside.height)),
+    let columns = usize::from(inside.width);
+    let rows = usize::from(inside.height);
+    let whole = |role, text: &str| whole(look, role, text, columns);
+    let mut all = Vec::new();
+    match &question.kind {
+        QuestionKind::ConfirmDisk(_) if model.too_small_to_confirm() || small(frame) => all.extend(whole(
+            Role::Bad,
+            "Enlarge the screen: a disk is only confirmed where its facts can be seen.",
+        )),
+        QuestionKind::ConfirmDisk(facts) => all = disk(look, view, facts, columns, rows),
         QuestionKind::ConfirmReplace {
             path,
             bytes,
             modified,
-        } => vec![
-            text_line(look, Role::Text, path),
-            text_line(
-                look,
-                Role::Text,
-                &format!("{} bytes ({}), changed at {}", bytes, units::bytes(*bytes), clock(model, *modified)),
-            ),
-            Line::default(),
-            text_line(look, Role::Text, "It stays whole until the new image is complete and verified."),
-            text_line(look, Role::Title, "y replace it    n do not (the step fails)"),
-        ],
-        QuestionKind::Failed { failure, .. } => failed(look, failure, usize::from(inside.height)),
-        QuestionKind::Pause { message } => vec![
-            text_line(look, Role::Text, message),
-            Line::default(),
-            text_line(look, Role::Title, "Enter go on"),
-        ],
-        QuestionKind::Secrets { reason, .. } => vec![text_line(look, Role::Text, reason)],
-    };
-    wrapped(frame, inside, lines);
+        } => {
+            all.extend(whole(Role::Text, path));
+            let size = units::bytes(*bytes);
+            let facts = format!("{bytes} bytes ({size}), changed {}", date(model, *modified));
+            all.extend(whole(Role::Text, &facts));
+            all.push(Line::default());
+            let promise = "It stays whole until the new image is complete and verified.";
+            all.extend(whole(Role::Text, promise));
+            all.extend(whole(Role::Title, "y replace it    n do not: the step fails"));
+        }
+        QuestionKind::Failed { failure, .. } => all = failed(look, failure, columns, rows),
+        QuestionKind::Pause { message } => {
+            for line in message.lines() {
+                all.extend(whole(Role::Text, line));
+            }
+            // However long the message, the way on is seen.
+            all.truncate(rows.saturating_sub(2));
+            all.push(Line::default());
+            all.extend(whole(Role::Title, "Enter go on"));
+        }
+        QuestionKind::Secrets { reason, .. } => all.extend(whole(Role::Text, reason)),
+    }
+    lines(frame, inside, all);
 }
 
-fn disk(look: &Look, view: &RunView, facts: &DiskFacts, rows: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![
-        text_line(look, Role::Bad, "EVERYTHING ON THIS DISK WILL BE LOST."),
-        text_line(look, Role::Title, &format!("{}   {}", facts.path, units::bytes(facts.bytes))),
-        text_line(
-            look,
-            Role::Text,
-            &format!(
-                "model {}   serial {}   {}",
-                facts.model,
-                if facts.serial.is_empty() { "(none)" } else { &facts.serial },
-                facts.table
-            ),
-        ),
+fn small(frame: &Frame<'_>) -> bool {
+    frame.area().width < CONFIRM_AT_LEAST.0 || frame.area().height < CONFIRM_AT_LEAST.1
+}
+
+/// A text in as many rows as it takes, within reason.
+fn whole(look: &Look, role: Role, text: &str, columns: usize) -> Vec<Line<'static>> {
+    pieces(look, text, columns, 6)
+        .into_iter()
+        .map(|part| Line::from(span(look, role, part)))
+        .collect()
+}
+
+fn disk(
+    look: &Look,
+    view: &RunView,
+    facts: &DiskFacts,
+    columns: usize,
+    rows: usize,
+) -> Vec<Line<'static>> {
+    let cut = |role, text: &str| Line::from(span(look, role, fit(look, text, columns)));
+    let serial = if facts.serial.is_empty() { "(none)" } else { &facts.serial };
+    let mut all = vec![
+        cut(Role::Bad, "EVERYTHING ON THIS DISK WILL BE LOST."),
+        cut(Role::Title, &format!("{}  {}  {}", units::bytes(facts.bytes), facts.path, facts.table)),
+        cut(Role::Text, &format!("model {}  serial {serial}", facts.model)),
     ];
     if facts.contents.is_empty() {
-        lines.push(text_line(look, Role::Text, "It is empty: no partitions were found."));
+        all.push(cut(Role::Text, "It is empty: no partitions were found."));
     }
-    let room = rows.saturating_sub(6);
-    for content in facts.contents.iter().take(room) {
-        lines.push(text_line(look, Role::Text, &format!("  {content}")));
+    // The last rows are for the word.
+    let room = rows.saturating_sub(all.len() + 2);
+    let fitting = if facts.contents.len() > room { room.saturating_sub(1) } else { room };
+    for content in facts.contents.iter().take(fitting) {
+        all.push(cut(Role::Text, &format!("  {content}")));
     }
-    if facts.contents.len() > room {
-        let more = facts.contents.len() - room;
-        lines.push(text_line(look, Role::Warning, &format!("  and {more} more partitions")));
+    if facts.contents.len() > fitting {
+        let more = facts.contents.len() - fitting;
+        let word = if fitting == 0 { "partitions" } else { "more partitions" };
+        all.push(cut(Role::Warning, &format!("  and {more} {word}")));
     }
-    let typed = match &view.over {
-        Over::Wipe(input) => input.value().to_owned(),
-        _ => String::new(),
+    let (typed, caret) = match &view.over {
+        Over::Wipe(input) => (input.value(), "_"),
+        _ => ("", ""),
     };
-    lines.push(Line::default());
-    lines.push(text_line(
-        look,
-        Role::Title,
-        &format!("Type {WIPE_WORD} and press Enter to go on: {typed}_"),
-    ));
-    lines
+    if all.len() + 1 < rows {
+        all.push(Line::default());
+    }
+    all.push(cut(Role::Title, &format!("Type {WIPE_WORD} and press Enter: {typed}{caret}")));
+    all
 }
 
-fn failed(look: &Look, failure: &Failure, rows: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![text_line(look, Role::Bad, &failure.message)];
-    for cause in &failure.causes {
-        lines.push(text_line(look, Role::Text, &format!("because: {cause}")));
-    }
+fn failed(look: &Look, failure: &Failure, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let mut all = whole(look, Role::Bad, &failure.message, columns);
     let meaning = codes::meaning(failure.code).map(|m| format!(": {m}")).unwrap_or_default();
-    lines.push(text_line(look, Role::Text, &format!("code {}{meaning}", codes::show(failure.code))));
+    let code = format!("code {}{meaning}", codes::show(failure.code));
+    all.extend(whole(look, Role::Text, &code, columns));
     if let Some(hint) = &failure.hint {
-        lines.push(text_line(look, Role::Warning, &format!("way out: {hint}")));
+        all.extend(whole(look, Role::Warning, &format!("way out: {hint}"), columns));
     }
-    let keys = "r retry   v change a variable   s skip   a abort   ! shell   Esc look at the run";
-    let room = rows.saturating_sub(lines.len() + 3);
+    for cause in &failure.causes {
+        all.extend(whole(look, Role::Text, &format!("because: {cause}"), columns));
+    }
+    let room = rows.saturating_sub(all.len());
     if !failure.tail.is_empty() && room > 1 {
-        lines.push(text_line(look, Role::Dim, "last lines of the tool:"));
+        all.push(Line::from(span(look, Role::Dim, fit(look, "last lines of the tool:", columns))));
         let skip = failure.tail.len().saturating_sub(room - 1);
         for line in failure.tail.iter().skip(skip) {
-            lines.push(text_line(look, Role::Dim, &format!("  {line}")));
+            all.push(Line::from(span(look, Role::Dim, fit(look, &format!("  {line}"), columns))));
         }
     }
-    lines.push(Line::default());
-    lines.push(text_line(look, Role::Title, keys));
-    lines
+    all
 }

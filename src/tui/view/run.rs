@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
 
 use super::{form, gauges, log, question, steps, summary, text, variables};
 use crate::tui::model::{Model, Over, Pane, RunView};
@@ -16,7 +17,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         .state
         .question
         .as_ref()
-        .filter(|_| !matches!(view.over, Over::Aside(_) | Over::Typing | Over::Cancel | Over::Form(_)));
+        .filter(|_| view.shows_question());
     if let Some(open) = shown_question {
         question::draw(model, view, open, frame, area);
     } else {
@@ -25,8 +26,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     match &view.over {
         Over::Cancel => draw_cancel(model, frame, area),
         Over::Form(open) => {
-            let rows = u16::try_from(open.fields.len() * 2 + 4).unwrap_or(u16::MAX);
-            let over = text::centred(area, 70, rows.max(6));
+            let over = text::centred(area, 70, form::rows(open, area.width.min(70)));
             text::clear(frame, &model.look, over);
             form::draw(model, open, frame, over);
         }
@@ -48,8 +48,11 @@ fn panels(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
         }
         return;
     }
+    // The log needs the room when it is read.
+    let log_share = if view.pane == Pane::Log { 65 } else { 42 };
     let [upper, lower] =
-        Layout::vertical([Constraint::Percentage(58), Constraint::Percentage(42)]).areas::<2>(rest);
+        Layout::vertical([Constraint::Percentage(100 - log_share), Constraint::Percentage(log_share)])
+            .areas::<2>(rest);
     let [left, right] =
         Layout::horizontal([Constraint::Percentage(55), Constraint::Percentage(45)]).areas::<2>(upper);
     steps::draw(model, view, frame, left);
@@ -59,25 +62,25 @@ fn panels(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
 
 fn draw_cancel(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
-    let over = text::centred(area, 56, 5);
+    let over = text::centred(area, 60, 6);
     text::clear(frame, look, over);
     let inside = text::panel(frame, look, over, "Cancel the run?", true);
-    let lines = match &model.state.cancelling {
-        Some(what) => [
-            format!("Cancelling; waiting for {what}."),
-            "y kill what runs   d detach   any other key: wait".to_owned(),
-        ],
-        None => [
+    let (what, keys) = match &model.state.cancelling {
+        Some(what) => (
+            format!("The run is being cancelled and waits for {what}. Killing may leave a volume or image half written."),
+            "y kill what runs   d detach   any other key: wait",
+        ),
+        None => (
             "The current step is ended in order, then the run.".to_owned(),
-            "y cancel   d detach (the run goes on)   other: back".to_owned(),
-        ],
+            "y cancel   d detach, the run goes on   any other: back",
+        ),
     };
-    for (at, line) in lines.iter().enumerate() {
-        let row = Rect {
-            y: inside.y + u16::try_from(at).unwrap_or(0),
-            height: inside.height.saturating_sub(u16::try_from(at).unwrap_or(0)).min(1),
-            ..inside
-        };
-        text::line(frame, look, row, Role::Text, line);
-    }
+    let columns = usize::from(inside.width);
+    let mut all: Vec<_> = text::pieces(look, &what, columns, usize::from(inside.height.saturating_sub(1)).max(1))
+        .into_iter()
+        .map(|part| Line::from(text::span(look, Role::Text, part)))
+        .collect();
+    all.resize(usize::from(inside.height.saturating_sub(1)).min(3), Line::default());
+    all.push(Line::from(text::span(look, Role::Title, text::fit(look, keys, columns))));
+    text::lines(frame, inside, all);
 }

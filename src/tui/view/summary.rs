@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::header;
-use super::text::{fit, panel, span, wrapped};
+use super::text::{fit, lines, panel, pieces, span};
 use crate::codes;
 use crate::event::{Artifact, NodeKind, RunOutcome};
 use crate::tui::model::Model;
@@ -26,38 +26,50 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         RunOutcome::Cancelled => ("CANCELLED", Role::Warning),
     };
     let inside = panel(frame, look, area, "Summary", true);
-    let line = |role: Role, text: String| Line::from(span(look, role, fit(look, &text, 400)));
-    let mut all = vec![line(
-        role,
-        format!("{word} after {}", units::duration(header::elapsed(model))),
-    )];
-    all.push(line(Role::Text, end.summary.clone()));
+    let columns = usize::from(inside.width);
+    let rows = usize::from(inside.height);
+    let mut all = Vec::new();
+    let mut say = |role: Role, text: &str| {
+        let parts = pieces(look, text, columns, 4).into_iter();
+        all.extend(parts.map(|part| Line::from(span(look, role, part))));
+    };
+    say(role, &format!("{word} after {}", units::duration(header::elapsed(model))));
+    say(Role::Text, &end.summary);
     if end.code != 0 {
         let meaning = codes::meaning(end.code).map(|m| format!(": {m}")).unwrap_or_default();
-        all.push(line(Role::Text, format!("code {}{meaning}", codes::show(end.code))));
+        say(Role::Text, &format!("code {}{meaning}", codes::show(end.code)));
+    }
+    if end.outcome == RunOutcome::Failed
+        && let Some((_, failure)) = &state.last_failure
+    {
+        for cause in &failure.causes {
+            say(Role::Text, &format!("because: {cause}"));
+        }
+        if let Some(hint) = &failure.hint {
+            say(Role::Warning, &format!("way out: {hint}"));
+        }
     }
     for (_, artifact) in &state.artifacts {
-        all.push(match artifact {
+        match artifact {
             Artifact::CapturedVolume {
                 index,
                 volume,
                 bytes,
                 files,
-            } => line(
+            } => say(
                 Role::Good,
-                format!("{} image {index}: {volume}, {} in {files} files", look.glyphs.done, units::bytes(*bytes)),
+                &format!("{} image {index}: {volume}, {} in {files} files", look.glyphs.done, units::bytes(*bytes)),
             ),
-            Artifact::SkippedVolume { volume, reason } => line(
+            Artifact::SkippedVolume { volume, reason } => say(
                 Role::Warning,
-                format!("{} not captured: {volume}: {reason}", look.glyphs.skipped),
+                &format!("{} not captured: {volume}: {reason}", look.glyphs.skipped),
             ),
             Artifact::File { path, bytes, what } => {
-                line(Role::Title, format!("{what}: {path}, {}", units::bytes(*bytes)))
+                say(Role::Title, &format!("{what}: {path}, {}", units::bytes(*bytes)));
             }
-        });
+        }
     }
-    all.push(line(Role::Text, format!("log, journal, report: {}", state.folder)));
-    all.push(Line::default());
+    say(Role::Text, &format!("log, journal, report: {}", state.folder));
     let mut steps: Vec<_> = state
         .plan
         .nodes
@@ -66,9 +78,18 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         .filter(|(planned, node)| matches!(planned.kind, NodeKind::Step(_)) && node.spent_millis > 0)
         .collect();
     steps.sort_by_key(|(_, node)| std::cmp::Reverse(node.spent_millis));
-    for (planned, node) in steps {
+    all.push(Line::default());
+    let room = rows.saturating_sub(all.len());
+    let fitting = if steps.len() > room { room.saturating_sub(1) } else { room };
+    let more = steps.len().saturating_sub(fitting);
+    for (planned, node) in steps.into_iter().take(fitting) {
         let time = units::duration(Duration::from_millis(node.spent_millis));
-        all.push(line(Role::Dim, format!("{time:>8}  {}", state.title(planned.id))));
+        let text = fit(look, &format!("{time:>8}  {}", state.title(planned.id)), columns);
+        all.push(Line::from(span(look, Role::Text, text)));
     }
-    wrapped(frame, inside, all);
+    if more > 0 {
+        let text = fit(look, &format!("          and {more} shorter steps"), columns);
+        all.push(Line::from(span(look, Role::Dim, text)));
+    }
+    lines(frame, inside, all);
 }

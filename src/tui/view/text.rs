@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Paragraph, Wrap};
+use ratatui::widgets::{Block, Paragraph};
 use unicode_width::UnicodeWidthChar;
 
 use crate::event::Millis;
@@ -17,15 +17,49 @@ pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
+/// Marks kept on one character: more are no writing but a heap that costs a slow line dear.
+const MOST_MARKS: usize = 3;
+
+/// Signs that take no column and are no mark: joiners, invisible operators, variation selectors, tags. Without them a
+/// terminal and this program agree about widths.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// `text` made harmless, in the signs this terminal has.
+pub(super) fn clean(look: &Look, text: &str) -> String {
+    let ascii = look.glyphs.ellipsis.is_ascii();
+    let mut marks = 0;
+    let mut out = String::new();
+    for c in harmless(text).chars().filter(|c| !is_invisible(*c)) {
+        let columns = c.width().unwrap_or(0);
+        marks = if columns == 0 { marks + 1 } else { 0 };
+        match (ascii && !c.is_ascii(), columns) {
+            (false, _) if marks <= MOST_MARKS => out.push(c),
+            (true, 1..) => out.push_str(&"?".repeat(columns)),
+            _ => {}
+        }
+    }
+    out
+}
+
 /// `text` made harmless, in the signs this terminal has, cut to `columns`.
 pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
-    let clean = harmless(text);
-    let ascii = look.glyphs.ellipsis.is_ascii();
-    let clean: String = if ascii {
-        clean.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
-    } else {
-        clean.into_owned()
-    };
+    let clean = clean(look, text);
     if width(&clean) <= columns {
         return clean;
     }
@@ -46,6 +80,63 @@ pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
     out
 }
 
+/// `text` in at most `rows` pieces of at most `columns`, broken at blanks where there are any near; the last is cut.
+pub(super) fn pieces(look: &Look, text: &str, columns: usize, rows: usize) -> Vec<String> {
+    let clean = clean(look, text);
+    let mut rest = clean.as_str();
+    let mut out = Vec::new();
+    while out.len() + 1 < rows && width(rest) > columns {
+        let mut used = 0;
+        let end = rest
+            .char_indices()
+            .find(|(_, c)| {
+                used += c.width().unwrap_or(0);
+                used > columns
+            })
+            .map_or(rest.len(), |(at, _)| at);
+        if end == 0 {
+            break;
+        }
+        let cut = rest[..end].rfind(' ').map_or(end, |at| at + 1);
+        // A break that wastes most of the row is worse than one inside a word.
+        let cut = if cut * 2 > end { cut } else { end };
+        out.push(rest[..cut].trim_end().to_owned());
+        rest = &rest[cut..];
+    }
+    out.push(fit(look, rest, columns));
+    out
+}
+
+/// Text in the middle of being typed, in `columns`: the place of the next character is underscored at the end, reversed inside.
+pub(super) fn typed(look: &Look, value: &str, cursor: usize, columns: usize) -> Vec<Span<'static>> {
+    let room = columns.saturating_sub(1);
+    let chars: Vec<char> = value.chars().collect();
+    let cursor = cursor.min(chars.len());
+    let mut from = cursor;
+    let mut used = 0;
+    while from > 0 {
+        used += chars[from - 1].width().unwrap_or(0);
+        if used > room {
+            break;
+        }
+        from -= 1;
+    }
+    let text = |part: &[char]| part.iter().collect::<String>();
+    let before = fit(look, &text(&chars[from..cursor]), room);
+    let Some(under) = chars.get(cursor) else {
+        return vec![span(look, Role::Text, before), span(look, Role::Text, "_")];
+    };
+    let left = columns.saturating_sub(width(&before));
+    let under = fit(look, &under.to_string(), left);
+    let left = left.saturating_sub(width(&under));
+    let behind = fit(look, &text(&chars[cursor + 1..]), left);
+    vec![
+        span(look, Role::Text, before),
+        span(look, Role::Selected, under),
+        span(look, Role::Text, behind),
+    ]
+}
+
 /// A span in a role's style.
 pub(super) fn span(look: &Look, role: Role, text: impl Into<String>) -> Span<'static> {
     Span::styled(text.into(), look.theme.style(role))
@@ -64,11 +155,6 @@ pub(super) fn line(frame: &mut Frame<'_>, look: &Look, area: Rect, role: Role, t
 /// Lines that are drawn as they are, cut at the right edge.
 pub(super) fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
     frame.render_widget(Paragraph::new(lines), area);
-}
-
-/// Lines that are wrapped.
-pub(super) fn wrapped(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
 }
 
 /// A frame with a title; what is inside.
@@ -111,6 +197,15 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
 pub(super) fn clock(model: &Model, at: Millis) -> String {
     let seconds = (at.div_euclid(1000) + i64::from(model.utc_offset)).rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// Local date and time of day.
+pub(super) fn date(model: &Model, at: Millis) -> String {
+    let offset = jiff::tz::Offset::from_seconds(model.utc_offset).unwrap_or(jiff::tz::Offset::UTC);
+    match jiff::Timestamp::from_millisecond(at) {
+        Ok(time) => offset.to_datetime(time).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => "an unknown time".to_owned(),
+    }
 }
 
 /// The style for selected rows laid over another.

@@ -24,29 +24,23 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         "2 Variables".to_owned()
     };
     let inside = panel(frame, look, area, &title, focus);
-    let wanted = filter.to_lowercase();
     let columns = usize::from(inside.width);
-    // Those of the sequence first; the engine's own (`_...`) behind them.
-    let mut chosen: Vec<_> = model
-        .state
-        .variables
-        .iter()
-        .filter(|(key, _)| key.contains(&wanted))
-        .collect();
-    chosen.sort_by_key(|(key, _)| (key.starts_with('_'), key.as_str()));
     let rows = usize::from(inside.height);
-    let all = chosen
+    let all = view
+        .variables(&model.state)
         .into_iter()
         .skip(view.variable_top)
         .take(rows)
-        .map(|(_, variable)| {
-            let fresh = model.now - variable.at < FRESH;
+        .map(|variable| {
+            let fresh = model.now.saturating_sub(variable.at) < FRESH;
             let mark = if fresh { look.glyphs.changed } else { " " };
-            let name = fit(look, &variable.name, columns.saturating_sub(2).min(columns / 2));
             let value = match &variable.value {
                 Shown::Plain(value) => value.as_str(),
                 Shown::Masked => MASK,
             };
+            // A long name yields to its value only so far: names that differ at their end must stay apart.
+            let for_value = width(value).min(columns / 3);
+            let name = fit(look, &variable.name, columns.saturating_sub(2 + for_value));
             let room = columns.saturating_sub(width(&name) + 2);
             Line::from(vec![
                 span(look, Role::Warning, mark),
