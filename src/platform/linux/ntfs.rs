@@ -94,7 +94,7 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
         .create(&at)
         .map_err(|error| PlatformError::io(doing(), error))?;
     let options = format!(
-        "{},no_detach,streams_interface=xattr",
+        "{},no_detach,streams_interface=xattr,compression",
         if writable { "rw" } else { "ro" }
     );
     let args: [OsString; 4] = [node.into(), at.clone().into(), "-o".into(), options.into()];
