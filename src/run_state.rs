@@ -290,6 +290,7 @@ impl RunState {
                 }
             }
             EventBody::Skipped { node, reason } => {
+                self.skip_below(*node, reason, at);
                 if let Some(state) = self.node_mut(*node) {
                     state.status = Status::Skipped(reason.clone());
                     state.ended = Some(at);
@@ -416,7 +417,13 @@ impl RunState {
             EventBody::CancelRequested { waiting_for, .. } => {
                 self.cancelling = Some(waiting_for.clone());
             }
-            EventBody::Jumped { to, .. } => {
+            EventBody::Jumped { to, by } => {
+                for at in 0..to.index().min(self.nodes.len()) {
+                    let is_step = matches!(self.plan.nodes[at].kind, NodeKind::Step(_));
+                    if is_step && self.nodes[at].status == Status::Waiting {
+                        self.nodes[at].status = Status::Skipped(SkipReason::Technician(by.clone()));
+                    }
+                }
                 for state in self.nodes.iter_mut().skip(to.index()) {
                     state.status = Status::Waiting;
                 }
@@ -426,6 +433,26 @@ impl RunState {
                 self.artifacts.push((*node, artifact.clone()));
             }
             EventBody::RetryScheduled { .. } => {}
+        }
+    }
+
+    /// Everything below a skipped group is skipped with it.
+    fn skip_below(&mut self, node: NodeId, reason: &SkipReason, at: Millis) {
+        let Some(depth) = self.plan.nodes.get(node.index()).map(|n| n.depth) else {
+            return;
+        };
+        let below = if *reason == SkipReason::Disabled {
+            SkipReason::Disabled
+        } else {
+            SkipReason::GroupSkipped
+        };
+        let children = self.plan.nodes[node.index() + 1..]
+            .iter()
+            .take_while(|child| child.depth > depth)
+            .count();
+        for state in self.nodes.iter_mut().skip(node.index() + 1).take(children) {
+            state.status = Status::Skipped(below.clone());
+            state.ended = Some(at);
         }
     }
 

@@ -235,7 +235,7 @@ fn an_unattended_run_never_waits_for_a_person() {
 fn a_restart_ends_the_boot_and_goes_on_with_the_next_step() {
     let text = document(
         "Step(name: \"before\", action: SetVariable(variable: \"Before\", value: \"%_SMSTSInWinPE%\")),\
-         Step(name: \"restart\", action: RunCommandLine(command: \"sh -c 'exit 3010'\")),\
+         Step(name: \"restart\", action: SetVariable(variable: \"SMSTSRebootRequested\", value: \"WinPE\")),\
          Step(name: \"after\", action: SetVariable(variable: \"After\", value: \"%_SMSTSInWinPE%\")),",
     );
     let run = Bench::new().run(&text);
@@ -298,7 +298,7 @@ fn a_run_killed_after_any_event_resumes_to_the_same_end() {
             )
         };
         document(
-            &(group("A", "", &(mark("a1") + &mark("a2") + "Step(name: \"restart\", action: RunCommandLine(command: \"sh -c 'exit 3010'\")),"))
+            &(group("A", "", &(mark("a1") + &mark("a2") + "Step(name: \"restart\", action: SetVariable(variable: \"SMSTSRebootRequested\", value: \"WinPE\")),"))
                 + &group("Off", "condition: Exists(\"Nothing\"),", &mark("off"))
                 + &group("B", "continue_on_error: true,", &(mark("b1") + &failing("bad", "") + &mark("b2")))
                 + "Step(name: \"set\", action: SetVariable(variable: \"Result\", value: \"%_SMSTSLastActionRetCode%\")),"

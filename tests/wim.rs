@@ -1,4 +1,8 @@
 //! WIM files against NTFS image files, judged by other tools.
+#![allow(
+    clippy::expect_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;

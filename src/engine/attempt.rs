@@ -13,7 +13,7 @@ use crate::codes;
 use crate::event::{EventBody, Failure, NodeId, Progress, Unit};
 use crate::platform::Machine;
 use crate::sequence::schema::{Action, Simulate, Step};
-use crate::step::cx::{Host, ProgressCell, StepCx, StepEnd, StepResult};
+use crate::step::cx::{ProgressCell, StepCx, StepEnd, StepResult};
 use crate::step::error::StepError;
 use crate::step::run;
 

@@ -60,10 +60,7 @@ pub fn describe(path: &Path) -> SequenceInfo {
         first_mistake: first,
         ..SequenceInfo::default()
     };
-    let checked = match load::read(path) {
-        Ok(checked) => checked,
-        Err(error) => return broken(error.to_string(), error.to_string()),
-    };
+    let checked = load::read(path);
     match &checked.sequence {
         Some(sequence) if checked.is_good() => info(&shown, sequence),
         _ => broken(

@@ -31,7 +31,7 @@ pub(super) enum Answer {
     No,
     Retry,
     Skip(Who),
-    Abort(Who),
+    Abort,
     Jump(NodeId),
     Values(Vec<(String, Secret)>),
 }

@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
         let mut at = self.resume_point();
         loop {
             while let Some(group) = self.open.last().copied()
-                && self.planned.end(group) <= at
+                && self.end(group) <= at
             {
                 self.open.pop();
                 self.close_group(group, Outcome::Succeeded);
@@ -123,8 +123,8 @@ impl<'a> Walk<'a> {
                                     ignored: false,
                                 },
                             );
-                            self.will_not_run(id, at + 1, planned.end(id));
-                            match self.fail_groups(id, planned.end(id), &failure) {
+                            self.will_not_run(id, at + 1, self.end(id));
+                            match self.fail_groups(id, self.end(id), &failure) {
                                 Some(next) => next,
                                 None => return WalkEnd::Failed(id, failure),
                             }
@@ -154,6 +154,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The index after the last node below `id`.
+    fn end(&self, id: NodeId) -> usize {
+        self.planned.end(id).index()
+    }
+
     /// The first node that is not through, and the groups that are open around it.
     fn resume_point(&mut self) -> usize {
         let state = self.dispatcher.state();
@@ -167,7 +172,7 @@ impl<'a> Walk<'a> {
                     self.open.push(id);
                     at += 1;
                 }
-                Status::Skipped(_) | Status::Ended(_) if is_group => at = self.planned.end(id),
+                Status::Skipped(_) | Status::Ended(_) if is_group => at = self.end(id),
                 Status::Ended(Outcome::Failed {
                     failure,
                     ignored: false,
@@ -186,7 +191,7 @@ impl<'a> Walk<'a> {
                 Status::Skipped(_) | Status::Ended(_) => at += 1,
             }
             while let Some(group) = self.open.last().copied()
-                && self.planned.end(group) <= at
+                && self.end(group) <= at
             {
                 // Its last child is through, its end was not recorded.
                 self.open.pop();
@@ -222,24 +227,13 @@ impl<'a> Walk<'a> {
 
     /// Marks a node and everything below as skipped; the next index.
     fn skip(&self, id: NodeId, reason: SkipReason) -> usize {
-        let end = self.planned.end(id);
+        let end = self.end(id);
         let name = &self.planned.plan.nodes[id.index()].name;
         if let SkipReason::Condition(text) = &reason {
             let line = format!("The condition for the action ({name}) is evaluated to be false: {text}");
             self.dispatcher.log(Severity::Info, COMPONENT, &line, Some(id));
         }
-        let below = if reason == SkipReason::Disabled {
-            SkipReason::Disabled
-        } else {
-            SkipReason::GroupSkipped
-        };
         self.dispatcher.emit(EventBody::Skipped { node: id, reason });
-        for at in id.index() + 1..end {
-            self.dispatcher.emit(EventBody::Skipped {
-                node: node_id(at),
-                reason: below.clone(),
-            });
-        }
         end
     }
 
@@ -276,7 +270,7 @@ impl<'a> Walk<'a> {
     fn fail_groups(&mut self, culprit: NodeId, from: usize, failure: &Failure) -> Option<usize> {
         let mut from = from;
         while let Some(group) = self.open.pop() {
-            let end = self.planned.end(group);
+            let end = self.end(group);
             let ignored = self.planned.plan.nodes[group.index()].continue_on_error;
             self.will_not_run(culprit, from, end);
             let name = &self.planned.plan.nodes[group.index()].name;

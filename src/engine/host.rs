@@ -123,7 +123,7 @@ impl Host for StepHost {
                 }
                 Ok(Answered::Values(names))
             }
-            Ok(Answer::No | Answer::Skip(_) | Answer::Abort(_) | Answer::Jump(_)) => {
+            Ok(Answer::No | Answer::Skip(_) | Answer::Abort | Answer::Jump(_)) => {
                 Ok(Answered::No)
             }
             Err(AskError::Cancelled) => Err(StepError::Cancelled),

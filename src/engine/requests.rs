@@ -125,8 +125,7 @@ impl Dispatcher {
             && let (QuestionKind::Failed { .. }, false) = (&question.kind, kill)
         {
             let id = question.id;
-            let answer = Answer::Abort(who.clone());
-            self.answer(inner, who, id, answer, Answered::Abort);
+            self.answer(inner, who, id, Answer::Abort, Answered::Abort);
             return Ok(());
         }
         self.cancel_locked(inner, kill, who.clone());

@@ -11,9 +11,9 @@ use super::dispatcher::{Dispatcher, Grants};
 use super::error::EngineError;
 use super::journal::Journal;
 use super::run_folder::{RunFile, RunFolder, write_atomically};
-use crate::event::{EventBody, Origin};
+use crate::event::{Event, EventBody, Origin, Shown};
 use crate::protocol::StartRun;
-use crate::run_state::RunState;
+use crate::run_state::{RunState, Status};
 use crate::secret::Secret;
 use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
@@ -67,7 +67,7 @@ fn begin(
     let text = std::fs::read(&path).map_err(EngineError::file("reading", &path))?;
     let (checked, sequence) = good(&path)?;
     let values = Values::gather(&checked, &sequence, &request, options)?;
-    let planned = PlannedSequence::new(&sequence);
+    let planned = plan(&sequence)?;
     let folder = RunFolder::create(&options.state, clock::now())?;
     let copy = folder.sequence();
     write_atomically(&copy, &text).map_err(EngineError::file("writing", &copy))?;
@@ -123,7 +123,7 @@ pub fn resume(
     }
     let begun = (|| {
         let (_, sequence) = good(&folder.sequence())?;
-        let planned = PlannedSequence::new(&sequence);
+        let planned = plan(&sequence)?;
         let (journal, events) = Journal::reopen(&folder.journal())?;
         let mut state = RunState::default();
         for event in &events {
@@ -138,13 +138,60 @@ pub fn resume(
         for (_, secret) in &secrets {
             dispatcher.remember_secret(secret);
         }
+        let undo = changes_of_interrupted_step(&events, &state);
         dispatcher.open(journal, open_log(&folder)?, grants, state);
+        for (name, value) in undo {
+            dispatcher.set_variable(&name, value, Origin::Engine);
+        }
         go(dispatcher, options, planned, folder.clone(), secrets)
     })();
     if begun.is_err() {
         dispatcher.release();
     }
     begun
+}
+
+fn plan(sequence: &Sequence) -> Result<PlannedSequence, EngineError> {
+    PlannedSequence::new(sequence).map_err(|error| EngineError::Document(error.to_string()))
+}
+
+/// What the interrupted step had changed: it runs again, so variables must be as they were when it began. What a technician
+/// changed meanwhile stays.
+fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(String, Value)> {
+    let Some(node) = state
+        .current
+        .filter(|id| state.node(*id).is_some_and(|n| n.status == Status::Running))
+    else {
+        return Vec::new();
+    };
+    let mut before = RunState::default();
+    let begun = events.iter().rposition(
+        |event| matches!(&event.body, EventBody::StepStarted { node: started, .. } if *started == node),
+    );
+    for event in events.iter().take(begun.unwrap_or(0)) {
+        before.apply(event);
+    }
+    let names = state.variables.keys().chain(before.variables.keys());
+    let mut undo: Vec<(String, Value)> = names
+        .filter_map(|name| {
+            let (now, then) = (state.variables.get(name), before.variables.get(name));
+            let by_technician =
+                now.is_some_and(|variable| matches!(variable.origin, Origin::Technician(_)));
+            if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician {
+                return None;
+            }
+            let value = match then.map(|variable| &variable.value) {
+                Some(Shown::Plain(text)) => text.clone(),
+                // A secret of before is asked for again; a variable that did not exist is deleted.
+                Some(Shown::Masked) => return None,
+                None => String::new(),
+            };
+            let name = now.or(then).map_or_else(|| name.clone(), |v| v.name.clone());
+            Some((name, Value::Plain(value)))
+        })
+        .collect();
+    undo.dedup();
+    undo
 }
 
 fn open_log(folder: &RunFolder) -> Result<Log, EngineError> {
@@ -173,8 +220,7 @@ fn go(
 }
 
 fn good(path: &Path) -> Result<(Checked, Sequence), EngineError> {
-    let checked =
-        load::read(path).map_err(|error| EngineError::Document(error.to_string()))?;
+    let checked = load::read(path);
     match checked.sequence.clone() {
         Some(sequence) if checked.is_good() => Ok((checked, sequence)),
         _ => Err(EngineError::Document(checked.render())),
@@ -254,9 +300,9 @@ impl Values {
             .map(|input| input.variable.as_str())
             .filter(|name| self.last(name).is_some())
             .collect();
-        let mistakes = check::check_run(sequence, checked, Some(&numbers), &set);
+        let mistakes = check::check_run(checked, Some(&numbers), &set);
         if !mistakes.is_empty() {
-            return Err(EngineError::Document(checked.render_these(&mistakes)));
+            return Err(EngineError::Document(load::render(&checked.source, &mistakes)));
         }
         for input in &sequence.inputs {
             let Some(value) = self.last(&input.variable) else {

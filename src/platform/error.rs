@@ -106,7 +106,9 @@ impl PlatformError {
             Self::NoPartition { .. } => codes::NOT_FOUND,
             Self::Refused { refusals, .. } => match refusals.first() {
                 Some(Refusal::ReadOnly(_)) => codes::WRITE_PROTECT,
-                Some(Refusal::RealDisk(_) | Refusal::BootMedium(_)) => codes::ACCESS_DENIED,
+                Some(
+                    Refusal::RealDisk(_) | Refusal::BootMedium(_) | Refusal::Unreadable { .. },
+                ) => codes::ACCESS_DENIED,
                 _ => codes::SHARING_VIOLATION,
             },
             Self::Changed { .. } | Self::Layout(_) => codes::UNEXPECTED,

@@ -119,6 +119,13 @@ pub enum Refusal {
     ReadOnly(PathBuf),
     /// A real disk outside the boot medium, without `--allow-real-disks`.
     RealDisk(PathBuf),
+    /// It cannot even be read.
+    Unreadable {
+        /// Device node.
+        node: PathBuf,
+        /// The system's error.
+        why: String,
+    },
 }
 
 impl std::fmt::Display for Refusal {
@@ -154,6 +161,7 @@ impl std::fmt::Display for Refusal {
                 "{} is a real disk and this is not a boot medium: say --allow-real-disks if that is meant",
                 node.display()
             ),
+            Self::Unreadable { node, why } => write!(f, "{} cannot be read: {why}", node.display()),
         }
     }
 }

@@ -1,103 +1,170 @@
-//! Rules that can be checked before a run (spec sections 1 and 2). Texts with `%variables%` are left to the step.
+//! Limits of a document that can be known before the run (spec 1.1 to 1.8 and section 2). A text that holds a
+//! `%variable%` is checked by its step instead.
 
-use std::collections::BTreeSet;
+mod inputs;
+mod run;
+mod settings;
+
+use std::fmt::Display;
 
 use super::condition;
-use super::check_steps;
-use super::diagnostic::Diagnostic;
-use super::load::Checked;
-use super::schema::{Action, Condition, Input, InputCheck, Node, SCHEMA, Sequence, Step};
+use super::decode::Spans;
+use super::diagnostic::{Diagnostic, Span};
+use super::plan;
+use super::schema::{Action, Compare, Condition, Node, SCHEMA, Sequence, Simulate, Step};
 use super::settings::RestartTarget;
 use super::variables::{LONGEST_VALUE, check_name};
 
-/// Everything that is wrong with a document that could be decoded.
-pub fn check(sequence: &Sequence, checked: &Checked) -> Vec<Diagnostic> {
+pub use inputs::check_value;
+pub use run::check_run;
+pub use settings::check_computer_name;
+
+/// Checks every limit. `complete` says that the document was read without a mistake: only then may something
+/// that is not there be held against it.
+pub fn check(sequence: &Sequence, spans: &Spans, complete: bool) -> Vec<Diagnostic> {
     let mut checker = Checker {
-        checked,
-        found: Vec::new(),
+        spans,
+        complete,
+        out: Vec::new(),
         applied: false,
+        captured: false,
+        sets: Vec::new(),
     };
     checker.sequence(sequence);
-    checker.found
+    checker.out
 }
 
-/// What is wrong with starting this document here: disks that do not exist, inputs without a value.
-pub fn check_run(
-    sequence: &Sequence,
-    checked: &Checked,
-    disks: Option<&[u32]>,
-    given: &[&str],
-) -> Vec<Diagnostic> {
-    let mut checker = Checker {
-        checked,
-        found: Vec::new(),
-        applied: false,
-    };
-    for (at, input) in sequence.inputs.iter().enumerate() {
-        let has = given.iter().any(|name| name.eq_ignore_ascii_case(&input.variable));
-        if !has && !input.optional {
-            let how = if input.secret {
-                format!("--secret {}=file:PATH", input.variable)
-            } else {
-                format!("--set {}=VALUE", input.variable)
-            };
-            checker
-                .error(
-                    &format!("inputs[{at}].variable"),
-                    format!("\"{}\" needs a value", input.label),
-                )
-                .hint = Some(format!("give it with {how}, or in the console's form"));
+struct Checker<'a> {
+    spans: &'a Spans,
+    complete: bool,
+    out: Vec<Diagnostic>,
+    /// An operating system was applied further up.
+    applied: bool,
+    /// A capture stands further up.
+    captured: bool,
+    /// Variables that were given a value further up, in lower case.
+    sets: Vec<String>,
+}
+
+/// Where a path stands, else its nearest ancestor.
+fn place(spans: &Spans, path: &str) -> Span {
+    let mut path = path;
+    loop {
+        if let Some(span) = spans.get(path) {
+            return *span;
+        }
+        match path.rfind(['.', '[', '#']) {
+            Some(cut) => path = &path[..cut],
+            None => return spans.get("").copied().unwrap_or_default(),
         }
     }
-    if let Some(disks) = disks {
-        checker.disks(&sequence.steps, "steps", disks);
-    }
-    checker.found
 }
 
-/// Collects mistakes while walking over the document; `path` names the value meant.
-pub(super) struct Checker<'a> {
-    pub(super) checked: &'a Checked,
-    pub(super) found: Vec<Diagnostic>,
-    applied: bool,
+/// Whether a text may change when the run substitutes variables.
+fn is_open(text: &str) -> bool {
+    text.matches('%').count() >= 2
 }
 
-/// Whether a text can be judged now: it holds no `%variable%`.
-pub(super) fn fixed(text: &str) -> bool {
-    !text.contains('%')
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 impl Checker<'_> {
-    pub(super) fn error(&mut self, path: &str, message: impl Into<String>) -> &mut Diagnostic {
-        self.add(Diagnostic::error(self.checked.span(path), message))
+    fn add(
+        &mut self,
+        path: &str,
+        make: fn(Span, String) -> Diagnostic,
+        message: String,
+        hint: &str,
+    ) {
+        // Stand-ins for missing fields have no place of their own; they were complained about.
+        if !self.complete && !self.spans.contains_key(path) {
+            return;
+        }
+        let found = make(place(self.spans, path), message);
+        self.out.push(if hint.is_empty() {
+            found
+        } else {
+            found.hint(hint)
+        });
     }
 
-    pub(super) fn warn(&mut self, path: &str, message: impl Into<String>) -> &mut Diagnostic {
-        self.add(Diagnostic::warning(self.checked.span(path), message))
+    fn error(&mut self, path: &str, message: impl Display, hint: &str) {
+        self.add(path, Diagnostic::error, message.to_string(), hint);
     }
 
-    fn add(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
-        self.found.push(diagnostic);
-        let last = self.found.len() - 1;
-        &mut self.found[last]
+    fn warning(&mut self, path: &str, message: impl Display, hint: &str) {
+        self.add(path, Diagnostic::warning, message.to_string(), hint);
     }
 
-    /// A text of `low` to `high` characters.
-    pub(super) fn length(&mut self, path: &str, what: &str, text: &str, low: usize, high: usize) {
-        let characters = text.chars().count();
-        if characters < low || (characters > high && fixed(text)) {
-            let range = if low == 0 {
-                format!("at most {high}")
-            } else {
-                format!("{low} to {high}")
-            };
-            self.error(path, format!("{what} has {characters} characters; {range} are allowed"));
+    fn at_most(&mut self, path: &str, what: &str, text: &str, limit: usize) {
+        let length = length(text);
+        if length > limit && !is_open(text) {
+            self.error(
+                path,
+                format!("{what} has {length} characters; at most {limit} are allowed"),
+                "",
+            );
         }
     }
 
-    pub(super) fn variable(&mut self, path: &str, name: &str) {
+    fn filled(&mut self, path: &str, what: &str, text: &str, limit: usize) {
+        if text.trim().is_empty() {
+            self.error(path, format!("{what} is empty"), "");
+        } else {
+            self.at_most(path, what, text, limit);
+        }
+    }
+
+    fn optional(&mut self, path: &str, what: &str, text: Option<&String>, limit: usize) {
+        if let Some(text) = text {
+            self.at_most(path, what, text, limit);
+        }
+    }
+
+    /// A variable that the document gives a value.
+    fn writes(&mut self, path: &str, name: &str) {
+        if is_open(name) {
+            return;
+        }
         if let Err(error) = check_name(name) {
-            self.error(path, error.to_string());
+            self.error(path, error, "");
+        }
+        self.sets.push(name.trim().to_lowercase());
+    }
+
+    /// A variable that is only read: the engine's own are welcome.
+    fn reads(&mut self, path: &str, name: &str) {
+        let bare = name.trim();
+        let fits = !bare.is_empty()
+            && bare.len() <= 256
+            && bare.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && bare
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if !fits && !is_open(name) {
+            self.error(
+                path,
+                format!("`{name}` is not a variable name"),
+                "names are letters, digits, `_` and `-`, without percent signs",
+            );
+        }
+    }
+
+    fn reads_option(&mut self, path: &str, name: Option<&String>) {
+        if let Some(name) = name {
+            self.reads(path, name);
+        }
+    }
+
+    fn name(&mut self, path: &str, what: &str, name: &str) {
+        self.filled(path, what, name, 100);
+        if (51..=100).contains(&length(name)) {
+            self.warning(
+                path,
+                format!("{what} has {} characters", length(name)),
+                "Configuration Manager's editor shows 50",
+            );
         }
     }
 
@@ -105,182 +172,281 @@ impl Checker<'_> {
         if sequence.schema != SCHEMA {
             self.error(
                 "schema",
-                format!("schema {} is not known; this program reads schema {SCHEMA}", sequence.schema),
+                format!("schema {} is not known", sequence.schema),
+                &format!("this program reads schema {SCHEMA}"),
             );
         }
-        self.name("name", &sequence.name);
-        self.length("description", "the description", &sequence.description, 0, 512);
+        self.name("name", "the name of the sequence", &sequence.name);
+        self.at_most("description", "the description", &sequence.description, 512);
         for (name, value) in &sequence.variables {
             let path = format!("variables.{name}");
-            self.variable(&format!("{path}.key"), name);
-            self.length(&path, "the value", value, 0, LONGEST_VALUE);
-        }
-        let mut seen = BTreeSet::new();
-        for (at, input) in sequence.inputs.iter().enumerate() {
-            self.input(&format!("inputs[{at}]"), input, &mut seen);
-        }
-        if sequence.steps.is_empty() {
-            self.warn("steps", "the sequence has no steps");
-        }
-        self.nodes(&sequence.steps, "steps");
-    }
-
-    fn input(&mut self, path: &str, input: &Input, seen: &mut BTreeSet<String>) {
-        self.variable(&format!("{path}.variable"), &input.variable);
-        self.length(&format!("{path}.label"), "the label", &input.label, 1, 100);
-        if !seen.insert(input.variable.to_lowercase()) {
-            self.error(
-                &format!("{path}.variable"),
-                format!("`{}` is asked for twice", input.variable),
-            );
-        }
-        let default = format!("{path}.default");
-        if input.secret && !input.default.is_empty() {
-            self.error(&default, "a secret must not stand in a document")
-                .hint = Some("leave the default out; it is asked for, or given with --secret".to_owned());
-        }
-        if let InputCheck::OneOf(choices) = &input.check
-            && choices.is_empty()
-        {
-            self.error(&format!("{path}.check"), "a choice needs at least one value");
-        }
-        if let InputCheck::Number(low, high) = &input.check
-            && low > high
-        {
-            self.error(&format!("{path}.check"), format!("no number lies between {low} and {high}"));
-        }
-    }
-
-    fn name(&mut self, path: &str, name: &str) {
-        self.length(path, "the name", name, 1, 100);
-        let characters = name.chars().count();
-        if (51..=100).contains(&characters) {
-            self.warn(
-                path,
-                format!("the name has {characters} characters; Configuration Manager's editor allows 50"),
-            );
-        }
-    }
-
-    fn nodes(&mut self, nodes: &[Node], path: &str) {
-        for (at, node) in nodes.iter().enumerate() {
-            let path = format!("{path}[{at}]");
-            let (name, description, condition) = match node {
-                Node::Group(group) => (&group.name, &group.description, &group.condition),
-                Node::Step(step) => (&step.name, &step.description, &step.condition),
-            };
-            self.name(&format!("{path}.name"), name);
-            self.length(&format!("{path}.description"), "the description", description, 0, 255);
-            if let Some(condition) = condition {
-                self.condition(&format!("{path}.condition"), condition);
+            if self.sets.contains(&name.trim().to_lowercase()) {
+                self.error(
+                    &format!("{path}#key"),
+                    format!("`{name}` is given twice"),
+                    "variable names are not case-sensitive",
+                );
             }
+            self.writes(&format!("{path}#key"), name);
+            self.at_most(
+                &path,
+                &format!("the value of `{name}`"),
+                value,
+                LONGEST_VALUE,
+            );
+        }
+        self.inputs(sequence);
+        if sequence.steps.is_empty() && self.complete {
+            self.warning("steps", "the sequence has no steps", "");
+        }
+        self.nodes("steps", &sequence.steps, 0, false);
+    }
+
+    fn nodes(&mut self, path: &str, nodes: &[Node], depth: u16, disabled: bool) {
+        for (index, node) in nodes.iter().enumerate() {
+            let path = format!("{path}[{index}]");
             match node {
-                Node::Group(group) => self.nodes(&group.steps, &format!("{path}.steps")),
-                Node::Step(step) => self.step(&path, step),
-            }
-        }
-    }
-
-    fn condition(&mut self, path: &str, found: &Condition) {
-        if let Some(what) = condition::needs_windows(found) {
-            self.error(
-                path,
-                format!("{what} can only be asked of a running Windows, and this wimforge runs on Linux"),
-            );
-        }
-        self.condition_names(path, found);
-    }
-
-    fn condition_names(&mut self, path: &str, found: &Condition) {
-        match found {
-            Condition::All(members) | Condition::Any(members) | Condition::None(members) => {
-                for (at, member) in members.iter().enumerate() {
-                    self.condition_names(&format!("{path}[{at}]"), member);
+                Node::Group(group) => {
+                    self.name(
+                        &format!("{path}.name"),
+                        "the name of the group",
+                        &group.name,
+                    );
+                    self.at_most(
+                        &format!("{path}.description"),
+                        "the description",
+                        &group.description,
+                        255,
+                    );
+                    if depth >= plan::DEEPEST {
+                        self.error(
+                            &path,
+                            "this group is nested too deeply",
+                            &format!("at most {} levels are allowed", plan::DEEPEST),
+                        );
+                        continue;
+                    }
+                    if let Some(condition) = &group.condition {
+                        self.condition(&format!("{path}.condition"), condition);
+                    }
+                    self.nodes(
+                        &format!("{path}.steps"),
+                        &group.steps,
+                        depth + 1,
+                        disabled || group.disabled,
+                    );
                 }
+                Node::Step(step) => self.step(&path, step, disabled || step.disabled),
             }
-            Condition::Exists(name) | Condition::NotExists(name) => self.condition_name(path, name),
-            Condition::Equals(name, _)
-            | Condition::NotEquals(name, _)
-            | Condition::Greater(name, _)
-            | Condition::GreaterEqual(name, _)
-            | Condition::Less(name, _)
-            | Condition::LessEqual(name, _)
-            | Condition::Like(name, _)
-            | Condition::NotLike(name, _) => self.condition_name(&format!("{path}[0]"), name),
-            _ => {}
         }
     }
 
-    /// Read-only variables may be asked about.
-    fn condition_name(&mut self, path: &str, name: &str) {
-        let bare = name.trim().trim_start_matches('_');
-        if bare.is_empty() || check_name(bare).is_err() {
-            self.error(path, format!("`{name}` is not a variable name"))
-                .hint = Some("the variable's name stands without percent signs".to_owned());
+    fn step(&mut self, path: &str, step: &Step, disabled: bool) {
+        self.name(&format!("{path}.name"), "the name of the step", &step.name);
+        self.at_most(
+            &format!("{path}.description"),
+            "the description",
+            &step.description,
+            255,
+        );
+        if let Some(condition) = &step.condition {
+            self.condition(&format!("{path}.condition"), condition);
         }
-    }
-
-    fn step(&mut self, path: &str, step: &Step) {
         if let Some(retry) = &step.retry {
             if !(2..=100).contains(&retry.attempts) {
-                let message = format!("{} attempts; 2 to 100 are allowed", retry.attempts);
-                self.error(&format!("{path}.retry.attempts"), message);
+                self.error(
+                    &format!("{path}.retry.attempts"),
+                    format!("{} attempts: 2 to 100 are possible", retry.attempts),
+                    "attempts count the first one",
+                );
             }
             if retry.delay > 86_400 {
-                self.error(&format!("{path}.retry.delay"), "the delay is longer than a day");
+                self.error(
+                    &format!("{path}.retry.delay"),
+                    "the delay is longer than a day (86400 seconds)",
+                    "",
+                );
             }
         }
-        if let Some(seconds) = step.timeout
-            && !(1..=59_940).contains(&seconds)
+        if let Some(timeout) = step.timeout
+            && !(1..=59_940).contains(&timeout)
         {
-            let message = format!("{seconds} seconds; 1 to 59940 (999 minutes) are allowed");
-            self.error(&format!("{path}.timeout"), message);
+            self.error(
+                &format!("{path}.timeout"),
+                format!("a timeout of {timeout} seconds: 1 to 59940 (999 minutes) are possible"),
+                "leave the field out for no limit",
+            );
         }
         if step.success_codes.as_ref().is_some_and(Vec::is_empty) {
-            self.error(&format!("{path}.success_codes"), "without a success code the step can never succeed");
+            self.error(
+                &format!("{path}.success_codes"),
+                "without a success code the step can only fail",
+                "the default is [0]",
+            );
         }
-        let settings = format!("{path}.action");
-        if step.disabled {
-            return;
+        if let Some(Simulate::Fail(0, _) | Simulate::FailTimes(_, 0)) = step.simulate {
+            self.error(
+                &format!("{path}.simulate"),
+                "code 0 is success, not a failure",
+                "",
+            );
         }
-        match &step.action {
-            Action::ApplyOperatingSystem(_) => self.applied = true,
-            Action::RestartComputer(restart)
-                if restart.to == RestartTarget::HardDisk && !self.applied =>
-            {
-                self.error(&format!("{settings}.to"), "no step before this one applies an operating system to restart into");
-            }
-            _ => {}
-        }
-        check_steps::action(self, &settings, &step.action);
+        self.action(&format!("{path}.action"), &step.action, disabled);
     }
 
-    fn disks(&mut self, nodes: &[Node], path: &str, disks: &[u32]) {
-        for (at, node) in nodes.iter().enumerate() {
-            let path = format!("{path}[{at}]");
-            match node {
-                Node::Group(group) if !group.disabled => {
-                    self.disks(&group.steps, &format!("{path}.steps"), disks);
+    fn condition(&mut self, path: &str, condition: &Condition) {
+        match condition {
+            Condition::All(members) | Condition::Any(members) | Condition::None(members) => {
+                for (index, member) in members.iter().enumerate() {
+                    self.condition(&format!("{path}[{index}]"), member);
                 }
-                Node::Step(step) if !step.disabled => {
-                    if let Action::PartitionDisk(settings) = &step.action
-                        && !disks.contains(&settings.disk)
-                    {
-                        let known: Vec<String> = disks.iter().map(ToString::to_string).collect();
-                        let hint = if known.is_empty() {
-                            "this machine has no disks; attach an image file with --disk 0=PATH".to_owned()
-                        } else {
-                            format!("disks here: {} (see `wimforge disks`)", known.join(", "))
-                        };
-                        self.error(
-                            &format!("{path}.action.disk"),
-                            format!("this machine has no disk {}", settings.disk),
-                        )
-                        .hint = Some(hint);
-                    }
-                }
-                _ => {}
             }
+            Condition::Exists(name) | Condition::NotExists(name) => self.reads(path, name),
+            Condition::Equals(name, value)
+            | Condition::NotEquals(name, value)
+            | Condition::Greater(name, value)
+            | Condition::GreaterEqual(name, value)
+            | Condition::Less(name, value)
+            | Condition::LessEqual(name, value)
+            | Condition::Like(name, value)
+            | Condition::NotLike(name, value) => {
+                self.reads(&format!("{path}.0"), name);
+                self.at_most(&format!("{path}.1"), "the value", value, LONGEST_VALUE);
+            }
+            Condition::File {
+                path: file,
+                modified,
+                ..
+            } => {
+                self.filled(&format!("{path}.path"), "the path", file, 4096);
+                self.time(&format!("{path}.modified"), modified.as_ref());
+            }
+            Condition::Folder {
+                path: folder,
+                modified,
+            } => {
+                self.filled(&format!("{path}.path"), "the path", folder, 4096);
+                self.time(&format!("{path}.modified"), modified.as_ref());
+            }
+            Condition::Registry { .. }
+            | Condition::Wmi { .. }
+            | Condition::OperatingSystemVersion(_)
+            | Condition::OperatingSystemLanguage(_)
+            | Condition::Software { .. } => self.error(
+                path,
+                "this condition can only be evaluated in Windows",
+                "here there are conditions on variables, files and folders",
+            ),
+        }
+    }
+
+    fn time(&mut self, path: &str, wanted: Option<&Compare>) {
+        let Some(
+            Compare::Equals(text)
+            | Compare::NotEquals(text)
+            | Compare::Greater(text)
+            | Compare::GreaterEqual(text)
+            | Compare::Less(text)
+            | Compare::LessEqual(text),
+        ) = wanted
+        else {
+            return;
+        };
+        if !is_open(text) && condition::time(text).is_none() {
+            self.error(
+                path,
+                format!("`{text}` is not a time"),
+                "write YYYY-MM-DDTHH:MM:SSZ, in UTC",
+            );
+        }
+    }
+
+    fn action(&mut self, path: &str, action: &Action, disabled: bool) {
+        let field = |name: &str| format!("{path}.{name}");
+        match action {
+            Action::SetVariable(set) => {
+                self.writes(&field("variable"), &set.variable);
+                self.at_most(&field("value"), "the value", &set.value, LONGEST_VALUE);
+                if set.secret && !set.value.is_empty() && !is_open(&set.value) {
+                    self.warning(
+                        &field("value"),
+                        "this secret stands in the document for everybody to read",
+                        "use an input with `secret: true`",
+                    );
+                }
+            }
+            Action::RunCommandLine(command) => {
+                self.filled(
+                    &field("command"),
+                    "the command line",
+                    &command.command,
+                    32_000,
+                );
+                self.optional(
+                    &field("working_directory"),
+                    "the working directory",
+                    command.working_directory.as_ref(),
+                    255,
+                );
+                if let Some(name) = &command.output_variable {
+                    self.writes(&field("output_variable"), name);
+                }
+            }
+            Action::RestartComputer(restart) => {
+                self.at_most(&field("message"), "the message", &restart.message, 512);
+                if restart.timeout > 86_400 {
+                    self.error(
+                        &field("timeout"),
+                        "the timeout is longer than a day (86400 seconds)",
+                        "",
+                    );
+                }
+                if restart.to == RestartTarget::HardDisk
+                    && !self.applied
+                    && !disabled
+                    && self.complete
+                {
+                    self.error(
+                        &field("to"),
+                        "no operating system has been applied before this restart to the hard disk",
+                        "restart to WindowsPE, or move the step behind Apply Operating System",
+                    );
+                }
+            }
+            Action::Pause(pause) => {
+                self.filled(&field("message"), "the message", &pause.message, 4_000);
+            }
+            Action::PartitionDisk(disk) => self.partition_disk(path, disk),
+            Action::ApplyOperatingSystem(apply) => {
+                self.apply_os(path, apply);
+                if self.captured && !disabled {
+                    self.warning(path, "an operating system is applied after a capture", "");
+                }
+                self.applied |= !disabled;
+            }
+            Action::ApplyWindowsSettings(windows) => {
+                self.after_apply(path, "Windows settings", disabled);
+                self.windows_settings(path, windows);
+            }
+            Action::ApplyNetworkSettings(network) => {
+                self.after_apply(path, "network settings", disabled);
+                self.network_settings(path, network);
+            }
+            Action::ConnectNetworkFolder(connect) => self.connect(path, connect),
+            Action::CaptureOperatingSystem(capture) => {
+                self.capture(path, capture);
+                self.captured |= !disabled;
+            }
+        }
+    }
+
+    fn after_apply(&mut self, path: &str, what: &str, disabled: bool) {
+        if !self.applied && !disabled && self.complete {
+            self.warning(
+                path,
+                format!("{what} are applied before any operating system"),
+                "this step belongs behind Apply Operating System",
+            );
         }
     }
 }

@@ -1,241 +1,321 @@
-//! Conditions and what they mean (spec 1.8).
+//! Whether a step or group runs (spec 1.8).
 
 use std::cmp::Ordering;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use thiserror::Error;
 
 use super::schema::{Compare, Condition};
 use super::variables::Variables;
+use crate::event::Millis;
+use crate::text::shorten;
 
-/// What a condition may ask of the machine.
-pub trait Facts {
-    /// A file's modification time in milliseconds since 1970 UTC; `None` when there is no such file.
-    fn file(&self, path: &str) -> Option<i64>;
-    /// A folder's modification time; `None` when there is no such folder.
-    fn folder(&self, path: &str) -> Option<i64>;
+/// What is known about a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Modification time.
+    pub modified: Millis,
+    /// File version, of Windows programs, where it can be read.
+    pub version: Option<String>,
 }
 
-/// Files and folders of the system this runs on.
+/// What is known about a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FolderFacts {
+    /// Modification time.
+    pub modified: Millis,
+}
+
+/// What conditions ask of the machine.
+pub trait Facts {
+    /// The file, when it exists and is one.
+    fn file(&self, path: &str) -> Option<FileFacts>;
+    /// The folder, when it exists and is one.
+    fn folder(&self, path: &str) -> Option<FolderFacts>;
+}
+
+/// The boot environment's own files. Versions of programs are not read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalFiles;
 
-fn modified(path: &Path) -> i64 {
-    std::fs::metadata(path)
-        .and_then(|meta| meta.modified())
+fn modified(data: &std::fs::Metadata) -> Millis {
+    data.modified()
         .ok()
-        .and_then(|time| jiff::Timestamp::try_from(time).ok())
-        .map_or(0, jiff::Timestamp::as_millisecond)
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|age| Millis::try_from(age.as_millis()).ok())
+        .unwrap_or(0)
 }
 
 impl Facts for LocalFiles {
-    fn file(&self, path: &str) -> Option<i64> {
-        let path = Path::new(path);
-        path.is_file().then(|| modified(path))
+    fn file(&self, path: &str) -> Option<FileFacts> {
+        let data = std::fs::metadata(Path::new(path)).ok()?;
+        data.is_file().then(|| FileFacts {
+            modified: modified(&data),
+            version: None,
+        })
     }
 
-    fn folder(&self, path: &str) -> Option<i64> {
-        let path = Path::new(path);
-        path.is_dir().then(|| modified(path))
+    fn folder(&self, path: &str) -> Option<FolderFacts> {
+        let data = std::fs::metadata(Path::new(path)).ok()?;
+        data.is_dir().then(|| FolderFacts {
+            modified: modified(&data),
+        })
     }
 }
 
-/// Why a condition has no answer.
+/// Why a condition has no answer: the step fails (spec 1.8).
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ConditionError {
     /// Needs Windows.
-    #[error("{0} can only be asked of a running Windows")]
-    NeedsWindows(&'static str),
-    /// A literal that is not a time.
+    #[error("the condition `{0}` can only be evaluated in Windows")]
+    NeedsWindows(String),
+    /// No time.
     #[error("`{0}` is not a time: write YYYY-MM-DDTHH:MM:SSZ")]
     BadTime(String),
 }
 
-/// Evaluates a condition with the environment of this moment. Fields may hold `%variables%`.
+/// Evaluates a condition with the variables of this moment.
 ///
 /// # Errors
-/// See [`ConditionError`].
+/// It cannot be evaluated here.
 pub fn evaluate(
     condition: &Condition,
     variables: &Variables,
     facts: &dyn Facts,
 ) -> Result<bool, ConditionError> {
-    let all = |members: &[Condition]| -> Result<Vec<bool>, ConditionError> {
-        members
-            .iter()
-            .map(|member| evaluate(member, variables, facts))
-            .collect()
+    let each = |member: &Condition| evaluate(member, variables, facts);
+    let expand = |text: &str| variables.expand(text).text;
+    // A missing variable has no value: nothing equals it, everything differs from it.
+    let against = |name: &str, value: &str, fits: fn(Ordering) -> bool| {
+        let name = expand(name);
+        variables
+            .get(&name)
+            .map(|found| fits(compare(found.reveal(), &expand(value))))
     };
-    let compare = |name: &str, value: &str| compare(variables, name, value);
     Ok(match condition {
-        Condition::All(members) => all(members)?.iter().all(|holds| *holds),
-        // An empty member list is true (spec 1.8), for `Any` too.
-        Condition::Any(members) => members.is_empty() || all(members)?.contains(&true),
-        Condition::None(members) => !all(members)?.contains(&true),
-        Condition::Exists(name) => !variables.text(name).is_empty(),
-        Condition::NotExists(name) => variables.text(name).is_empty(),
-        Condition::Equals(name, value) => compare(name, value) == Some(Ordering::Equal),
-        Condition::NotEquals(name, value) => compare(name, value) != Some(Ordering::Equal),
-        Condition::Greater(name, value) => compare(name, value) == Some(Ordering::Greater),
+        Condition::All(members) => {
+            for member in members {
+                if !each(member)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        Condition::Any(members) => {
+            for member in members {
+                if each(member)? {
+                    return Ok(true);
+                }
+            }
+            members.is_empty()
+        }
+        Condition::None(members) => {
+            for member in members {
+                if each(member)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        Condition::Exists(name) => variables.get(&expand(name)).is_some(),
+        Condition::NotExists(name) => variables.get(&expand(name)).is_none(),
+        Condition::Equals(name, value) => against(name, value, Ordering::is_eq).unwrap_or(false),
+        Condition::NotEquals(name, value) => against(name, value, Ordering::is_ne).unwrap_or(true),
+        Condition::Greater(name, value) => against(name, value, Ordering::is_gt).unwrap_or(false),
         Condition::GreaterEqual(name, value) => {
-            matches!(compare(name, value), Some(Ordering::Greater | Ordering::Equal))
+            against(name, value, Ordering::is_ge).unwrap_or(false)
         }
-        Condition::Less(name, value) => compare(name, value) == Some(Ordering::Less),
-        Condition::LessEqual(name, value) => {
-            matches!(compare(name, value), Some(Ordering::Less | Ordering::Equal))
-        }
-        Condition::Like(name, value) => like(variables, name, value),
-        Condition::NotLike(name, value) => !like(variables, name, value),
+        Condition::Less(name, value) => against(name, value, Ordering::is_lt).unwrap_or(false),
+        Condition::LessEqual(name, value) => against(name, value, Ordering::is_le).unwrap_or(false),
+        Condition::Like(name, pattern) => variables
+            .get(&expand(name))
+            .is_some_and(|found| like(found.reveal(), &expand(pattern))),
+        Condition::NotLike(name, pattern) => !variables
+            .get(&expand(name))
+            .is_some_and(|found| like(found.reveal(), &expand(pattern))),
         Condition::File {
             path,
             version,
             modified,
         } => {
-            if version.is_some() {
-                return Err(ConditionError::NeedsWindows("the version of a file"));
-            }
-            time_matches(facts.file(&variables.expand(path).text), modified.as_ref())?
+            let Some(file) = facts.file(&expand(path)) else {
+                return Ok(false);
+            };
+            let version = match version {
+                // A file without version is no version at all: only "different" is true of it.
+                Some(wanted) => {
+                    let (text, fits) = parts(wanted);
+                    match file.version {
+                        Some(found) => fits(compare(&found, &expand(text))),
+                        None => matches!(wanted, Compare::NotEquals(_)),
+                    }
+                }
+                None => true,
+            };
+            version && at(file.modified, modified.as_ref(), &expand)?
         }
-        Condition::Folder { path, modified } => {
-            time_matches(facts.folder(&variables.expand(path).text), modified.as_ref())?
-        }
-        Condition::Registry { .. } => return Err(ConditionError::NeedsWindows("the registry")),
-        Condition::Wmi { .. } => return Err(ConditionError::NeedsWindows("WMI")),
-        Condition::OperatingSystemVersion(_) => {
-            return Err(ConditionError::NeedsWindows("the operating system version"));
-        }
-        Condition::OperatingSystemLanguage(_) => {
-            return Err(ConditionError::NeedsWindows("the operating system language"));
-        }
-        Condition::Software { .. } => {
-            return Err(ConditionError::NeedsWindows("installed software"));
+        Condition::Folder { path, modified } => match facts.folder(&expand(path)) {
+            Some(folder) => at(folder.modified, modified.as_ref(), &expand)?,
+            None => false,
+        },
+        Condition::Registry { .. }
+        | Condition::Wmi { .. }
+        | Condition::OperatingSystemVersion(_)
+        | Condition::OperatingSystemLanguage(_)
+        | Condition::Software { .. } => {
+            return Err(ConditionError::NeedsWindows(describe(condition)));
         }
     })
 }
 
-/// How a variable compares with a value; a missing variable compares with nothing.
-fn compare(variables: &Variables, name: &str, value: &str) -> Option<Ordering> {
-    let have = variables.get(name)?.reveal();
-    let want = variables.expand(value).text;
-    Some(compare_texts(have, &want))
-}
-
-/// Whole numbers as numbers, dotted versions part by part, anything else as text without regard to case.
-pub fn compare_texts(a: &str, b: &str) -> Ordering {
-    let (a, b) = (a.trim(), b.trim());
-    if let (Ok(a), Ok(b)) = (a.parse::<i128>(), b.parse::<i128>()) {
-        return a.cmp(&b);
-    }
-    if let (Some(a), Some(b)) = (version(a), version(b)) {
-        let longest = a.len().max(b.len());
-        let part = |parts: &[u64], at: usize| parts.get(at).copied().unwrap_or(0);
-        return (0..longest)
-            .map(|at| part(&a, at).cmp(&part(&b, at)))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal);
-    }
-    a.to_lowercase().cmp(&b.to_lowercase())
-}
-
-fn version(text: &str) -> Option<Vec<u64>> {
-    text.contains('.')
-        .then(|| text.split('.').map(|part| part.parse().ok()).collect())
-        .flatten()
-}
-
-fn like(variables: &Variables, name: &str, pattern: &str) -> bool {
-    let text: Vec<char> = variables.text(name).to_lowercase().chars().collect();
-    let pattern: Vec<char> = variables.expand(pattern).text.to_lowercase().chars().collect();
-    // The usual two-pointer match: on a mismatch the last `*` takes one character more.
-    let (mut at, mut want) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while at < text.len() {
-        match pattern.get(want) {
-            Some('*') => {
-                star = Some((want, at));
-                want += 1;
-            }
-            Some(c) if *c == '?' || *c == text[at] => {
-                at += 1;
-                want += 1;
-            }
-            _ => match star {
-                Some((pattern_at, text_at)) => {
-                    star = Some((pattern_at, text_at + 1));
-                    at = text_at + 1;
-                    want = pattern_at + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[want..].iter().all(|c| *c == '*')
-}
-
-fn time_matches(found: Option<i64>, wanted: Option<&Compare>) -> Result<bool, ConditionError> {
-    let (Some(found), Some(wanted)) = (found, wanted) else {
-        return Ok(found.is_some());
+fn at(
+    found: Millis,
+    wanted: Option<&Compare>,
+    expand: &dyn Fn(&str) -> String,
+) -> Result<bool, ConditionError> {
+    let Some(wanted) = wanted else {
+        return Ok(true);
     };
-    let (text, test): (&String, fn(Ordering) -> bool) = match wanted {
+    let (text, fits) = parts(wanted);
+    let text = expand(text);
+    let wanted = time(&text).ok_or(ConditionError::BadTime(text))?;
+    // The document names seconds.
+    Ok(fits(found.div_euclid(1000).cmp(&wanted.div_euclid(1000))))
+}
+
+/// A time as documents write it, `YYYY-MM-DDTHH:MM:SSZ`.
+pub fn time(text: &str) -> Option<Millis> {
+    text.trim()
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .map(jiff::Timestamp::as_millisecond)
+}
+
+fn parts(wanted: &Compare) -> (&str, fn(Ordering) -> bool) {
+    match wanted {
         Compare::Equals(text) => (text, Ordering::is_eq),
         Compare::NotEquals(text) => (text, Ordering::is_ne),
         Compare::Greater(text) => (text, Ordering::is_gt),
         Compare::GreaterEqual(text) => (text, Ordering::is_ge),
         Compare::Less(text) => (text, Ordering::is_lt),
         Compare::LessEqual(text) => (text, Ordering::is_le),
-    };
-    let wanted: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| ConditionError::BadTime(text.clone()))?;
-    // Whole seconds: the literal has no finer ones.
-    Ok(test((found / 1000).cmp(&wanted.as_second())))
-}
-
-/// A condition in a few words, for logs and screens.
-pub fn describe(condition: &Condition) -> String {
-    let list = |word: &str, members: &[Condition]| {
-        let members: Vec<String> = members.iter().map(describe).collect();
-        format!("{word} of ({})", members.join("; "))
-    };
-    match condition {
-        Condition::All(members) => list("all", members),
-        Condition::Any(members) => list("any", members),
-        Condition::None(members) => list("none", members),
-        Condition::Exists(name) => format!("{name} exists"),
-        Condition::NotExists(name) => format!("{name} does not exist"),
-        Condition::Equals(name, value) => format!("{name} equals \"{value}\""),
-        Condition::NotEquals(name, value) => format!("{name} does not equal \"{value}\""),
-        Condition::Greater(name, value) => format!("{name} is greater than \"{value}\""),
-        Condition::GreaterEqual(name, value) => format!("{name} is at least \"{value}\""),
-        Condition::Less(name, value) => format!("{name} is less than \"{value}\""),
-        Condition::LessEqual(name, value) => format!("{name} is at most \"{value}\""),
-        Condition::Like(name, value) => format!("{name} is like \"{value}\""),
-        Condition::NotLike(name, value) => format!("{name} is not like \"{value}\""),
-        Condition::File { path, .. } => format!("file {path}"),
-        Condition::Folder { path, .. } => format!("folder {path}"),
-        Condition::Registry { key, value, .. } => format!("registry {key}\\{value}"),
-        Condition::Wmi { query, .. } => format!("WMI {query}"),
-        Condition::OperatingSystemVersion(list) => format!("operating system {}", list.join(" or ")),
-        Condition::OperatingSystemLanguage(id) => format!("operating system language {id}"),
-        Condition::Software { product_code } => format!("software {product_code}"),
     }
 }
 
-/// The part of a condition that only a running Windows can answer, if any.
-pub fn needs_windows(condition: &Condition) -> Option<&'static str> {
-    match condition {
-        Condition::All(members) | Condition::Any(members) | Condition::None(members) => {
-            members.iter().find_map(needs_windows)
+/// Whole numbers and dotted versions compare as such, everything else as text without regard to case.
+pub fn compare(left: &str, right: &str) -> Ordering {
+    let (left, right) = (left.trim(), right.trim());
+    if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
+        return left.cmp(&right);
+    }
+    if let (Some(mut left), Some(mut right)) = (version(left), version(right)) {
+        // 10.0 is 10.0.0: what is not written is 0.
+        let length = left.len().max(right.len());
+        left.resize(length, 0);
+        right.resize(length, 0);
+        return left.cmp(&right);
+    }
+    left.to_lowercase().cmp(&right.to_lowercase())
+}
+
+fn version(text: &str) -> Option<Vec<u64>> {
+    text.split('.').map(|part| part.parse().ok()).collect()
+}
+
+/// `*` is any text, `?` any character; without regard to case.
+pub fn like(text: &str, pattern: &str) -> bool {
+    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
+    let (mut t, mut p) = (0, 0);
+    // Where the last star stood and how much text it has taken: on a mismatch it takes one more.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    p = at + 1;
+                    t = taken + 1;
+                }
+                None => return false,
+            },
         }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+/// A condition in a few words, for logs and skip reasons. Values of variables do not appear.
+pub fn describe(condition: &Condition) -> String {
+    shorten(&words(condition), 300).into_owned()
+}
+
+fn words(condition: &Condition) -> String {
+    let list = |members: &[Condition]| members.iter().map(words).collect::<Vec<_>>().join(", ");
+    let compared = |what: &str, wanted: Option<&Compare>| {
+        wanted.map_or(String::new(), |wanted| {
+            let (operator, text) = match wanted {
+                Compare::Equals(text) => ("equals", text),
+                Compare::NotEquals(text) => ("notEquals", text),
+                Compare::Greater(text) => ("greater", text),
+                Compare::GreaterEqual(text) => ("greaterEqual", text),
+                Compare::Less(text) => ("less", text),
+                Compare::LessEqual(text) => ("lessEqual", text),
+            };
+            format!(" with {what} {operator} \"{text}\"")
+        })
+    };
+    match condition {
+        Condition::All(members) => format!("all of ({})", list(members)),
+        Condition::Any(members) => format!("any of ({})", list(members)),
+        Condition::None(members) => format!("none of ({})", list(members)),
+        Condition::Exists(name) => format!("{name} exists"),
+        Condition::NotExists(name) => format!("{name} notExists"),
+        Condition::Equals(name, value) => format!("{name} equals \"{value}\""),
+        Condition::NotEquals(name, value) => format!("{name} notEquals \"{value}\""),
+        Condition::Greater(name, value) => format!("{name} greater \"{value}\""),
+        Condition::GreaterEqual(name, value) => format!("{name} greaterEqual \"{value}\""),
+        Condition::Less(name, value) => format!("{name} less \"{value}\""),
+        Condition::LessEqual(name, value) => format!("{name} lessEqual \"{value}\""),
+        Condition::Like(name, value) => format!("{name} like \"{value}\""),
+        Condition::NotLike(name, value) => format!("{name} notLike \"{value}\""),
         Condition::File {
-            version: Some(_), ..
-        } => Some("the version of a file"),
-        Condition::Registry { .. } => Some("the registry"),
-        Condition::Wmi { .. } => Some("WMI"),
-        Condition::OperatingSystemVersion(_) => Some("the operating system version"),
-        Condition::OperatingSystemLanguage(_) => Some("the operating system language"),
-        Condition::Software { .. } => Some("installed software"),
-        _ => None,
+            path,
+            version,
+            modified,
+        } => format!(
+            "file {path} exists{}{}",
+            compared("version", version.as_ref()),
+            compared("time", modified.as_ref())
+        ),
+        Condition::Folder { path, modified } => {
+            format!(
+                "folder {path} exists{}",
+                compared("time", modified.as_ref())
+            )
+        }
+        Condition::Registry { key, value, data } => {
+            format!(
+                "registry {key} value \"{value}\"{}",
+                compared("data", data.as_ref())
+            )
+        }
+        Condition::Wmi { query, .. } => format!("WMI query {query}"),
+        Condition::OperatingSystemVersion(platforms) => {
+            format!("operating system is {}", platforms.join(" or "))
+        }
+        Condition::OperatingSystemLanguage(language) => {
+            format!("operating system language is {language}")
+        }
+        Condition::Software { product_code } => format!("software {product_code} is installed"),
     }
 }
 
@@ -244,67 +324,114 @@ mod tests {
     use super::*;
     use crate::sequence::variables::Value;
 
-    fn holds(condition: &Condition) -> bool {
+    fn is(condition: &Condition) -> bool {
         let mut variables = Variables::default();
-        for (name, value) in [("Ten", "10"), ("Text", "True"), ("Version", "10.0.22631.1")] {
-            variables.set_engine(name, Value::Plain(value.to_owned()));
+        for (name, value) in [
+            ("A", "Yes"),
+            ("N", "10"),
+            ("V", "10.0.19045"),
+            ("Name", "N"),
+        ] {
+            variables.set_engine(name, Value::Plain(value.into()));
         }
-        evaluate(condition, &variables, &LocalFiles).unwrap()
+        evaluate(condition, &variables, &LocalFiles).expect("an answer")
     }
 
-    fn two(make: fn(String, String) -> Condition, name: &str, value: &str) -> bool {
-        holds(&make(name.to_owned(), value.to_owned()))
-    }
-
-    #[test]
-    fn a_missing_variable_differs_from_everything_and_equals_nothing() {
-        assert!(two(Condition::NotEquals, "Missing", "YES"));
-        assert!(!two(Condition::Equals, "Missing", ""));
-        assert!(!two(Condition::Less, "Missing", "5"));
-        assert!(holds(&Condition::NotExists("Missing".to_owned())));
+    fn s(text: &str) -> String {
+        text.to_owned()
     }
 
     #[test]
-    fn texts_ignore_case_and_numbers_compare_as_numbers() {
-        assert!(two(Condition::Equals, "text", "TRUE"));
-        assert!(two(Condition::Greater, "Ten", "9"));
-        assert!(two(Condition::Less, "Version", "10.0.22631.02"));
-        assert!(two(Condition::GreaterEqual, "Version", "10.0.22631.01"));
-        assert!(two(Condition::Equals, "Ten", "%Ten%"));
+    fn missing_variables_differ_from_everything() {
+        assert!(!is(&Condition::Equals(s("Z"), s("x"))));
+        assert!(is(&Condition::NotEquals(s("Z"), s("x"))));
+        assert!(is(&Condition::NotLike(s("Z"), s("*"))));
+        assert!(!is(&Condition::Less(s("Z"), s("1"))));
+        assert!(is(&Condition::NotExists(s("Z"))));
     }
 
     #[test]
-    fn patterns_know_star_and_question_mark() {
-        for (pattern, expected) in [("t*e", true), ("t?u?", true), ("*", true), ("tru", false), ("**x*", false)] {
-            assert_eq!(two(Condition::Like, "Text", pattern), expected, "{pattern}");
+    fn numbers_versions_and_text_compare_in_their_own_way() {
+        assert!(is(&Condition::Equals(s("a"), s("YES"))));
+        assert!(is(&Condition::Greater(s("N"), s("9"))));
+        assert!(is(&Condition::Less(s("V"), s("10.0.20000"))));
+        assert!(is(&Condition::Greater(s("V"), s("9"))));
+        assert!(is(&Condition::Greater(s("%Name%"), s("9"))));
+        assert_eq!(compare("10.0", "10.0.0"), Ordering::Equal);
+        assert_eq!(compare("9x", "10"), Ordering::Greater);
+    }
+
+    #[test]
+    fn patterns_match_whole_texts() {
+        for (text, pattern, expected) in [
+            ("Latitude 7490", "lat*74?0", true),
+            ("abc", "ab", false),
+            ("abc", "*", true),
+            ("", "*", true),
+            ("", "?", false),
+            ("aXbXc", "a*x?", true),
+        ] {
+            assert_eq!(like(text, pattern), expected, "{text} {pattern}");
         }
+        assert!(!like(&"a".repeat(5000), &format!("{}b", "*a".repeat(50))));
     }
 
     #[test]
-    fn groups_nest_and_empty_ones_are_true() {
-        let no = || Condition::Exists("Missing".to_owned());
-        let yes = || Condition::Exists("Ten".to_owned());
-        assert!(holds(&Condition::Any(vec![no(), yes()])));
-        assert!(!holds(&Condition::All(vec![no(), yes()])));
-        assert!(!holds(&Condition::None(vec![no(), yes()])));
-        assert!(holds(&Condition::None(vec![no(), Condition::All(vec![no()])])));
-        for empty in [Condition::All(vec![]), Condition::Any(vec![]), Condition::None(vec![])] {
-            assert!(holds(&empty));
-        }
+    fn empty_groups_are_true_and_members_combine() {
+        let yes = Condition::Exists(s("A"));
+        let no = Condition::Exists(s("Z"));
+        assert!(
+            is(&Condition::All(vec![]))
+                && is(&Condition::Any(vec![]))
+                && is(&Condition::None(vec![]))
+        );
+        assert!(!is(&Condition::All(vec![yes.clone(), no.clone()])));
+        assert!(is(&Condition::Any(vec![no.clone(), yes.clone()])));
+        assert!(!is(&Condition::None(vec![no.clone(), yes])));
+        assert!(is(&Condition::None(vec![no])));
     }
 
     #[test]
-    fn files_and_folders_are_looked_at() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("f");
-        std::fs::write(&file, "x").unwrap();
-        let path = file.display().to_string();
-        let with = |modified| Condition::File { path: path.clone(), version: None, modified };
-        assert!(holds(&with(None)));
-        assert!(holds(&with(Some(Compare::Greater("2001-01-01T00:00:00Z".to_owned())))));
-        assert!(!holds(&with(Some(Compare::Less("2001-01-01T00:00:00Z".to_owned())))));
-        assert!(!holds(&Condition::Folder { path: path.clone(), modified: None }));
-        let bad = with(Some(Compare::Less("yesterday".to_owned())));
-        assert!(evaluate(&bad, &Variables::default(), &LocalFiles).is_err());
+    fn files_and_times() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("f");
+        std::fs::write(&path, "x").expect("a file");
+        let path = path.display().to_string();
+        let with = |modified| Condition::File {
+            path: path.clone(),
+            version: None,
+            modified,
+        };
+        assert!(is(&with(None)));
+        assert!(is(&with(Some(Compare::Greater(s("2001-01-01T00:00:00Z"))))));
+        assert!(!is(&with(Some(Compare::Less(s("2001-01-01T00:00:00Z"))))));
+        let here = folder.path().display().to_string();
+        assert!(is(&Condition::Folder {
+            path: here.clone(),
+            modified: None
+        }));
+        assert!(!is(&Condition::File {
+            path: here,
+            version: None,
+            modified: None
+        }));
+        let bad = with(Some(Compare::Less(s("soon"))));
+        assert_eq!(
+            evaluate(&bad, &Variables::default(), &LocalFiles),
+            Err(ConditionError::BadTime(s("soon")))
+        );
+    }
+
+    #[test]
+    fn windows_conditions_say_so() {
+        let wmi = Condition::Wmi {
+            namespace: None,
+            query: s("select *"),
+        };
+        assert!(evaluate(&wmi, &Variables::default(), &LocalFiles).is_err());
+        assert_eq!(
+            describe(&Condition::None(vec![wmi])),
+            "none of (WMI query select *)"
+        );
     }
 }

@@ -1,13 +1,15 @@
-//! Mistakes with their place: `file:line:col`, the line, a caret and a way out.
+//! Mistakes as people read them: `file:line:col`, the line, a caret, a hint.
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::text::harmless;
 
-/// Longest piece of a line that is shown, in characters.
+/// Columns of a document line that are shown; longer lines are cut around the mistake.
 const WINDOW: usize = 100;
 
-/// A piece of the text, in bytes.
+/// A stretch of the document, in bytes; the end is not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     /// First byte.
@@ -16,126 +18,288 @@ pub struct Span {
     pub end: usize,
 }
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// The sequence cannot run.
+impl Span {
+    /// From `start` up to `end`.
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// Both stretches and what lies between.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self::new(self.start.min(other.start), self.end.max(other.end))
+    }
+}
+
+/// Whether a document may run in spite of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It may not.
     Error,
-    /// It can, but it may not do what is meant.
+    /// It may.
     Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
 }
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad.
-    pub level: Level,
-    /// One sentence.
+    pub severity: Severity,
+    /// One sentence without a full stop.
     pub message: String,
-    /// Where.
-    pub span: Span,
-    /// The way out.
+    /// Where; `None` when it is about the file as a whole.
+    pub span: Option<Span>,
+    /// The way out, when there is an obvious one.
     pub hint: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error.
+    /// An error at a place.
     pub fn error(span: Span, message: impl Into<String>) -> Self {
         Self {
-            level: Level::Error,
+            severity: Severity::Error,
             message: message.into(),
-            span,
+            span: Some(span),
             hint: None,
         }
     }
 
-    /// A warning.
+    /// A warning at a place.
     pub fn warning(span: Span, message: impl Into<String>) -> Self {
         Self {
-            level: Level::Warning,
+            severity: Severity::Warning,
             ..Self::error(span, message)
         }
     }
 
-    /// With a way out.
+    /// The same with a hint.
     #[must_use]
-    pub fn hint(mut self, text: impl Into<String>) -> Self {
-        self.hint = Some(text.into());
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
+    }
+
+    /// The whole message over several lines, without escape sequences, ending in a line break.
+    pub fn render(&self, source: &Source) -> String {
+        let mut out = self.one_line(source);
+        out.push('\n');
+        if let Some(span) = self.span {
+            excerpt(&mut out, source, span);
+        }
+        if let Some(hint) = &self.hint {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "      = {}", harmless(hint));
+        }
+        out
+    }
+
+    /// `file:line:col: error: message`, for lists.
+    pub fn one_line(&self, source: &Source) -> String {
+        let place = match self.span {
+            Some(span) => {
+                let (line, column) = source.position(span.start);
+                format!("{}:{line}:{column}", source.name)
+            }
+            None => source.name.clone(),
+        };
+        let line = format!("{place}: {}: {}", self.severity.word(), self.message);
+        harmless(&line).into_owned()
     }
 }
 
-/// A text and its name, for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A document's text and where its lines begin.
+#[derive(Clone, Debug, Default)]
 pub struct Source {
-    /// The file's name as given.
-    pub name: String,
-    /// The text.
-    pub text: String,
+    name: String,
+    text: String,
+    starts: Vec<usize>,
 }
 
 impl Source {
-    /// Line and column (in characters) of a byte, both from 1.
-    pub fn position(&self, at: usize) -> (usize, usize) {
-        let mut at = at.min(self.text.len());
-        while !self.text.is_char_boundary(at) {
-            at -= 1;
-        }
-        let before = &self.text[..at];
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |end| end + 1);
-        (line, before[start..].chars().count() + 1)
-    }
-
-    /// A mistake in one line: `file:line:col: message`.
-    pub fn one_line(&self, diagnostic: &Diagnostic) -> String {
-        let (line, column) = self.position(diagnostic.span.start);
-        format!("{}:{line}:{column}: {}", self.name, harmless(&diagnostic.message))
-    }
-
-    /// A mistake with its line, a caret and the hint; several lines, each ended.
-    pub fn render(&self, diagnostic: &Diagnostic) -> String {
-        let (line, column) = self.position(diagnostic.span.start);
-        let level = match diagnostic.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        };
-        let mut out = format!(
-            "{}:{line}:{column}: {level}: {}\n",
-            harmless(&self.name),
-            harmless(&diagnostic.message)
-        );
-        let text = self.text.lines().nth(line - 1).unwrap_or_default();
-        // One shown character for one of the text, so that the caret stands below its place.
-        let shown: Vec<char> = text
-            .chars()
-            .map(|c| match c {
-                '\t' => ' ',
-                c if harmless(c.encode_utf8(&mut [0; 4])).chars().next() != Some(c) => '?',
-                c => c,
-            })
+    /// Takes a text; `name` is what messages call it. A byte order mark is dropped.
+    pub fn new(name: impl Into<String>, text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
-        let from = column.saturating_sub(1 + WINDOW / 2).min(shown.len().saturating_sub(WINDOW));
-        let piece: String = shown.iter().skip(from).take(WINDOW).collect();
-        let gutter = line.to_string();
-        let length = self
-            .text
-            .get(diagnostic.span.start..diagnostic.span.end)
-            .map_or(1, |span| span.lines().next().unwrap_or_default().chars().count())
-            .clamp(1, (WINDOW + from + 1).saturating_sub(column).max(1));
-        let _ = writeln!(out, "{gutter} | {}", piece.trim_end());
-        let _ = writeln!(
-            out,
-            "{:>width$} | {:>pad$}{}",
-            "",
-            "",
-            "^".repeat(length),
-            width = gutter.len(),
-            pad = column - 1 - from
-        );
-        if let Some(hint) = &diagnostic.hint {
-            let _ = writeln!(out, "{:>width$} = {}", "", harmless(hint), width = gutter.len());
+        Self {
+            name: name.into(),
+            text,
+            starts,
         }
-        out
+    }
+
+    /// What messages call it: usually the path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, without byte order mark.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Line and column of a byte, both from 1; columns count characters.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = self.boundary(offset);
+        let line = self.starts.partition_point(|&start| start <= offset).max(1);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        (line, self.text[start..offset].chars().count() + 1)
+    }
+
+    /// A line by its number, without its line break.
+    pub fn line(&self, number: usize) -> &str {
+        let Some(&start) = number
+            .checked_sub(1)
+            .and_then(|index| self.starts.get(index))
+        else {
+            return "";
+        };
+        let end = self.starts.get(number).copied().unwrap_or(self.text.len());
+        self.text[start..end].trim_end_matches(['\n', '\r'])
+    }
+
+    /// `offset` moved back into the text and to the start of a character.
+    fn boundary(&self, offset: usize) -> usize {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+}
+
+/// The line of the mistake with a caret line below. Each part is made harmless on its own: an escape sequence
+/// that vanishes must not move the caret.
+fn excerpt(out: &mut String, source: &Source, span: Span) {
+    let (number, column) = source.position(span.start);
+    let line = source.line(number);
+    let split = line
+        .char_indices()
+        .nth(column - 1)
+        .map_or(line.len(), |(at, _)| at);
+    let (before, rest) = line.split_at(split);
+    let mut length = span.end.saturating_sub(span.start).min(rest.len());
+    while !rest.is_char_boundary(length) {
+        length -= 1;
+    }
+    let (marked, after) = rest.split_at(length);
+    let (before, marked, after) = (harmless(before), harmless(marked), harmless(after));
+
+    let marked = head(&marked, WINDOW - 20);
+    let room = WINDOW.saturating_sub(marked.width());
+    let before = tail(&before, room.saturating_sub(after.width()).max(room / 2));
+    let after = head(&after, room.saturating_sub(before.width()));
+    let _ = writeln!(out, "{number:>5} | {before}{marked}{after}");
+    let carets = "^".repeat(marked.width().max(1));
+    let _ = writeln!(out, "      | {}{carets}", " ".repeat(before.width()));
+}
+
+/// At most `columns` from the start.
+fn head(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        if out.width() + 2 > columns {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
+/// At most `columns` from the end.
+fn tail(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut kept: Vec<char> = Vec::new();
+    for c in text.chars().rev() {
+        if kept.len() + 2 > columns {
+            break;
+        }
+        kept.push(c);
+    }
+    std::iter::once('…').chain(kept.into_iter().rev()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        let source = Source::new("x", "\u{feff}aä\r\nbc\n");
+        assert_eq!(source.position(0), (1, 1));
+        assert_eq!(source.position(3), (1, 3));
+        assert_eq!(source.position(5), (2, 1));
+        assert_eq!(
+            source.position(2),
+            (1, 2),
+            "inside a character is its start"
+        );
+        assert_eq!(source.position(999), (3, 1));
+        assert_eq!(source.line(1), "aä");
+        assert_eq!(source.line(9), "");
+    }
+
+    #[test]
+    fn caret_stands_below_wide_characters_and_tabs() {
+        let source = Source::new("x", "\t漢 bad");
+        let shown = Diagnostic::error(Span::new(5, 8), "no")
+            .hint("yes")
+            .render(&source);
+        assert_eq!(
+            shown,
+            "x:1:4: error: no\n    1 |  漢 bad\n      |     ^^^\n      = yes\n"
+        );
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_mistake() {
+        let text = format!("{}BAD{}", "a".repeat(5000), "b".repeat(5000));
+        let shown = Diagnostic::error(Span::new(5000, 5003), "no").render(&Source::new("x", &text));
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines[1].width() <= WINDOW + 10, "{}", lines[1].width());
+        assert!(lines[1].contains("…a") && lines[1].contains("BADb") && lines[1].ends_with('…'));
+        assert_eq!(
+            lines[1].chars().position(|c| c == 'B'),
+            lines[2].chars().position(|c| c == '^')
+        );
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_screen() {
+        let source = Source::new("x\x1b[2J", "\x1b[31mred \u{202e}bad");
+        let shown = Diagnostic::error(Span::new(5, 8), "a\x1b[0mb").render(&source);
+        assert!(
+            !shown.chars().any(|c| c.is_control() && c != '\n'),
+            "{shown:?}"
+        );
+    }
+
+    #[test]
+    fn spans_outside_the_text_do_not_panic() {
+        let source = Source::new("x", "ä");
+        for (start, end) in [(0, 1), (1, 2), (2, 2), (7, 3), (0, 99)] {
+            assert!(
+                !Diagnostic::error(Span::new(start, end), "m")
+                    .render(&source)
+                    .is_empty()
+            );
+        }
     }
 }

@@ -1,150 +1,209 @@
-//! From a file to a checked document.
+//! A file to a document with its mistakes.
 
-use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::check;
-use super::decode;
-use super::diagnostic::{Diagnostic, Level, Source, Span};
+use super::decode::{Spans, decode};
+use super::diagnostic::{Diagnostic, Severity, Source, Span};
 use super::schema::Sequence;
 use super::syntax;
 
-/// Longest document that is read, in bytes (a stored definition has 2 MB at most, spec 1.1).
-pub const LONGEST: u64 = 2 * 1024 * 1024;
+/// Largest file read, in bytes (spec 1.1: stored definitions are limited to 2 MB).
+pub const LARGEST: u64 = 2 * 1024 * 1024;
 
-/// Why a document could not be read at all.
+/// Why a file gives no text.
 #[derive(Debug, Error)]
 pub enum LoadError {
-    /// The system's.
-    #[error("reading {path}: {source}", path = .path.display())]
-    Io {
+    /// It cannot be opened or read.
+    #[error("reading `{}`", path.display())]
+    Read {
         /// The file.
         path: PathBuf,
-        /// The system's error.
-        #[source]
-        source: std::io::Error,
+        /// Why.
+        source: io::Error,
     },
-    /// Over [`LONGEST`].
-    #[error("{path} is longer than {LONGEST} bytes; a task sequence never is", path = .0.display())]
-    TooLong(PathBuf),
+    /// A folder, a device, a pipe.
+    #[error("`{}` is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// Over [`LARGEST`].
+    #[error("`{}` is larger than 2 MiB", .0.display())]
+    TooLarge(PathBuf),
     /// Not UTF-8.
-    #[error("{path} is not UTF-8 text (byte {at}); save it as UTF-8", path = .path.display())]
+    #[error("`{}` is not a UTF-8 text: line {line} holds a byte that fits no character", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// The first byte that is wrong.
-        at: usize,
+        /// The line, from 1.
+        line: usize,
     },
 }
 
-/// A document with everything that is wrong with it.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    /// Its text.
+/// A document as written: syntax and types are known, its limits are not checked.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The text.
     pub source: Source,
-    /// The document; stand-ins stand where mistakes were.
+    /// The document. With mistakes in it, what is left of it, if anything.
     pub sequence: Option<Sequence>,
-    /// Mistakes and warnings in order of their place.
+    /// The mistakes so far, in order of their place.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where each value stands, by path.
-    pub spans: BTreeMap<String, Span>,
+    /// Where each value stands.
+    pub spans: Spans,
+}
+
+/// A document with all of its mistakes.
+#[derive(Debug)]
+pub struct Checked {
+    /// The text.
+    pub source: Source,
+    /// The document, when it may run.
+    pub sequence: Option<Sequence>,
+    /// Mistakes and warnings, in order of their place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where each value stands.
+    pub spans: Spans,
 }
 
 impl Checked {
-    /// Whether it can run: there are no errors (there may be warnings).
+    /// Whether it may run; warnings do not hinder.
     pub fn is_good(&self) -> bool {
-        self.sequence.is_some() && !self.diagnostics.iter().any(|d| d.level == Level::Error)
+        self.sequence.is_some()
+            && !self
+                .diagnostics
+                .iter()
+                .any(|d| d.severity == Severity::Error)
     }
 
-    /// Every mistake with its line and caret; empty when there is none.
+    /// Every message, one below the other.
     pub fn render(&self) -> String {
-        self.render_these(&self.diagnostics)
+        render(&self.source, &self.diagnostics)
     }
 
-    /// These mistakes with their lines and carets.
-    pub fn render_these(&self, diagnostics: &[Diagnostic]) -> String {
-        let all: Vec<String> = diagnostics.iter().map(|d| self.source.render(d)).collect();
-        all.join("\n")
-    }
-
-    /// The first error in one line.
+    /// The first error in one line, for lists.
     pub fn first_mistake(&self) -> Option<String> {
         self.diagnostics
             .iter()
-            .find(|d| d.level == Level::Error)
-            .map(|d| self.source.one_line(d))
+            .find(|d| d.severity == Severity::Error)
+            .map(|d| d.one_line(&self.source))
     }
+}
 
-    /// Where the value at a path stands; the nearest value around it when it is not written.
-    pub fn span(&self, path: &str) -> Span {
-        let mut path = path;
-        loop {
-            if let Some(span) = self.spans.get(path) {
-                return *span;
+/// Messages one below the other.
+pub fn render(source: &Source, diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(|d| d.render(source)).collect()
+}
+
+fn text_of(path: &Path) -> Result<String, LoadError> {
+    let failed = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(LoadError::NotAFile(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(LoadError::TooLarge(path.to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        LoadError::NotText {
+            path: path.to_owned(),
+            line: before.split(|&byte| byte == b'\n').count(),
+        }
+    })
+}
+
+/// Reads a file without checking its limits.
+///
+/// # Errors
+/// The file gives no text. Mistakes in the text are in the result.
+pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    Ok(parse(&path.display().to_string(), &text_of(path)?))
+}
+
+/// Reads a text without checking its limits; `name` is what messages call it.
+pub fn parse(name: &str, text: &str) -> Loaded {
+    let source = Source::new(name, text);
+    let (tree, mut diagnostics) = syntax::parse(&source);
+    let mut spans = Spans::new();
+    let mut sequence = None;
+    if let Some(tree) = tree {
+        let decoded = decode::<Sequence>(&tree);
+        // What stood behind the end of a file cut short is not missing for a reason of its own.
+        let cut = diagnostics
+            .iter()
+            .any(|d| d.message.ends_with("is never closed"));
+        diagnostics.extend(
+            decoded
+                .mistakes
+                .into_iter()
+                .filter(|d| !(cut && d.message.ends_with("is missing"))),
+        );
+        spans = decoded.spans;
+        sequence = decoded.value;
+    }
+    diagnostics.sort_by_key(|d| d.span);
+    Loaded {
+        source,
+        sequence,
+        diagnostics,
+        spans,
+    }
+}
+
+/// Reads and checks a file. A file that cannot be read is a document with one mistake.
+pub fn read(path: &Path) -> Checked {
+    match load(path) {
+        Ok(loaded) => checked(loaded),
+        Err(error) => {
+            let name = path.display().to_string();
+            let mut message = error.to_string();
+            if let Some(cause) = std::error::Error::source(&error) {
+                message = format!("{message}: {cause}");
             }
-            match path.rfind(['.', '[']) {
-                Some(end) => path = &path[..end],
-                None => return Span::default(),
+            let mut mistake = Diagnostic::error(Span::default(), message);
+            mistake.span = None;
+            Checked {
+                source: Source::new(name, ""),
+                sequence: None,
+                diagnostics: vec![mistake],
+                spans: Spans::new(),
             }
         }
     }
 }
 
-/// Reads and checks a file.
-///
-/// # Errors
-/// See [`LoadError`]; mistakes in the document are not errors here.
-pub fn read(path: &Path) -> Result<Checked, LoadError> {
-    let io = |source| LoadError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
-        .map_err(io)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(LoadError::TooLong(path.to_owned()));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| LoadError::NotText {
-        path: path.to_owned(),
-        at: error.utf8_error().valid_up_to(),
-    })?;
-    Ok(parse(&path.display().to_string(), text))
+/// Reads and checks a text.
+pub fn read_text(name: &str, text: &str) -> Checked {
+    checked(parse(name, text))
 }
 
-/// Checks a text.
-pub fn parse(name: &str, text: impl Into<String>) -> Checked {
-    let text = text.into();
-    let (tree, mut diagnostics) = syntax::parse(&text);
-    let decoded = decode::decode::<Sequence>(&tree);
-    diagnostics.extend(decoded.mistakes);
-    let mut checked = Checked {
-        source: Source {
-            name: name.to_owned(),
-            text,
-        },
-        sequence: decoded.value,
-        diagnostics: Vec::new(),
-        spans: decoded.spans,
-    };
-    if let Some(sequence) = &checked.sequence {
-        // A stand-in breaks rules that nobody wrote: values that were told about already are not checked again.
-        let told: Vec<Span> = diagnostics.iter().map(|d| d.span).collect();
-        let broken_text = diagnostics.iter().any(|d| d.level == Level::Error);
-        diagnostics.extend(check::check(sequence, &checked).into_iter().filter(|d| {
-            let inside_told = told
-                .iter()
-                .any(|span| span.start <= d.span.start && d.span.end <= span.end);
-            let written = d.span.end > d.span.start;
-            !(broken_text && (inside_told || !written))
-        }));
+fn checked(loaded: Loaded) -> Checked {
+    let Loaded {
+        source,
+        sequence,
+        mut diagnostics,
+        spans,
+    } = loaded;
+    if let Some(sequence) = &sequence {
+        let complete = diagnostics.is_empty();
+        diagnostics.extend(check::check(sequence, &spans, complete));
     }
     diagnostics.sort_by_key(|d| d.span);
-    diagnostics.dedup();
-    checked.diagnostics = diagnostics;
-    checked
+    let good = !diagnostics.iter().any(|d| d.severity == Severity::Error);
+    Checked {
+        source,
+        sequence: sequence.filter(|_| good),
+        diagnostics,
+        spans,
+    }
 }

@@ -5,7 +5,6 @@
 //! plan), [`variables`] (names, values, `%substitution%`), [`condition`] (evaluation).
 
 pub mod check;
-mod check_steps;
 pub mod condition;
 pub mod decode;
 pub mod diagnostic;

@@ -1,33 +1,61 @@
-//! From document to flat plan: every group and step depth first, parents before children (spec 1.1, the instruction table).
+//! The flat plan: every group and step in order, depth first, parents first (spec 1.1).
+
+use thiserror::Error;
 
 use super::schema::{Condition, Node, Sequence, Step};
 use crate::event::{NodeId, NodeKind, Plan, PlanNode};
 
-/// What stands behind a node of the plan.
+/// Deepest nesting of groups.
+pub const DEEPEST: u16 = 32;
+
+/// Why there is no plan.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PlanError {
+    /// Groups within groups within groups.
+    #[error("group `{0}` is nested too deeply: at most {DEEPEST} levels are allowed")]
+    TooDeep(String),
+    /// More nodes than a number can tell apart.
+    #[error("the sequence has too many steps")]
+    TooMany,
+}
+
+/// What the engine needs to know about a node beside [`PlanNode`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeDef {
     /// A group.
     Group {
-        /// Whether it runs.
+        /// Whether it runs; none means yes.
         condition: Option<Condition>,
     },
     /// A step.
     Step(Box<Step>),
 }
 
-/// The plan and what the engine needs to run it.
-#[derive(Clone, Debug, PartialEq)]
+impl NodeDef {
+    /// The condition, when there is one.
+    pub fn condition(&self) -> Option<&Condition> {
+        match self {
+            Self::Group { condition } => condition.as_ref(),
+            Self::Step(step) => step.condition.as_ref(),
+        }
+    }
+}
+
+/// A plan and the definitions of its nodes.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlannedSequence {
-    /// What clients see.
+    /// What is announced.
     pub plan: Plan,
-    /// One a node, by [`NodeId`].
+    /// What is executed; same index as [`Plan::nodes`].
     pub defs: Vec<NodeDef>,
-    ends: Vec<usize>,
 }
 
 impl PlannedSequence {
     /// Flattens a document.
-    pub fn new(sequence: &Sequence) -> Self {
+    ///
+    /// # Errors
+    /// Too many nodes or too deep nesting.
+    pub fn new(sequence: &Sequence) -> Result<Self, PlanError> {
         let mut planned = Self {
             plan: Plan {
                 name: sequence.name.clone(),
@@ -35,58 +63,144 @@ impl PlannedSequence {
                 nodes: Vec::new(),
             },
             defs: Vec::new(),
-            ends: Vec::new(),
         };
-        planned.add(&sequence.steps, None, 0, false);
-        planned
+        planned.add(&sequence.steps, None, 0, false)?;
+        Ok(planned)
     }
 
-    /// The index after the last descendant of a node.
-    pub fn end(&self, id: NodeId) -> usize {
-        self.ends.get(id.index()).copied().unwrap_or(self.defs.len())
-    }
-
-    fn add(&mut self, nodes: &[Node], parent: Option<NodeId>, depth: u16, off: bool) {
+    fn add(
+        &mut self,
+        nodes: &[Node],
+        parent: Option<NodeId>,
+        depth: u16,
+        disabled: bool,
+    ) -> Result<(), PlanError> {
         for node in nodes {
-            let index = self.defs.len();
-            let id = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
-            let (name, disabled, continue_on_error, kind, weight) = match node {
-                Node::Group(group) => (
-                    &group.name,
-                    group.disabled,
-                    group.continue_on_error,
-                    NodeKind::Group,
-                    0,
-                ),
-                Node::Step(step) => (
-                    &step.name,
-                    step.disabled,
-                    step.continue_on_error,
-                    NodeKind::Step(step.action.kind().to_owned()),
-                    step.action.weight(),
-                ),
-            };
-            let disabled = disabled || off;
-            self.plan.nodes.push(PlanNode {
-                id,
-                parent,
-                depth,
-                name: name.clone(),
-                kind,
-                disabled,
-                continue_on_error,
-                weight,
-            });
-            self.ends.push(index + 1);
+            let id = NodeId(u32::try_from(self.defs.len()).map_err(|_| PlanError::TooMany)?);
             match node {
                 Node::Group(group) => {
-                    let condition = group.condition.clone();
-                    self.defs.push(NodeDef::Group { condition });
-                    self.add(&group.steps, Some(id), depth.saturating_add(1), disabled);
-                    self.ends[index] = self.defs.len();
+                    if depth >= DEEPEST {
+                        return Err(PlanError::TooDeep(group.name.clone()));
+                    }
+                    let disabled = disabled || group.disabled;
+                    self.plan.nodes.push(PlanNode {
+                        id,
+                        parent,
+                        depth,
+                        name: group.name.clone(),
+                        kind: NodeKind::Group,
+                        disabled,
+                        continue_on_error: group.continue_on_error,
+                        weight: 0,
+                    });
+                    self.defs.push(NodeDef::Group {
+                        condition: group.condition.clone(),
+                    });
+                    self.add(&group.steps, Some(id), depth + 1, disabled)?;
                 }
-                Node::Step(step) => self.defs.push(NodeDef::Step(Box::new(step.clone()))),
+                Node::Step(step) => {
+                    self.plan.nodes.push(PlanNode {
+                        id,
+                        parent,
+                        depth,
+                        name: step.name.clone(),
+                        kind: NodeKind::Step(step.action.kind().to_owned()),
+                        disabled: disabled || step.disabled,
+                        continue_on_error: step.continue_on_error,
+                        weight: step.action.weight(),
+                    });
+                    self.defs.push(NodeDef::Step(Box::new(step.clone())));
+                }
             }
         }
+        Ok(())
+    }
+
+    /// The announced node.
+    pub fn node(&self, id: NodeId) -> Option<&PlanNode> {
+        self.plan.nodes.get(id.index())
+    }
+
+    /// The definition of a node.
+    pub fn def(&self, id: NodeId) -> Option<&NodeDef> {
+        self.defs.get(id.index())
+    }
+
+    /// The direct children of a group, in order; `None` stands for the top level.
+    pub fn children(&self, parent: Option<NodeId>) -> impl Iterator<Item = NodeId> + '_ {
+        let first = parent.map_or(0, |id| id.index() + 1);
+        let last = parent
+            .map_or(self.plan.nodes.len(), |id| self.end(id).index())
+            .min(self.plan.nodes.len());
+        self.plan.nodes[first.min(last)..last]
+            .iter()
+            .filter(move |node| node.parent == parent)
+            .map(|node| node.id)
+    }
+
+    /// The index after the last descendant of a node: where the run goes on when it is passed over.
+    pub fn end(&self, id: NodeId) -> NodeId {
+        let nodes = &self.plan.nodes;
+        let Some(node) = nodes.get(id.index()) else {
+            return id;
+        };
+        let end = nodes[id.index() + 1..]
+            .iter()
+            .position(|other| other.depth <= node.depth)
+            .map_or(nodes.len(), |offset| id.index() + 1 + offset);
+        // Every index of the plan fits: `new` made sure.
+        NodeId(u32::try_from(end).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sequence::load::parse;
+
+    fn planned(steps: &str) -> PlannedSequence {
+        let text = format!("(schema: 1, name: \"x\", steps: [{steps}])");
+        let loaded = parse("x", &text);
+        PlannedSequence::new(&loaded.sequence.expect("a document")).expect("a plan")
+    }
+
+    #[test]
+    fn nodes_are_depth_first_and_know_their_end() {
+        let step = "Step(name: \"s\", action: Pause(message: \"m\"))";
+        let planned = planned(&format!(
+            "Group(name: \"a\", disabled: true, steps: [{step}, Group(name: \"b\", steps: [{step}])]), {step}"
+        ));
+        let depths: Vec<u16> = planned.plan.nodes.iter().map(|node| node.depth).collect();
+        assert_eq!(depths, [0, 1, 1, 2, 0]);
+        assert_eq!(planned.end(NodeId(0)), NodeId(4));
+        assert_eq!(planned.end(NodeId(2)), NodeId(4));
+        assert_eq!(planned.end(NodeId(4)), NodeId(5));
+        let children: Vec<u32> = planned.children(Some(NodeId(0))).map(|id| id.0).collect();
+        assert_eq!(children, [1, 2]);
+        let top: Vec<u32> = planned.children(None).map(|id| id.0).collect();
+        assert_eq!(top, [0, 4]);
+        let disabled: Vec<bool> = planned
+            .plan
+            .nodes
+            .iter()
+            .map(|node| node.disabled)
+            .collect();
+        assert_eq!(disabled, [true, true, true, true, false]);
+        assert_eq!(planned.children(Some(NodeId(1))).count(), 0);
+        assert_eq!(planned.children(Some(NodeId(99))).count(), 0);
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let mut steps = String::new();
+        for _ in 0..=DEEPEST {
+            steps = format!("Group(name: \"g\", steps: [{steps}])");
+        }
+        let text = format!("(schema: 1, name: \"x\", steps: [{steps}])");
+        let sequence = parse("x", &text).sequence.expect("a document");
+        assert_eq!(
+            PlannedSequence::new(&sequence),
+            Err(PlanError::TooDeep("g".into()))
+        );
     }
 }

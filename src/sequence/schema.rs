@@ -64,7 +64,7 @@ pub enum InputCheck {
     Text,
     /// NetBIOS computer name: 1 to 15 characters, no blanks or `\ / : * ? " < > |`.
     ComputerName,
-    /// `\\server\share\folder\file.wim`, or an absolute path that ends in `.wim`.
+    /// `\\server\share\folder\file.wim`, or a path that ends in `.wim`; relative ones start at the current folder.
     ImagePath,
     /// `domain\user` or `user@domain`.
     Account,
@@ -77,6 +77,10 @@ pub enum InputCheck {
 }
 
 /// A group or a step.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a document holds few of them, mostly steps"
+)]
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub enum Node {
     /// A group.
@@ -305,13 +309,11 @@ impl Action {
         match self {
             Self::SetVariable(_) => "TSEnv",
             Self::RunCommandLine(_) => "InstallSoftware",
-            Self::RestartComputer(_) => "TSManager",
-            Self::Pause(_) => "TSManager",
+            Self::RestartComputer(_) | Self::Pause(_) | Self::ConnectNetworkFolder(_) => "TSManager",
             Self::PartitionDisk(_) => "OSDDiskPart",
             Self::ApplyOperatingSystem(_) => "ApplyOperatingSystem",
             Self::ApplyWindowsSettings(_) => "OSDWinSettings",
             Self::ApplyNetworkSettings(_) => "OSDNetSettings",
-            Self::ConnectNetworkFolder(_) => "TSManager",
             Self::CaptureOperatingSystem(_) => "CaptureSystemImage",
         }
     }

@@ -1,563 +1,499 @@
-//! RON text to a tree that knows where everything stands.
+//! RON text to a tree that knows where each value stands.
 //!
-//! The `ron` crate keeps no positions of values that parsed and stops at its first mistake; a checker that shows every
-//! mistake with its place needs both. The language is ron's (a test compares), read as data only: no value is computed here.
+//! The crate `ron` keeps no positions of parsed values and stops at its first error; a document is to be told all
+//! of its mistakes at once, at their places. This parser reads the same language (comments, trailing commas, raw
+//! text, `#![enable(...)]`, which it ignores) and goes on after a mistake.
 
-use super::diagnostic::{Diagnostic, Span};
+mod lexer;
 
-/// Deepest nesting that is read.
-const DEEPEST: usize = 100;
+use super::diagnostic::{Diagnostic, Source, Span};
+use lexer::{Token, TokenKind};
+
+/// Deepest nesting of brackets.
+pub const DEEPEST: usize = 128;
+/// Mistakes reported at most; a file with more is no sequence at all.
+pub const MOST_MISTAKES: usize = 100;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
-    /// What it is.
-    pub kind: Kind,
-    /// Where it stands.
+    /// Unique within the document.
+    pub id: usize,
+    /// The whole value.
+    pub span: Span,
+    /// `Step` in `Step(...)`; a name alone is an enum variant without content.
+    pub name: Option<Name>,
+    /// The content.
+    pub body: Body,
+}
+
+/// A name in the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// As written.
+    pub text: String,
+    /// Where.
     pub span: Span,
 }
 
-/// A field of a struct.
+/// What a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// Nothing behind the name.
+    Nothing,
+    /// `true`, `false`.
+    Bool(bool),
+    /// A number as written; its type decides how it is read.
+    Number(String),
+    /// `'c'`.
+    Char(char),
+    /// Text without quotes and escapes.
+    Text(String),
+    /// `(a, b)`.
+    Tuple(Vec<Tree>),
+    /// `(name: value)`.
+    Fields(Vec<Field>),
+    /// `[a, b]`.
+    List(Vec<Tree>),
+    /// `{ key: value }`.
+    Map(Vec<(Tree, Tree)>),
+    /// A mistake was reported here; nothing more is to be said about it.
+    Broken,
+}
+
+/// One field of a struct.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// Its name.
-    pub name: String,
-    /// Where the name stands.
-    pub span: Span,
+    pub name: Name,
     /// Its value.
     pub value: Tree,
 }
 
-/// Kinds of value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
-    /// `true`, `false`.
-    Bool(bool),
-    /// `'x'`.
-    Char(char),
-    /// `"text"`, `r"text"`.
-    Text(String),
-    /// Whole number.
-    Integer(i128),
-    /// Number with a point.
-    Float(f64),
-    /// `[a, b]`.
-    List(Vec<Tree>),
-    /// `{a: b}`.
-    Map(Vec<(Tree, Tree)>),
-    /// `Name` alone.
-    Word(String),
-    /// `Name(a, b)` or `(a, b)`.
-    Tuple(Option<String>, Vec<Tree>),
-    /// `Name(a: b)` or `(a: b)`.
-    Struct(Option<String>, Vec<Field>),
-    /// Something that could not be read and was told about.
-    Hole,
-}
+impl Tree {
+    /// Where to point: the name of something long, else the value itself.
+    pub fn head(&self) -> Span {
+        match (&self.name, &self.body) {
+            (Some(name), _) => name.span,
+            (None, Body::Tuple(_) | Body::Fields(_) | Body::List(_) | Body::Map(_)) => {
+                Span::new(self.span.start, self.span.start + 1)
+            }
+            _ => self.span,
+        }
+    }
 
-impl Kind {
     /// What it is, for messages.
     pub fn describe(&self) -> String {
-        match self {
-            Self::Bool(value) => format!("`{value}`"),
-            Self::Char(_) => "a character".to_owned(),
-            Self::Text(_) => "a text".to_owned(),
-            Self::Integer(value) => format!("the number {value}"),
-            Self::Float(value) => format!("the number {value}"),
-            Self::List(_) => "a list".to_owned(),
-            Self::Map(_) => "a map".to_owned(),
-            Self::Word(name) => format!("`{name}`"),
-            Self::Tuple(Some(name), _) | Self::Struct(Some(name), _) => format!("`{name}(...)`"),
-            Self::Tuple(None, _) | Self::Struct(None, _) => "`(...)`".to_owned(),
-            Self::Hole => "nothing".to_owned(),
+        match (&self.name, &self.body) {
+            (Some(name), Body::Nothing) => format!("the name `{}`", name.text),
+            (Some(name), _) => format!("`{}(...)`", name.text),
+            (None, Body::Bool(value)) => format!("`{value}`"),
+            (None, Body::Number(text)) => format!("the number {text}"),
+            (None, Body::Char(_)) => "a character".to_owned(),
+            (None, Body::Text(_)) => "a text".to_owned(),
+            (None, Body::Tuple(_) | Body::Fields(_)) => "`(...)`".to_owned(),
+            (None, Body::List(_)) => "a list".to_owned(),
+            (None, Body::Map(_)) => "a map".to_owned(),
+            (None, Body::Nothing | Body::Broken) => "nothing".to_owned(),
         }
     }
 }
 
-/// Reads a text. The tree has holes where mistakes were.
-pub fn parse(text: &str) -> (Tree, Vec<Diagnostic>) {
+/// Reads a text. There is a tree whenever the text holds any value, however broken.
+pub fn parse(source: &Source) -> (Option<Tree>, Vec<Diagnostic>) {
+    let (tokens, mistakes) = lexer::tokens(source.text());
+    // A text or comment without end has swallowed every closing bracket behind it.
+    let ended = mistakes
+        .iter()
+        .any(|mistake| mistake.message.ends_with("is never closed"));
     let mut parser = Parser {
-        text,
-        at: if text.starts_with('\u{feff}') { 3 } else { 0 },
-        mistakes: Vec::new(),
-        depth: 0,
+        ended,
+        tokens,
+        next: 0,
+        ids: 0,
+        open: Vec::new(),
+        suspect: None,
+        source,
+        mistakes,
     };
-    parser.attributes();
-    let tree = parser.value();
-    parser.blank();
-    if parser.at < text.len() && parser.mistakes.is_empty() {
-        let span = Span {
-            start: parser.at,
-            end: parser.at + 1,
-        };
-        parser
-            .mistakes
-            .push(Diagnostic::error(span, "nothing may follow the document's last parenthesis"));
-    }
-    (tree, parser.mistakes)
+    let tree = parser.document();
+    let mut mistakes = parser.mistakes;
+    mistakes.sort_by_key(|mistake| mistake.span);
+    mistakes.truncate(MOST_MISTAKES);
+    (tree, mistakes)
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    /// The file has ended too early and that was said.
+    ended: bool,
+    tokens: Vec<Token>,
+    next: usize,
+    ids: usize,
+    /// Brackets that wait to be closed: the closing sign and where they were opened.
+    open: Vec<(char, Span)>,
+    /// The last text that runs over several lines: probably one whose closing quote is missing.
+    suspect: Option<Span>,
+    source: &'a Source,
     mistakes: Vec<Diagnostic>,
-    depth: usize,
 }
 
-/// A comma or the end of what is being read.
-enum Next {
-    More,
-    End,
+/// One thing between brackets.
+enum Item {
+    Field(Field),
+    Value(Tree),
 }
 
-impl<'a> Parser<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
+impl Parser<'_> {
+    fn peek(&self) -> &Token {
+        // The lexer always ends with `End`, and `advance` never passes it.
+        &self.tokens[self.next]
     }
 
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+    fn kind_after(&self) -> Option<&TokenKind> {
+        self.tokens.get(self.next + 1).map(|token| &token.kind)
     }
 
-    fn bump(&mut self) -> Option<char> {
-        let c = self.peek()?;
-        self.at += c.len_utf8();
-        Some(c)
-    }
-
-    fn eat(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        if found {
-            self.at += wanted.len_utf8();
+    fn advance(&mut self) -> Token {
+        let token = self.tokens[self.next].clone();
+        if self.next + 1 < self.tokens.len() {
+            self.next += 1;
         }
-        found
-    }
-
-    fn mistake(&mut self, start: usize, message: impl Into<String>) -> &mut Diagnostic {
-        let mut end = self.at.max(start + 1).min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end += 1;
-        }
-        self.mistakes
-            .push(Diagnostic::error(Span { start, end }, message));
-        let last = self.mistakes.len() - 1;
-        &mut self.mistakes[last]
-    }
-
-    /// White space and comments.
-    fn blank(&mut self) {
-        loop {
-            let rest = self.rest();
-            let trimmed = rest.trim_start();
-            self.at += rest.len() - trimmed.len();
-            if trimmed.starts_with("//") {
-                self.at += trimmed.find('\n').unwrap_or(trimmed.len());
-            } else if trimmed.starts_with("/*") {
-                self.block_comment();
-            } else {
-                return;
+        if let TokenKind::Text(_) = token.kind {
+            let (first, _) = self.source.position(token.span.start);
+            let (last, _) = self.source.position(token.span.end);
+            if last > first {
+                self.suspect = Some(token.span);
             }
         }
+        token
     }
 
-    fn block_comment(&mut self) {
-        let start = self.at;
-        let mut open = 0usize;
-        loop {
-            if self.rest().starts_with("/*") {
-                open += 1;
-                self.at += 2;
-            } else if self.rest().starts_with("*/") {
-                open -= 1;
-                self.at += 2;
-                if open == 0 {
-                    return;
-                }
-            } else if self.bump().is_none() {
-                self.at = self.text.len();
-                self.mistake(start, "this comment has no end");
-                return;
+    fn mistake(&mut self, mistake: Diagnostic) {
+        let mistake = match (self.suspect.take(), &mistake.hint) {
+            (Some(text), None) => {
+                let (line, _) = self.source.position(text.start);
+                mistake.hint(format!(
+                    "the text that begins in line {line} runs over several lines: is its closing quote missing?"
+                ))
             }
-        }
-    }
-
-    /// `#![enable(...)]`: accepted and without effect, for what they enable is always on.
-    fn attributes(&mut self) {
-        self.blank();
-        while self.rest().starts_with("#!") {
-            self.at += self.rest().find(']').map_or(self.rest().len(), |end| end + 1);
-            self.blank();
-        }
-    }
-
-    fn hole(&self, start: usize) -> Tree {
-        Tree {
-            kind: Kind::Hole,
-            span: Span {
-                start,
-                end: self.at.max(start),
-            },
-        }
-    }
-
-    fn value(&mut self) -> Tree {
-        self.blank();
-        let start = self.at;
-        if self.depth >= DEEPEST {
-            self.at = self.text.len();
-            self.mistake(start, format!("nested deeper than {DEEPEST} levels"));
-            return self.hole(start);
-        }
-        self.depth += 1;
-        let kind = self.kind(start);
-        self.depth -= 1;
-        match kind {
-            Some(kind) => Tree {
-                kind,
-                span: Span {
-                    start,
-                    end: self.at,
-                },
-            },
-            None => self.hole(start),
-        }
-    }
-
-    fn kind(&mut self, start: usize) -> Option<Kind> {
-        let Some(c) = self.peek() else {
-            self.mistake(start.saturating_sub(1), "the text ends where a value should stand");
-            return None;
+            _ => mistake,
         };
-        match c {
-            '"' => self.text_literal(start).map(Kind::Text),
-            '\'' => self.char_literal(start),
-            '[' => Some(self.list()),
-            '{' => Some(self.map()),
-            '(' => Some(self.parentheses(None)),
-            '0'..='9' | '+' | '-' | '.' => self.number(start),
-            'r' if self.rest().starts_with("r\"") || self.rest().starts_with("r#\"") => {
-                self.raw_text(start)
+        self.mistakes.push(mistake);
+    }
+
+    fn tree(&mut self, span: Span, name: Option<Name>, body: Body) -> Tree {
+        self.ids += 1;
+        Tree {
+            id: self.ids,
+            span,
+            name,
+            body,
+        }
+    }
+
+    fn document(&mut self) -> Option<Tree> {
+        if self.peek().kind == TokenKind::End {
+            if self.mistakes.is_empty() {
+                let span = self.peek().span;
+                self.mistake(Diagnostic::error(span, "the file is empty").hint(
+                    "a sequence begins with `Sequence(schema: 1, name: \"...\", steps: [...])`",
+                ));
             }
-            c if c.is_alphabetic() || c == '_' => {
-                let name = self.word();
-                match name.as_str() {
-                    "true" => return Some(Kind::Bool(true)),
-                    "false" => return Some(Kind::Bool(false)),
+            return None;
+        }
+        let tree = self.value();
+        if self.peek().kind != TokenKind::End {
+            let span = self.peek().span;
+            let mistake = match self.peek().kind {
+                TokenKind::Close(sign) => {
+                    Diagnostic::error(span, format!("this `{sign}` closes nothing"))
+                }
+                _ => Diagnostic::error(span, "nothing may follow the end of the sequence"),
+            };
+            self.mistake(mistake);
+        }
+        Some(tree)
+    }
+
+    /// A value; leaves a broken one behind, and the unfitting token unread, where there is none.
+    fn value(&mut self) -> Tree {
+        let token = self.peek().clone();
+        match token.kind {
+            TokenKind::Name(text) => {
+                self.advance();
+                match text.as_str() {
+                    "true" => return self.tree(token.span, None, Body::Bool(true)),
+                    "false" => return self.tree(token.span, None, Body::Bool(false)),
                     _ => {}
                 }
-                let after = self.at;
-                self.blank();
-                if self.peek() == Some('(') {
-                    Some(self.parentheses(Some(name)))
+                let name = Name {
+                    text,
+                    span: token.span,
+                };
+                if self.peek().kind == TokenKind::Open('(') {
+                    let (span, body) = self.bracket();
+                    self.tree(token.span.to(span), Some(name), body)
                 } else {
-                    self.at = after;
-                    Some(Kind::Word(name))
+                    self.tree(token.span, Some(name), Body::Nothing)
                 }
             }
-            other => {
-                self.bump();
-                self.mistake(start, format!("`{other}` cannot begin a value"));
-                self.skip();
-                None
+            TokenKind::Number(text) => {
+                self.advance();
+                self.tree(token.span, None, Body::Number(text))
+            }
+            TokenKind::Char(c) => {
+                self.advance();
+                self.tree(token.span, None, Body::Char(c))
+            }
+            TokenKind::Text(text) => {
+                self.advance();
+                self.tree(token.span, None, Body::Text(text))
+            }
+            TokenKind::Broken => {
+                self.advance();
+                self.tree(token.span, None, Body::Broken)
+            }
+            TokenKind::Open(_) => {
+                let (span, body) = self.bracket();
+                self.tree(span, None, body)
+            }
+            TokenKind::Close(_)
+            | TokenKind::Comma
+            | TokenKind::Colon
+            | TokenKind::Equals
+            | TokenKind::End => {
+                self.mistake(Diagnostic::error(token.span, "a value is missing here"));
+                self.tree(token.span, None, Body::Broken)
             }
         }
     }
 
-    fn word(&mut self) -> String {
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
-        self.at += end;
-        rest[..end].to_owned()
-    }
-
-    /// After a mistake: on to the next comma or closing bracket of this level.
-    fn skip(&mut self) {
-        let mut open = 0usize;
-        loop {
-            self.blank();
-            match self.peek() {
-                None => return,
-                Some(',' | ')' | ']' | '}') if open == 0 => return,
-                Some('(' | '[' | '{') => open += 1,
-                Some(')' | ']' | '}') => open -= 1,
-                Some('"') => {
-                    let start = self.at;
-                    let told = self.mistakes.len();
-                    self.text_literal(start);
-                    self.mistakes.truncate(told);
-                    continue;
-                }
-                Some(_) => {}
-            }
-            self.bump();
+    /// What stands between an opening sign and the closing one, both included.
+    fn bracket(&mut self) -> (Span, Body) {
+        let opening = self.advance();
+        let (sign, closing) = match opening.kind {
+            TokenKind::Open('[') => ('[', ']'),
+            TokenKind::Open('{') => ('{', '}'),
+            _ => ('(', ')'),
+        };
+        if self.open.len() >= DEEPEST {
+            self.mistake(Diagnostic::error(
+                opening.span,
+                format!("nested too deeply: at most {DEEPEST} brackets may be open at once"),
+            ));
+            let end = self.skip_balanced();
+            return (opening.span.to(end), Body::Broken);
         }
-    }
-
-    /// After an element: a comma, or the closing bracket.
-    fn separator(&mut self, open: usize, close: char) -> Next {
-        self.blank();
-        if self.eat(close) {
-            return Next::End;
-        }
-        if self.eat(',') {
-            self.blank();
-            if self.eat(close) {
-                return Next::End;
-            }
-            if self.peek().is_some() {
-                return Next::More;
-            }
-        }
-        let start = self.at;
-        if self.peek().is_none() {
-            self.at = open + 1;
-            self.mistake(open, format!("this bracket is never closed: `{close}` is missing"));
-            self.at = self.text.len();
-            return Next::End;
-        }
-        if let Some(')' | ']' | '}') = self.peek() {
-            let found = self.bump().unwrap_or(' ');
-            self.mistake(start, format!("`{found}` where `{close}` should stand"));
-            return Next::End;
-        }
-        self.mistake(start, format!("a comma or `{close}` should stand here"))
-            .hint = Some("a comma is missing before this, most likely".to_owned());
-        if matches!(self.peek(), Some(c) if c.is_alphabetic() || c == '_' || c == '"') {
-            return Next::More;
-        }
-        self.skip();
-        if self.eat(',') {
-            self.blank();
-            if !self.eat(close) {
-                return Next::More;
-            }
-        } else {
-            self.eat(close);
-        }
-        Next::End
-    }
-
-    fn list(&mut self) -> Kind {
-        let open = self.at;
-        self.bump();
-        let mut items = Vec::new();
-        self.blank();
-        if self.eat(']') {
-            return Kind::List(items);
-        }
-        loop {
-            let before = self.at;
-            items.push(self.value());
-            if matches!(self.separator(open, ']'), Next::End) || self.at == before {
-                return Kind::List(items);
-            }
-        }
-    }
-
-    fn map(&mut self) -> Kind {
-        let open = self.at;
-        self.bump();
-        let mut entries = Vec::new();
-        self.blank();
-        if self.eat('}') {
-            return Kind::Map(entries);
-        }
-        loop {
-            let before = self.at;
-            let key = self.value();
-            self.blank();
-            if self.eat(':') {
-                let value = self.value();
-                entries.push((key, value));
-            } else {
-                let start = self.at;
-                self.mistake(start, "`:` and a value should stand here");
-                self.skip();
-            }
-            if matches!(self.separator(open, '}'), Next::End) || self.at == before {
-                return Kind::Map(entries);
-            }
-        }
-    }
-
-    fn parentheses(&mut self, name: Option<String>) -> Kind {
-        let open = self.at;
-        self.bump();
-        self.blank();
-        if self.eat(')') {
-            return Kind::Tuple(name, Vec::new());
-        }
-        if self.at_field() {
-            self.fields(name, open)
-        } else {
-            let mut items = Vec::new();
-            loop {
-                let before = self.at;
-                items.push(self.value());
-                if matches!(self.separator(open, ')'), Next::End) || self.at == before {
-                    return Kind::Tuple(name, items);
-                }
-            }
-        }
-    }
-
-    fn at_field(&mut self) -> bool {
-        let before = self.at;
-        let word = self.word();
-        self.blank();
-        let field = !word.is_empty() && self.peek() == Some(':');
-        self.at = before;
-        field
-    }
-
-    fn fields(&mut self, name: Option<String>, open: usize) -> Kind {
+        self.open.push((closing, opening.span));
+        let mut values = Vec::new();
         let mut fields = Vec::new();
-        loop {
-            self.blank();
-            let start = self.at;
-            let field = self.word();
-            let span = Span {
-                start,
-                end: self.at,
-            };
-            self.blank();
-            if field.is_empty() || !self.eat(':') {
-                let at = if field.is_empty() { start } else { self.at };
-                self.at = at;
-                self.mistake(at, "a field, `name: value`, should stand here");
-                self.skip();
-            } else {
-                let value = self.value();
-                fields.push(Field {
-                    name: field,
-                    span,
-                    value,
-                });
+        let mut pairs = Vec::new();
+        let mut mixed = None;
+        let end = loop {
+            if let Some(end) = self.close(sign, closing, opening.span) {
+                break end;
             }
-            if matches!(self.separator(open, ')'), Next::End) || self.at == start {
-                return Kind::Struct(name, fields);
-            }
-        }
-    }
-
-    fn number(&mut self, start: usize) -> Option<Kind> {
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')))
-            .unwrap_or(rest.len());
-        self.at += end;
-        let text: String = rest[..end].replace('_', "");
-        let digits = text.trim_start_matches(['+', '-']);
-        let (radix, digits) = match digits.get(..2) {
-            Some("0x") => (16, &digits[2..]),
-            Some("0b") => (2, &digits[2..]),
-            Some("0o") => (8, &digits[2..]),
-            _ => (10, digits),
-        };
-        if let Ok(value) = i128::from_str_radix(digits, radix)
-            && !digits.starts_with(['+', '-'])
-        {
-            return Some(Kind::Integer(if text.starts_with('-') { -value } else { value }));
-        }
-        if radix == 10
-            && let Ok(value) = text.parse::<f64>()
-        {
-            return Some(Kind::Float(value));
-        }
-        self.mistake(start, format!("`{}` is not a number", &rest[..end]));
-        None
-    }
-
-    fn char_literal(&mut self, start: usize) -> Option<Kind> {
-        self.bump();
-        let c = match self.bump() {
-            Some('\\') => self.escape(),
-            other => other,
-        };
-        if let Some(c) = c
-            && self.eat('\'')
-        {
-            return Some(Kind::Char(c));
-        }
-        self.mistake(start, "this is not a character: write 'C'")
-            .hint = Some("a text stands in double quotes".to_owned());
-        self.skip();
-        None
-    }
-
-    fn escape(&mut self) -> Option<char> {
-        Some(match self.bump()? {
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            '0' => '\0',
-            '\\' => '\\',
-            '"' => '"',
-            '\'' => '\'',
-            'x' => {
-                let digits = self.rest().get(..2)?;
-                let code = u32::from_str_radix(digits, 16).ok()?;
-                self.at += 2;
-                char::from_u32(code)?
-            }
-            'u' => {
-                let rest = self.rest().strip_prefix('{')?;
-                let end = rest.find('}').filter(|end| *end <= 6)?;
-                let code = u32::from_str_radix(&rest[..end], 16).ok()?;
-                self.at += end + 2;
-                char::from_u32(code)?
-            }
-            _ => return None,
-        })
-    }
-
-    fn text_literal(&mut self, start: usize) -> Option<String> {
-        self.bump();
-        let mut out = String::new();
-        loop {
-            let here = self.at;
-            match self.bump() {
-                None => {
-                    self.at = start + 1;
-                    self.mistake(start, "this text has no closing quote");
-                    self.at = self.text.len();
-                    return None;
+            let before = self.next;
+            match sign {
+                '{' => {
+                    if let Some(pair) = self.pair() {
+                        pairs.push(pair);
+                    }
                 }
-                Some('"') => return Some(out),
-                Some('\\') if self.rest().starts_with(['\n', '\r']) => {
-                    let rest = self.rest();
-                    self.at += rest.len() - rest.trim_start().len();
-                }
-                Some('\\') => match self.escape() {
-                    Some(c) => out.push(c),
-                    None => {
-                        self.mistake(here, "unknown escape in a text").hint = Some(
-                            "write a backslash as \\\\, or the whole text as r\"...\"".to_owned(),
-                        );
+                '(' => match self.item() {
+                    Item::Field(field) => fields.push(field),
+                    Item::Value(value) => {
+                        mixed.get_or_insert(value.head());
+                        values.push(value);
                     }
                 },
-                Some(c) => out.push(c),
+                _ => values.push(self.value()),
+            }
+            self.separator(closing, before);
+        };
+        self.open.pop();
+        let span = opening.span.to(end);
+        let body = match sign {
+            '[' => Body::List(values),
+            '{' => Body::Map(pairs),
+            _ if fields.is_empty() => Body::Tuple(values),
+            _ => {
+                let broken = values.iter().any(|value| value.body == Body::Broken);
+                if let Some(span) = mixed.filter(|_| !broken) {
+                    self.mistake(
+                        Diagnostic::error(span, "this value has no field name")
+                            .hint("write `name: value`, as its neighbours do"),
+                    );
+                }
+                Body::Fields(fields)
+            }
+        };
+        (span, body)
+    }
+
+    /// The end of a bracket, when it is here: its own sign, or the sign of an outer one, or the end of the file.
+    fn close(&mut self, sign: char, closing: char, opened: Span) -> Option<Span> {
+        let token = self.peek().clone();
+        match token.kind {
+            TokenKind::Close(c) if c == closing => Some(self.advance().span),
+            TokenKind::Close(c) => {
+                let outer = self.open.len() - 1;
+                let (line, _) = self.source.position(opened.start);
+                if self.open[..outer]
+                    .iter()
+                    .any(|(expected, _)| *expected == c)
+                {
+                    // The sign belongs to a bracket further out: this one was forgotten.
+                    self.mistake(
+                        Diagnostic::error(token.span, format!("expected `{closing}`, found `{c}`"))
+                            .hint(format!("the `{sign}` of line {line} is not closed")),
+                    );
+                    Some(token.span)
+                } else {
+                    self.mistake(
+                        Diagnostic::error(token.span, format!("expected `{closing}`, found `{c}`"))
+                            .hint(format!("it closes the `{sign}` of line {line}")),
+                    );
+                    Some(self.advance().span)
+                }
+            }
+            TokenKind::End => {
+                // One message for the innermost is enough: the outer ones follow from it.
+                if !self.ended {
+                    self.ended = true;
+                    self.mistake(
+                        Diagnostic::error(opened, format!("this `{sign}` is never closed"))
+                            .hint(format!("the file ends where `{closing}` is expected")),
+                    );
+                }
+                Some(token.span)
+            }
+            _ => None,
+        }
+    }
+
+    fn item(&mut self) -> Item {
+        let token = self.peek().clone();
+        if let TokenKind::Name(text) = &token.kind
+            && let Some(sign @ (TokenKind::Colon | TokenKind::Equals)) = self.kind_after().cloned()
+        {
+            self.advance();
+            let sign_span = self.advance().span;
+            if sign == TokenKind::Equals {
+                self.mistake(
+                    Diagnostic::error(sign_span, "expected `:`, found `=`")
+                        .hint("write `name: value`"),
+                );
+            }
+            let value = self.value();
+            return Item::Field(Field {
+                name: Name {
+                    text: text.clone(),
+                    span: token.span,
+                },
+                value,
+            });
+        }
+        Item::Value(self.value())
+    }
+
+    fn pair(&mut self) -> Option<(Tree, Tree)> {
+        let key = self.value();
+        match self.peek().kind {
+            TokenKind::Colon => {
+                self.advance();
+            }
+            TokenKind::Equals => {
+                let span = self.advance().span;
+                self.mistake(
+                    Diagnostic::error(span, "expected `:`, found `=`")
+                        .hint("write `\"name\": \"value\"`"),
+                );
+            }
+            _ => {
+                if key.body != Body::Broken {
+                    let span = self.peek().span;
+                    self.mistake(
+                        Diagnostic::error(span, "expected `:` and a value")
+                            .hint("a map holds `\"name\": \"value\"`"),
+                    );
+                }
+                return None;
+            }
+        }
+        let value = self.value();
+        Some((key, value))
+    }
+
+    /// A comma, or the end of the bracket. `before` is where the item began: something is always consumed.
+    fn separator(&mut self, closing: char, before: usize) {
+        let token = self.peek().clone();
+        match token.kind {
+            TokenKind::Comma => {
+                self.advance();
+            }
+            TokenKind::Close(_) | TokenKind::End => {}
+            TokenKind::Colon | TokenKind::Equals => {
+                self.mistake(Diagnostic::error(
+                    token.span,
+                    format!("expected `,` or `{closing}`"),
+                ));
+                self.skip_item();
+            }
+            TokenKind::Broken => {
+                self.skip_item();
+            }
+            _ if self.next == before => {
+                self.advance();
+            }
+            _ => {
+                // A forgotten comma: the next item begins here. Pointing behind the item before is clearer.
+                let at = self.tokens[self.next.saturating_sub(1)].span.end;
+                self.mistake(Diagnostic::error(
+                    Span::new(at, at + 1),
+                    format!("expected `,` or `{closing}` here"),
+                ));
             }
         }
     }
 
-    fn raw_text(&mut self, start: usize) -> Option<Kind> {
-        self.bump();
-        let rest = self.rest();
-        let hashes = rest.len() - rest.trim_start_matches('#').len();
-        let body = &rest[hashes..];
-        let close = format!("\"{}", "#".repeat(hashes));
-        if let Some(body) = body.strip_prefix('"')
-            && let Some(end) = body.find(&close)
-        {
-            self.at += hashes + 1 + end + close.len();
-            return Some(Kind::Text(body[..end].to_owned()));
+    /// To the next comma (read over) or closing sign (left) of this level.
+    fn skip_item(&mut self) {
+        loop {
+            match self.peek().kind {
+                TokenKind::Comma => {
+                    self.advance();
+                    return;
+                }
+                TokenKind::Close(_) | TokenKind::End => return,
+                TokenKind::Open(_) => {
+                    self.advance();
+                    self.skip_balanced();
+                }
+                _ => {
+                    self.advance();
+                }
+            }
         }
-        self.at = start + 1;
-        self.mistake(start, "this raw text has no end");
-        self.at = self.text.len();
-        None
+    }
+
+    /// Past the sign that closes a bracket whose opening sign was just read.
+    fn skip_balanced(&mut self) -> Span {
+        let mut depth = 1_usize;
+        loop {
+            let token = self.advance();
+            match token.kind {
+                TokenKind::Open(_) => depth += 1,
+                TokenKind::Close(_) => depth -= 1,
+                TokenKind::End => {
+                    self.ended = true;
+                    return token.span;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                return token.span;
+            }
+        }
     }
 }

@@ -82,16 +82,10 @@ fn wim_error(error: WimError) -> StepError {
 
 /// A failure of the machine as a step's failure.
 pub(super) fn platform_error(doing: &str, error: PlatformError) -> StepError {
-    let code = match &error {
-        PlatformError::Cancelled => return StepError::Cancelled,
-        PlatformError::Io { source, .. } => codes::from_io(source),
-        PlatformError::MissingTool(_) => codes::FILE_NOT_FOUND,
-        PlatformError::NoDisk(_) | PlatformError::NoPartition { .. } => codes::INVALID_DRIVE,
-        PlatformError::Refused { .. } => codes::ACCESS_DENIED,
-        PlatformError::Share { code, .. } => *code,
-        PlatformError::Unsupported(_) => codes::NOT_SUPPORTED,
-        _ => codes::E_FAIL,
-    };
+    if matches!(error, PlatformError::Cancelled) {
+        return StepError::Cancelled;
+    }
+    let code = error.code();
     let tail = match &error {
         PlatformError::Tool { tail, .. } => tail.clone(),
         _ => Vec::new(),

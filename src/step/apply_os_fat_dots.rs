@@ -67,7 +67,7 @@ pub fn mend(device: &File) -> io::Result<u64> {
     let fat_start = sector * u64::from(half(&boot, 14));
     let data_start = fat_start + sector * u64::from(word(&boot, 36)) * u64::from(boot[16]);
     let end = sector * u64::from(word(&boot, 32));
-    if cluster_bytes < 512 || cluster_bytes > 1 << 20 || end <= data_start {
+    if !(512..=1 << 20).contains(&cluster_bytes) || end <= data_start {
         return Err(damaged("the boot sector is not one of FAT32"));
     }
     let volume = Volume {

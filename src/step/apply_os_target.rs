@@ -161,7 +161,10 @@ fn refused(disk: &Disk, partition: &Partition) -> Option<String> {
             Refusal::Mounted { node, .. } | Refusal::Held { node, .. } | Refusal::Swap(node) => {
                 *node == partition.node || *node == disk.path
             }
-            Refusal::BootMedium(_) | Refusal::ReadOnly(_) | Refusal::RealDisk(_) => true,
+            Refusal::BootMedium(_)
+            | Refusal::ReadOnly(_)
+            | Refusal::RealDisk(_)
+            | Refusal::Unreadable { .. } => true,
         })
         .map(ToString::to_string)
 }

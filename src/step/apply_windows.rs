@@ -1,20 +1,172 @@
-//! TO BE WRITTEN.
+//! Apply Windows Settings (spec 2.4, 6.1): name, owner, key, administrator, time zone and locales into the answer file.
 
-use crate::sequence::settings;
+use rand::Rng as _;
 
-use super::cx::{StepCx, StepResult};
+use crate::secret::Secret;
+use crate::sequence::settings::{self, ServerLicense};
+use crate::sequence::variables::Value;
+use crate::unattend::{self, DEPLOYMENT, INTERNATIONAL, SHELL};
+
+use super::cx::{StepCx, StepEnd, StepResult};
+use super::error::StepError;
+use super::run::ActionVariable;
+use super::target::{invalid, limited, merge};
+
+const LOCALES: [(&str, &str); 5] = [
+    ("OSDWindowsSettingsInputLocale", "InputLocale"),
+    ("OSDWindowsSettingsSystemLocale", "SystemLocale"),
+    ("OSDWindowsSettingsUILanguage", "UILanguage"),
+    ("OSDWindowsSettingsUILanguageFallback", "UILanguageFallback"),
+    ("OSDWindowsSettingsUserLocale", "UserLocale"),
+];
 
 /// The settings that are action variables.
-pub fn action_variables(
-    _settings: &settings::ApplyWindowsSettings,
-) -> Vec<super::run::ActionVariable> {
-    Vec::new()
+pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<ActionVariable> {
+    let text = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+    let mut list = vec![
+        ActionVariable::plain("OSDComputerName", text(&settings.computer_name, "%_SMSTSMachineName%")),
+        ActionVariable::plain("OSDRegisteredUserName", &settings.user),
+        ActionVariable::plain("OSDRegisteredOrgName", &settings.organization),
+        ActionVariable::plain("OSDProductKey", text(&settings.product_key, "")),
+        ActionVariable::plain("OSDRandomAdminPassword", if settings.random_admin_password { "true" } else { "false" }),
+        ActionVariable::plain("OSDTimeZone", text(&settings.time_zone, "UTC")),
+    ];
+    match settings.server_license {
+        Some(ServerLicense::PerSeat) => list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat")),
+        Some(ServerLicense::PerServer(connections)) => {
+            list.push(ActionVariable::plain("OSDServerLicenseMode", "PerServer"));
+            list.push(ActionVariable::plain("OSDServerLicenseConnectionLimit", connections.to_string()));
+        }
+        None => {}
+    }
+    let locales = [
+        &settings.input_locale,
+        &settings.system_locale,
+        &settings.ui_language,
+        &settings.ui_language_fallback,
+        &settings.user_locale,
+    ];
+    list.extend(LOCALES.iter().zip(locales).map(|((name, _), value)| ActionVariable::plain(name, text(value, ""))));
+    list.retain(|variable| variable.value != Value::Plain(String::new()));
+    list
 }
 
 /// Runs one attempt.
 ///
 /// # Errors
-/// See the module.
-pub fn run(_settings: &settings::ApplyWindowsSettings, _cx: &StepCx) -> StepResult {
-    unimplemented!()
+/// A value outside its limits, no Windows volume, an answer file that cannot be read or written.
+pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult {
+    let computer = limited(cx, "OSDComputerName", 1, 15)?;
+    if computer.contains(|c: char| c.is_whitespace() || "\\/:*?\"<>|%,~!@#$^&'(){}.".contains(c)) {
+        return Err(invalid("OSDComputerName may not hold blanks or any of \\ / : * ? \" < > | and the like"));
+    }
+    let user = limited(cx, "OSDRegisteredUserName", 1, 255)?;
+    let organization = limited(cx, "OSDRegisteredOrgName", 1, 255)?;
+    let key = limited(cx, "OSDProductKey", 0, 255)?;
+    let zone = limited(cx, "OSDTimeZone", 0, 255)?;
+    let mut locales = Vec::new();
+    for (name, element) in LOCALES {
+        locales.push((element, limited(cx, name, 0, 255)?));
+    }
+    if check_license(cx)? {
+        cx.warn("Server licensing is checked and not written: answer files since Windows Server 2008 have no setting for it");
+    }
+    let random = !cx.text("OSDRandomAdminPassword").eq_ignore_ascii_case("false");
+    let password = administrator(settings, cx, random)?;
+    let encoded = unattend::encode_password(&password, "AdministratorPassword");
+    cx.host.remember_secret(&encoded);
+
+    merge(cx, &mut |document| {
+        document.set("specialize", SHELL, "ComputerName", &computer);
+        document.set("specialize", SHELL, "ProductKey", &key);
+        for pass in ["specialize", "oobeSystem"] {
+            document.set(pass, SHELL, "RegisteredOwner", &user);
+            document.set(pass, SHELL, "RegisteredOrganization", &organization);
+            document.set(pass, SHELL, "TimeZone", &zone);
+            for (element, value) in locales.iter().filter(|(_, value)| !value.is_empty()) {
+                document.set(pass, INTERNATIONAL, element, value);
+            }
+        }
+        let account = "UserAccounts/AdministratorPassword";
+        document.set("oobeSystem", SHELL, &format!("{account}/Value"), encoded.reveal());
+        document.set("oobeSystem", SHELL, &format!("{account}/PlainText"), "false");
+        disable_administrator(document.component("specialize", DEPLOYMENT), random);
+    })?;
+    cx.info(format!("Computer name {computer}, time zone {zone}"));
+    Ok(StepEnd::Done)
+}
+
+/// Whether a licence mode is asked for.
+fn check_license(cx: &StepCx) -> Result<bool, StepError> {
+    let connections = cx.text("OSDServerLicenseConnectionLimit");
+    match cx.text("OSDServerLicenseMode").as_str() {
+        "" | "none" => Ok(false),
+        mode if mode.eq_ignore_ascii_case("PerSeat") => Ok(true),
+        mode if mode.eq_ignore_ascii_case("PerServer") => match connections.parse::<u32>() {
+            Ok(5..=9999) => Ok(true),
+            _ => Err(invalid("OSDServerLicenseConnectionLimit must be 5 to 9999 with PerServer")),
+        },
+        _ => Err(invalid("OSDServerLicenseMode must be PerSeat or PerServer")),
+    }
+}
+
+fn administrator(
+    settings: &settings::ApplyWindowsSettings,
+    cx: &StepCx,
+    random: bool,
+) -> Result<Secret, StepError> {
+    let password = if random {
+        let mut rng = rand::rng();
+        let mut text: String = (0..28).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect();
+        // One of each class, so that no complexity policy refuses it.
+        text.push_str("aA1!");
+        Secret::new(text)
+    } else {
+        let name = settings.admin_password_variable.as_deref().unwrap_or("OSDLocalAdminPassword");
+        let password = Secret::new(cx.text(name));
+        if !(1..=255).contains(&password.reveal().chars().count()) {
+            return Err(invalid(format!("the administrator password in {name} must have 1 to 255 characters")));
+        }
+        password
+    };
+    cx.host.remember_secret(&password);
+    Ok(password)
+}
+
+/// A random password belongs to a disabled account (spec 2.4); a later run with a given one takes the command out.
+fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
+    const WHAT: &str = "Disable the built-in administrator (wimforge)";
+    if deployment.get_child("RunSynchronous").is_none() {
+        if !disable {
+            return;
+        }
+        deployment.children.push(xmltree::XMLNode::Element(xmltree::Element::new("RunSynchronous")));
+    }
+    let Some(list) = deployment.get_mut_child("RunSynchronous") else { return };
+    let described = |node: &xmltree::XMLNode| {
+        node.as_element()
+            .and_then(|e| e.get_child("Description"))
+            .and_then(|d| d.get_text())
+            .is_some_and(|text| text == WHAT)
+    };
+    list.children.retain(|node| !described(node));
+    if disable {
+        let order = 1 + list
+            .children
+            .iter()
+            .filter_map(|node| node.as_element()?.get_child("Order")?.get_text()?.parse::<u32>().ok())
+            .max()
+            .unwrap_or(0);
+        let mut command = unattend::list_entry("RunSynchronousCommand", None, None);
+        unattend::set_path(&mut command, "Description", WHAT);
+        unattend::set_path(&mut command, "Order", &order.to_string());
+        unattend::set_path(
+            &mut command,
+            "Path",
+            "powershell.exe -NoProfile -Command \"Get-LocalUser | Where-Object SID -like 'S-1-5-*-500' | Disable-LocalUser\"",
+        );
+        list.children.push(xmltree::XMLNode::Element(command));
+    } else if list.children.is_empty() {
+        unattend::remove(deployment, "RunSynchronous");
+    }
 }

@@ -1,20 +1,209 @@
-//! TO BE WRITTEN.
+//! Capture Operating System Image (spec 2.12): every NTFS and FAT32 volume of fixed disks, each its own image in one WIM.
+//!
+//! Everything that can be found out is found out before the first byte; the image is written beside its target and gets
+//! its name only when it is whole, so an old image survives whatever happens.
 
+use crate::codes;
+use crate::event::{Artifact, Unit};
+use crate::secret::Secret;
 use crate::sequence::settings;
+use crate::units;
+use crate::wim::windows_exclusions;
 
-use super::cx::{StepCx, StepResult};
+use super::capture_target::{Logon, Target};
+use super::capture_volumes::{Role, Volume, announce, choose, platform};
+use super::capture_write::{Wishes, write};
+use super::cx::{StepCx, StepEnd, StepResult};
+use super::error::StepError;
+use super::run::ActionVariable;
+
+/// Our own folders: never part of an image.
+const STATE_FOLDERS: [&str; 2] = ["/_SMSTaskSequence", "/_WimforgeState"];
+const PASSWORD: &str = "OSDCaptureAccountPassword";
 
 /// The settings that are action variables.
-pub fn action_variables(
-    _settings: &settings::CaptureOperatingSystem,
-) -> Vec<super::run::ActionVariable> {
-    Vec::new()
+pub fn action_variables(settings: &settings::CaptureOperatingSystem) -> Vec<ActionVariable> {
+    let optional = |name, value: &Option<String>| {
+        value
+            .as_ref()
+            .map(|value| ActionVariable::plain(name, value.clone()))
+    };
+    let mut variables = vec![ActionVariable::plain(
+        "OSDCaptureDestination",
+        settings.destination.clone(),
+    )];
+    if !settings.account.is_empty() {
+        variables.push(ActionVariable::plain(
+            "OSDCaptureAccount",
+            settings.account.clone(),
+        ));
+    }
+    variables.extend(optional("OSDImageCreator", &settings.creator));
+    variables.extend(optional("OSDImageDescription", &settings.description));
+    variables.extend(optional("OSDImageVersion", &settings.version));
+    variables
+}
+
+fn limited(cx: &StepCx, name: &str, fallback: &str, longest: usize) -> Result<String, StepError> {
+    let mut value = cx.text(name);
+    if value.is_empty() {
+        value = cx.host.expand(fallback).text;
+    }
+    if value.chars().count() > longest {
+        return Err(StepError::new(
+            codes::INVALID_PARAMETER,
+            format!("{name} has more than {longest} characters"),
+        ));
+    }
+    Ok(value)
+}
+
+/// Removes what may lie beside the target when the attempt fails.
+struct Partial<'a> {
+    cx: &'a StepCx,
+    path: std::path::PathBuf,
+    keep: bool,
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        if !self.path.exists() {
+            return;
+        }
+        if self.keep {
+            self.cx
+                .info(format!("{} is kept, as told", self.path.display()));
+        } else if let Err(error) = std::fs::remove_file(&self.path) {
+            self.cx.warn(format!(
+                "{} could not be removed: {error}",
+                self.path.display()
+            ));
+        }
+    }
+}
+
+/// Passwords of the answer file must not reach an image. The volume is mounted for this only.
+fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
+    for volume in volumes.iter().filter(|volume| volume.role == Role::Windows) {
+        let mounted = cx
+            .machine
+            .mount_ntfs(&volume.partition.node, true)
+            .map_err(|error| platform("mounting the Windows volume", error))?;
+        let scrubbed = crate::unattend::scrub_volume(mounted.path());
+        let closed = mounted.close();
+        let count = scrubbed.map_err(|error| {
+            StepError::because(
+                codes::INVALID_DATA,
+                format!(
+                    "{}: secrets cannot be taken out: {error}",
+                    volume.describe()
+                ),
+                error,
+            )
+            .hint("Remove or mend the answer file, then retry.")
+        })?;
+        closed.map_err(|error| platform("unmounting the Windows volume", error))?;
+        cx.info(format!(
+            "secrets were taken out of {count} answer files on {}",
+            volume.describe()
+        ));
+    }
+    Ok(())
 }
 
 /// Runs one attempt.
 ///
 /// # Errors
-/// See the module.
-pub fn run(_settings: &settings::CaptureOperatingSystem, _cx: &StepCx) -> StepResult {
-    unimplemented!()
+/// A destination that cannot be used, a volume unfit for capture, files that cannot be kept, a full or vanished
+/// destination, a failed verification, cancelled. The old image is untouched in every case.
+pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResult {
+    let destination = limited(cx, "OSDCaptureDestination", &settings.destination, 255)?;
+    let password_variable = settings.password_variable.as_deref().unwrap_or(PASSWORD);
+    let logon = Logon {
+        account: limited(cx, "OSDCaptureAccount", &settings.account, 255)?,
+        password: Secret::new(cx.text(password_variable)),
+    };
+    cx.host.remember_secret(&logon.password);
+    let of = |setting: &Option<String>| setting.clone().unwrap_or_default();
+    let mut exclude: Vec<String> = STATE_FOLDERS
+        .iter()
+        .map(|&folder| folder.to_owned())
+        .collect();
+    exclude.extend(
+        settings
+            .exclude
+            .iter()
+            .map(|pattern| pattern.replace('\\', "/")),
+    );
+    let wishes = Wishes {
+        creator: limited(cx, "OSDImageCreator", &of(&settings.creator), 255)?,
+        description: limited(cx, "OSDImageDescription", &of(&settings.description), 255)?,
+        version: limited(cx, "OSDImageVersion", &of(&settings.version), 32)?,
+        exclude,
+        compression: settings.compression,
+        verify: settings.verify,
+        unsupported: settings.unsupported_files,
+    };
+    if !wishes
+        .version
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '.')
+    {
+        return Err(StepError::new(
+            codes::INVALID_PARAMETER,
+            "OSDImageVersion may hold letters, digits and dots only",
+        ));
+    }
+
+    cx.phase("checking the volumes", Unit::Nothing);
+    let volumes = choose(cx)?;
+    announce(cx, &volumes);
+    cx.phase("checking the destination", Unit::Nothing);
+    let target = Target::open(cx, &destination, &logon, settings.existing)?;
+    target.check_space(cx, volumes.iter().map(|volume| volume.used_bytes).sum())?;
+    cx.info(format!(
+        "never captured: {}, {}",
+        windows_exclusions().join(", "),
+        wishes.exclude.join(", ")
+    ));
+
+    scrub(cx, &volumes)?;
+    let guard = Partial {
+        cx,
+        path: target.partial.clone(),
+        keep: settings.keep_partial,
+    };
+    let (made, lost) = write(cx, &volumes, &target, &wishes)?;
+    cx.check_cancel()?;
+    let shown = target.shown.clone();
+    let bytes = target.finish()?;
+    drop(guard);
+
+    let mut read = 0;
+    for (image, volume) in made.iter().zip(&volumes) {
+        read += image.bytes;
+        cx.host.produced(Artifact::CapturedVolume {
+            index: image.index,
+            volume: volume.describe(),
+            bytes: image.bytes,
+            files: image.files,
+        });
+    }
+    cx.host.produced(Artifact::File {
+        path: shown.clone(),
+        bytes,
+        what: "captured image".to_owned(),
+    });
+    cx.info(format!(
+        "captured {} volumes, {}, into {shown}, {}",
+        made.len(),
+        units::bytes(read),
+        units::bytes(bytes)
+    ));
+    if lost > 0 {
+        return Ok(StepEnd::Warned(format!(
+            "{lost} files could not be kept; the log lists them"
+        )));
+    }
+    Ok(StepEnd::Done)
 }

@@ -124,7 +124,11 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Turns an error of fatfs (which knows only kinds and English) into ours.
-    pub(super) fn explain(&self, doing: impl FnOnce() -> String, source: std::io::Error) -> FatError {
+    pub(super) fn explain(
+        &self,
+        doing: impl FnOnce() -> String,
+        source: std::io::Error,
+    ) -> FatError {
         if self.cancel.is_cancelled() {
             return FatError::Cancelled;
         }
@@ -142,7 +146,8 @@ impl Job<'_> {
 
     pub(super) fn moved(&mut self, count: usize) -> Result<(), FatError> {
         self.report.bytes += count as u64;
-        self.progress.set(self.report.bytes, self.total.max(self.report.bytes));
+        self.progress
+            .set(self.report.bytes, self.total.max(self.report.bytes));
         if self.cancel.is_cancelled() {
             return Err(FatError::Cancelled);
         }
@@ -252,8 +257,12 @@ fn copy_folder(
         if count > MOST_ENTRIES {
             return Err(damaged("the folder has no end"));
         }
-        let entry = entry
-            .map_err(|source| job.explain(|| format!("reading the folder /{}", inside.display()), source))?;
+        let entry = entry.map_err(|source| {
+            job.explain(
+                || format!("reading the folder /{}", inside.display()),
+                source,
+            )
+        })?;
         entries.push(entry);
     }
     for entry in entries {
@@ -304,7 +313,11 @@ fn copy_file(job: &mut Job, entry: &Entry, path: &Path, inner: &Path) -> Result<
     } else {
         Err(FatError::Corrupt {
             volume: job.volume.to_owned(),
-            what: format!("/{} is cut short: {copied} of {} bytes", inner.display(), entry.len()),
+            what: format!(
+                "/{} is cut short: {copied} of {} bytes",
+                inner.display(),
+                entry.len()
+            ),
         })
     }
 }
@@ -312,8 +325,9 @@ fn copy_file(job: &mut Job, entry: &Entry, path: &Path, inner: &Path) -> Result<
 /// Short name, attributes and times, in this order: each of the first two changes the times.
 fn keep_facts(job: &mut Job, entry: &Entry, path: &Path, inner: &Path) -> Result<(), FatError> {
     let set = |job: &Job, what: &str, value: &[u8]| {
-        xattr::set(path, OsStr::new(what), value)
-            .map_err(|source| job.explain(|| format!("setting {what} of {}", path.display()), source))
+        xattr::set(path, OsStr::new(what), value).map_err(|source| {
+            job.explain(|| format!("setting {what} of {}", path.display()), source)
+        })
     };
     let short = entry.short_file_name();
     let long = entry.file_name();
@@ -335,8 +349,17 @@ fn keep_facts(job: &mut Job, entry: &Entry, path: &Path, inner: &Path) -> Result
     set(job, ATTRIBUTES, &bits.to_be_bytes())?;
     // 1980-01-01, where FAT's counting starts, stands for "never set".
     let start = to_ntfs(fatfs::DateTime {
-        date: fatfs::Date { year: 1980, month: 1, day: 1 },
-        time: fatfs::Time { hour: 0, min: 0, sec: 0, millis: 0 },
+        date: fatfs::Date {
+            year: 1980,
+            month: 1,
+            day: 1,
+        },
+        time: fatfs::Time {
+            hour: 0,
+            min: 0,
+            sec: 0,
+            millis: 0,
+        },
     })
     .unwrap_or(0);
     let modified = to_ntfs(entry.modified()).unwrap_or(start);

@@ -104,13 +104,14 @@ fn folder(
     facts: &Facts,
     is_root: bool,
 ) -> io::Result<()> {
+    let mut first_cluster = true;
     let mut inner = Vec::new();
     let mut long: Vec<u16> = Vec::new();
     let mut cluster = vec![0; usize::try_from(table.cluster_bytes).map_err(io::Error::other)?];
     'chain: for start in table.chain(volume, first)? {
         volume.seek(SeekFrom::Start(start))?;
         volume.read_exact(&mut cluster)?;
-        let mut changed = false;
+        let mut changed = inner_start(&mut cluster, is_root, std::mem::take(&mut first_cluster));
         for entry in cluster.chunks_exact_mut(ENTRY) {
             let attributes = entry[11];
             if entry[0] == 0 {
@@ -164,6 +165,23 @@ fn folder(
         folder(volume, table, at, facts, false)?;
     }
     Ok(())
+}
+
+/// fatfs puts a long name before `.` and `..`; the format wants these two bare and first. Says whether it moved them.
+fn inner_start(cluster: &mut [u8], is_root: bool, is_first: bool) -> bool {
+    if is_root || !is_first || cluster[11] & 0x3F != LONG_NAME {
+        return false;
+    }
+    if &cluster[ENTRY..ENTRY + 2] != b". " || &cluster[3 * ENTRY..3 * ENTRY + 3] != b".. " {
+        return false;
+    }
+    cluster.copy_within(ENTRY..2 * ENTRY, 0);
+    cluster.copy_within(3 * ENTRY..4 * ENTRY, ENTRY);
+    for freed in [2, 3] {
+        cluster[freed * ENTRY..(freed + 1) * ENTRY].fill(0);
+        cluster[freed * ENTRY] = 0xE5;
+    }
+    true
 }
 
 fn apply(entry: &mut [u8], facts: &Facts) {

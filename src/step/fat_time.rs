@@ -143,8 +143,17 @@ mod tests {
     fn fat_and_ntfs_times_agree_with_known_dates() {
         // 2024-02-29 12:34:57.42, computed with Python's datetime.
         let at = DateTime {
-            date: Date { year: 2024, month: 2, day: 29 },
-            time: Time { hour: 12, min: 34, sec: 57, millis: 420 },
+            date: Date {
+                year: 2024,
+                month: 2,
+                day: 29,
+            },
+            time: Time {
+                hour: 12,
+                min: 34,
+                sec: 57,
+                millis: 420,
+            },
         };
         assert_eq!(to_ntfs(at), Some(133_536_836_974_200_000));
         let raw = from_ntfs(133_536_836_974_200_000, 133_536_836_974_200_000, 0);
@@ -152,8 +161,22 @@ mod tests {
         assert_eq!(raw.created_time, 12 << 11 | 34 << 5 | 28);
         assert_eq!(raw.created_tenth, 142);
         assert_eq!(raw.accessed_date, 0x21);
-        assert_eq!(date_to_ntfs(Date { year: 1980, month: 1, day: 1 }), Some(DAYS_TO_1980 * 864_000_000_000));
-        assert_eq!(date_to_ntfs(Date { year: 1980, month: 0, day: 0 }), None);
+        assert_eq!(
+            date_to_ntfs(Date {
+                year: 1980,
+                month: 1,
+                day: 1
+            }),
+            Some(DAYS_TO_1980 * 864_000_000_000)
+        );
+        assert_eq!(
+            date_to_ntfs(Date {
+                year: 1980,
+                month: 0,
+                day: 0
+            }),
+            None
+        );
     }
 
     #[test]

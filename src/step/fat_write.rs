@@ -44,7 +44,13 @@ pub fn copy_tree_to_fat(
     job.total = survey(&job, source)?;
     let volume = open(node, true, cancel)?;
     let mut root = Facts::default();
-    copy_folder(&mut job, source, Path::new(""), &volume.root_dir(), &mut root)?;
+    copy_folder(
+        &mut job,
+        source,
+        Path::new(""),
+        &volume.root_dir(),
+        &mut root,
+    )?;
     volume
         .unmount()
         .map_err(|error| job.explain(|| format!("closing {}", node.display()), error))?;
@@ -53,7 +59,12 @@ pub fn copy_tree_to_fat(
         patch(&mut device, &root)?;
         device.sync()
     };
-    finish().map_err(|error| job.explain(|| format!("setting attributes on {}", node.display()), error))?;
+    finish().map_err(|error| {
+        job.explain(
+            || format!("setting attributes on {}", node.display()),
+            error,
+        )
+    })?;
     Ok(job.report)
 }
 
@@ -85,7 +96,10 @@ fn survey(job: &Job, folder: &Path) -> Result<u64, FatError> {
     let mut seen = HashSet::new();
     for entry in list(job, folder)? {
         let path = entry.path();
-        let bad = |why: String| FatError::Name { path: path.clone(), why };
+        let bad = |why: String| FatError::Name {
+            path: path.clone(),
+            why,
+        };
         let name = entry.file_name();
         let name = name
             .to_str()
@@ -103,7 +117,10 @@ fn survey(job: &Job, folder: &Path) -> Result<u64, FatError> {
             bytes += survey(job, &path)?;
         } else if facts.is_file() {
             if facts.len() > u64::from(u32::MAX) {
-                return Err(FatError::TooBig { path, bytes: facts.len() });
+                return Err(FatError::TooBig {
+                    path,
+                    bytes: facts.len(),
+                });
             }
             bytes += facts.len();
         }
@@ -135,9 +152,10 @@ fn copy_folder(
             .file_type()
             .map_err(|error| job.explain(|| format!("looking at {}", path.display()), error))?;
         if !kind.is_dir() && !kind.is_file() {
-            job.report
-                .lost
-                .push(format!("{}: a link or other reparse point", inner.display()));
+            job.report.lost.push(format!(
+                "{}: a link or other reparse point",
+                inner.display()
+            ));
             continue;
         }
         let mut own = facts_of(job, &path, &inner)?;
@@ -156,7 +174,13 @@ fn copy_folder(
     Ok(())
 }
 
-fn copy_file(job: &mut Job, path: &Path, inner: &Path, target: &Folder, name: &str) -> Result<(), FatError> {
+fn copy_file(
+    job: &mut Job,
+    path: &Path,
+    inner: &Path,
+    target: &Folder,
+    name: &str,
+) -> Result<(), FatError> {
     job.progress.detail(&inner.to_string_lossy());
     let mut source = File::open(path)
         .map_err(|error| job.explain(|| format!("opening {}", path.display()), error))?;

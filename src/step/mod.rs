@@ -11,6 +11,10 @@ mod apply_os_fat_dots;
 mod apply_os_target;
 pub mod apply_windows;
 pub mod capture_os;
+mod capture_survey;
+mod capture_target;
+mod capture_volumes;
+mod capture_write;
 pub mod connect_folder;
 pub mod cx;
 pub mod error;
@@ -28,4 +32,6 @@ pub mod run_command;
 pub mod set_variable;
 #[doc(hidden)]
 pub mod testing;
+pub mod target;
 pub mod volumes;
+pub mod words;

@@ -1,13 +1,41 @@
-//! TO BE WRITTEN.
+//! Set Task Sequence Variable (spec 2.15): the value is expanded first, an empty one deletes, read-only names are refused.
 
+use crate::codes;
+use crate::secret::{MASK, Secret};
 use crate::sequence::settings;
+use crate::sequence::variables::Value;
 
-use super::cx::{StepCx, StepResult};
+use super::cx::{StepCx, StepEnd, StepResult};
+use super::error::StepError;
 
 /// Runs one attempt.
 ///
 /// # Errors
-/// See the module.
-pub fn run(_settings: &settings::SetVariable, _cx: &StepCx) -> StepResult {
-    unimplemented!()
+/// A bad or read-only name, or a value of more than 4,000 characters.
+pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
+    let name = settings.variable.trim();
+    let expanded = cx.host.expand(&settings.value);
+    for unresolved in &expanded.unresolved {
+        cx.warn(format!("`%{unresolved}%` stays as it is: there is no such variable"));
+    }
+    // Secrecy sticks: a variable that was secret stays so until it is deleted (spec 1.2).
+    let was_secret = cx.host.variable(name).is_some_and(|value| value.is_secret());
+    let value = if settings.secret || expanded.secret || was_secret {
+        Value::Secret(Secret::new(expanded.text))
+    } else {
+        Value::Plain(expanded.text)
+    };
+    let line = match &value {
+        empty if empty.reveal().is_empty() => format!("Deleting the variable {name}"),
+        Value::Plain(text) => format!("Setting the variable {name} to \"{text}\""),
+        Value::Secret(secret) => {
+            cx.host.remember_secret(secret);
+            format!("Setting the variable {name} to {MASK}")
+        }
+    };
+    cx.host.set_variable(name, value).map_err(|e| {
+        StepError::new(codes::INVALID_PARAMETER, format!("the variable {name} cannot be set: {e}"))
+    })?;
+    cx.info(line);
+    Ok(StepEnd::Done)
 }

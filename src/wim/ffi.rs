@@ -671,6 +671,8 @@ pub struct Entry<'a> {
     pub path: &'a str,
     /// `FILE_ATTRIBUTE_...`.
     pub attributes: u32,
+    /// Reparse tag; 0 without one.
+    pub reparse_tag: u32,
     /// Same number, same file; only meaningful with several links.
     pub link_group: u64,
     /// Names this file has.
@@ -712,6 +714,7 @@ unsafe extern "C" fn on_entry(entry: *const c::wimlib_dir_entry, context: *mut c
             name: &name.unwrap_or_default(),
             path: &path.unwrap_or_default(),
             attributes: known.attributes,
+            reparse_tag: known.reparse_tag,
             link_group: known.hard_link_group_id,
             links: known.num_links,
             streams: &sizes,

@@ -7,9 +7,11 @@ pub mod error;
 pub mod ffi;
 pub mod file;
 pub mod progress;
+pub mod types;
 
 pub use error::{WimError, WimlibCause};
-pub use file::{
-    Architecture, ImageInfo, Wim, WimCompression, WimInfo, WriteOptions, windows_exclusions,
-};
+pub use file::Wim;
 pub use progress::{Monitor, Silent, WimPhase, WimProgress};
+pub use types::{
+    Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,
+};

@@ -74,8 +74,13 @@ impl Bench {
 
     pub fn finished(&self, thread: RunThread) -> Finished {
         let ending = thread.join().unwrap();
+        let folder = PathBuf::from(self.dispatcher.state().folder);
+        self.read(ending, &folder)
+    }
+
+    fn read(&self, ending: RunEnding, folder: &Path) -> Finished {
         let state = self.dispatcher.state();
-        let events = journal::read(&RunFolder::at(&state.folder).journal()).unwrap();
+        let events = journal::read(&RunFolder::at(folder).journal()).unwrap();
         Finished {
             ending,
             state,
@@ -96,7 +101,7 @@ impl Bench {
             grants,
         );
         match thread {
-            Ok(thread) => self.finished(thread),
+            Ok(thread) => self.read(thread.join().unwrap(), folder),
             Err(error) => panic!("{error}"),
         }
     }

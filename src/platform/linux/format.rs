@@ -78,16 +78,20 @@ fn sync(partition: &Partition) -> Result<(), PlatformError> {
         .map_err(|error| PlatformError::io(format!("flushing {}", partition.node.display()), error))
 }
 
-/// Cluster size for FAT32 by volume size, Windows' own table, but small enough for the 65,525 clusters FAT32 needs.
+/// Cluster size for FAT32 by volume size: Windows' own table, made smaller until there are the 65,525 clusters
+/// that FAT32 needs.
 fn cluster_bytes(bytes: u64, sector_bytes: u32) -> u32 {
-    let usual: u32 = match bytes {
-        0..=0x1040_0000 => 512, // up to 260 MiB
-        0x1040_0001..=0x2_0000_0000 => 4096,
+    let mut cluster: u32 = match bytes {
+        b if b <= 8 * GIB => 4096,
         b if b <= 16 * GIB => 8192,
         b if b <= 32 * GIB => 16_384,
         _ => 32_768,
     };
-    usual.max(sector_bytes)
+    // Some room for the tables themselves.
+    while cluster > sector_bytes && bytes / u64::from(cluster) < 66_000 {
+        cluster /= 2;
+    }
+    cluster.max(sector_bytes)
 }
 
 /// Fewest bytes that make a FAT32 volume.
@@ -221,6 +225,15 @@ mod tests {
         assert_eq!(percentage("100% - Done."), None);
         assert_eq!(percentage("%"), None);
         assert_eq!(percentage("999%"), None);
+    }
+
+    #[test]
+    fn clusters_are_small_enough_for_fat32_and_large_for_large_volumes() {
+        assert_eq!(cluster_bytes(34 * MIB, 512), 512);
+        assert_eq!(cluster_bytes(100 * MIB, 512), 1024);
+        assert_eq!(cluster_bytes(260 * MIB, 512), 4096);
+        assert_eq!(cluster_bytes(260 * MIB, 4096), 4096);
+        assert_eq!(cluster_bytes(20 * GIB, 512), 16_384);
     }
 
     #[test]

@@ -92,22 +92,11 @@ impl LinuxMachine {
         else {
             return Ok(());
         };
-        let disk = probe::disk(attached, false, &probe::Surroundings::look()?)?;
-        let wanted: Vec<(u32, u64, u64)> = disk
-            .partitions
-            .iter()
-            .map(|partition| {
-                (
-                    partition.at.partition,
-                    partition.start_bytes,
-                    partition.bytes,
-                )
-            })
-            .collect();
+        let disk = probe::disk(attached, false, &probe::Surroundings::look()?);
         let file = File::open(&attached.node).map_err(|error| {
             PlatformError::io(format!("opening {}", attached.node.display()), error)
         })?;
-        write::make_nodes(&file, &attached.node, &wanted)?;
+        write::make_nodes(&file, &attached.node, &write::wanted_nodes(&disk))?;
         Ok(())
     }
 
@@ -124,10 +113,11 @@ impl LinuxMachine {
             probe::real_disks()?
         };
         let list = if self.in_lab() { &self.attached } else { &real };
-        list.iter()
+        Ok(list
+            .iter()
             .filter(|attached| wanted.is_none_or(|number| number == attached.number))
             .map(|attached| probe::disk(attached, !self.in_lab() && self.refuse_real, &around))
-            .collect()
+            .collect())
     }
 
     fn partition(&self, at: super::types::PartitionRef) -> Result<(Disk, super::types::Partition)> {
@@ -271,6 +261,6 @@ fn concerns(refusal: &Refusal, node: &Path) -> bool {
             other == node || !other.to_string_lossy().starts_with("/dev/")
         }
         Refusal::Swap(other) | Refusal::BootMedium(other) => other == node,
-        Refusal::ReadOnly(_) | Refusal::RealDisk(_) => true,
+        Refusal::ReadOnly(_) | Refusal::RealDisk(_) | Refusal::Unreadable { .. } => true,
     }
 }

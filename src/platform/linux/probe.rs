@@ -1,7 +1,7 @@
 //! What disks there are, what they hold, and why one may not be written.
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -169,17 +169,33 @@ fn mounted_at(node: &Path, around: &Surroundings) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Looks at one disk. `open_real`: real disks may be written.
-pub(super) fn disk(
-    attached: &Attached,
-    real: bool,
-    around: &Surroundings,
-) -> Result<Disk, PlatformError> {
+/// What is read from the disk itself.
+struct Contents {
+    bytes: u64,
+    table: TableKind,
+    entries: Vec<table::Entry>,
+    digest: String,
+}
+
+impl Contents {
+    fn read(node: &Path, sector_bytes: u32, serial: &str) -> io::Result<Self> {
+        let mut file = File::open(node)?;
+        let bytes = file.seek(SeekFrom::End(0))?;
+        let (kind, entries) = table::read(&file, bytes, sector_bytes);
+        let digest = table::digest(&file, bytes, sector_bytes, serial)?;
+        let bare = kind == TableKind::Mbr && is_bare_file_system(&file);
+        Ok(Self {
+            bytes,
+            table: if bare { TableKind::None } else { kind },
+            entries: if bare { Vec::new() } else { entries },
+            digest,
+        })
+    }
+}
+
+/// Looks at one disk. `real`: it is refused for being a real one.
+pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Disk {
     let node = &attached.node;
-    let doing = || format!("reading {}", node.display());
-    let io = |error| PlatformError::io(doing(), error);
-    let mut file = File::open(node).map_err(io)?;
-    let bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
     let name = sysfs::kernel_name(node);
     let folder = sysfs::folder(&name);
     let sector_bytes = sysfs::number(folder.join("queue/logical_block_size"))
@@ -202,9 +218,6 @@ pub(super) fn disk(
             format!("{vendor} {model}").trim().to_owned()
         }
     };
-    let (kind, entries) = table::read(&file, bytes, sector_bytes);
-    let digest = table::digest(&file, bytes, sector_bytes, &serial).map_err(io)?;
-
     let mut refusals = refusals_of(node, around);
     refusals.extend(other_loops(attached, around));
     for (_, name) in sysfs::kernel_partitions(&name) {
@@ -217,7 +230,22 @@ pub(super) fn disk(
     if real {
         refusals.push(Refusal::RealDisk(node.clone()));
     }
-    let partitions = entries
+    let sectors = sysfs::number(folder.join("size")).unwrap_or_default();
+    let contents = Contents::read(node, sector_bytes, &serial).unwrap_or_else(|error| {
+        // Listed all the same: the technician is looking for it.
+        refusals.push(Refusal::Unreadable {
+            node: node.clone(),
+            why: error.to_string(),
+        });
+        Contents {
+            bytes: sectors * 512,
+            table: TableKind::None,
+            entries: Vec::new(),
+            digest: String::new(),
+        }
+    });
+    let partitions = contents
+        .entries
         .into_iter()
         .map(|found| {
             let at = PartitionRef {
@@ -245,27 +273,23 @@ pub(super) fn disk(
         })
         .collect();
     let path = fs::canonicalize(&folder).unwrap_or_default();
-    Ok(Disk {
+    Disk {
         number: attached.number,
         path: node.clone(),
         backing: attached.backing.clone(),
         model,
         serial,
-        bytes,
+        bytes: contents.bytes,
         sector_bytes,
         usb: path
             .components()
             .any(|part| part.as_os_str().to_string_lossy().starts_with("usb")),
         removable: sysfs::number(folder.join("removable")) == Some(1),
-        table: if kind == TableKind::Mbr && is_bare_file_system(&file) {
-            TableKind::None
-        } else {
-            kind
-        },
-        digest,
+        table: contents.table,
+        digest: contents.digest,
         partitions,
         refusals,
-    })
+    }
 }
 
 /// A file system on the whole disk: its boot sector looks like an MBR.

@@ -16,6 +16,8 @@ use super::{loops, sys, sysfs, table};
 
 /// How long device nodes may take to appear.
 const NODE_TIME: Duration = Duration::from_secs(5);
+/// How long a partition may be in somebody's passing use.
+const BUSY_TIME: Duration = Duration::from_secs(2);
 
 fn busy(disk: &Disk) -> PlatformError {
     PlatformError::Refused {
@@ -40,24 +42,30 @@ fn open_exclusively(disk: &Disk) -> Result<File, PlatformError> {
         })
 }
 
-/// Makes the kernel give up its partitions; it refuses when one is in use.
+/// Makes the kernel give up its partitions; it refuses when one is in use. Device managers look into new partitions
+/// for a moment, so it is tried for a while.
 fn release(file: &File, disk: &Disk) -> Result<(), PlatformError> {
-    match sys::reread_table(file) {
-        Ok(()) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(busy(disk)),
-        // A loop device attached without scanning: take them away one by one.
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-            loops::forget_partitions(file, &disk.path);
-            if sysfs::kernel_partitions(&sysfs::kernel_name(&disk.path)).is_empty() {
-                Ok(())
-            } else {
-                Err(busy(disk))
+    let until = Instant::now() + BUSY_TIME;
+    loop {
+        match sys::reread_table(file).map_err(|error| (error.raw_os_error(), error)) {
+            Ok(()) => return Ok(()),
+            Err((Some(libc::EBUSY), _)) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err((Some(libc::EBUSY), _)) => return Err(busy(disk)),
+            // A loop device attached without scanning: take them away one by one.
+            Err((Some(libc::EINVAL), _)) => {
+                loops::forget_partitions(file, &disk.path);
+                if sysfs::kernel_partitions(&sysfs::kernel_name(&disk.path)).is_empty() {
+                    return Ok(());
+                }
+                return Err(busy(disk));
+            }
+            Err((_, error)) => {
+                let doing = format!("re-reading the table of {}", disk.path.display());
+                return Err(PlatformError::io(doing, error));
             }
         }
-        Err(error) => Err(PlatformError::io(
-            format!("re-reading the table of {}", disk.path.display()),
-            error,
-        )),
     }
 }
 
@@ -111,12 +119,29 @@ pub(super) fn layout(
     release(&file, &found)?;
     // Between the first look and the exclusive opening anything may have happened.
     let found = probe()?;
-    refuse(&found)?;
-    compare(expected, &found)?;
+    if let Err(error) = refuse(&found).and_then(|()| compare(expected, &found)) {
+        // Nothing was written: what the disk holds stays usable.
+        make_nodes(&file, &found.path, &wanted_nodes(&found)).ok();
+        return Err(error);
+    }
     write(&file, &found, layout).inspect_err(|_| {
         table::wipe(&file, found.bytes).ok();
         loops::forget_partitions(&file, &found.path);
     })
+}
+
+/// The partitions a disk has, as [`make_nodes`] wants them.
+pub(super) fn wanted_nodes(disk: &Disk) -> Vec<(u32, u64, u64)> {
+    disk.partitions
+        .iter()
+        .map(|partition| {
+            (
+                partition.at.partition,
+                partition.start_bytes,
+                partition.bytes,
+            )
+        })
+        .collect()
 }
 
 fn write(file: &File, disk: &Disk, layout: &Layout) -> Result<Vec<PathBuf>, PlatformError> {

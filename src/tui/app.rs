@@ -1,0 +1,297 @@
+//! The loop: terminal and engine in, frames and requests out. Draws only what changed, not more often than the line allows.
+
+use std::time::Duration;
+
+use ratatui::crossterm::event::{Event, EventStream, KeyEventKind};
+use thiserror::Error;
+use tokio::time::Instant;
+use tokio_stream::StreamExt;
+
+use super::glyphs;
+use super::model::{Look, Model, Screen as Open};
+use super::msg::{Effect, Msg};
+use super::shell;
+use super::terminal::{Abilities, Screen, keyboard_layout};
+use super::theme::{Theme, ThemeError};
+use super::update::{initial, update};
+use super::view;
+use crate::client::{Client, ClientError, Incoming, Receiver, Sender};
+use crate::event::RunOutcome;
+use crate::protocol::StartRun;
+use crate::transport::{Endpoint, Interrupts};
+
+/// How long a just started engine may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a lost engine is looked for.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How the console is started.
+#[derive(Clone, Debug)]
+pub struct ConsoleOptions {
+    /// The engine.
+    pub endpoint: Endpoint,
+    /// Theme by name or file.
+    pub theme: Option<String>,
+    /// ASCII signs only.
+    pub ascii: bool,
+    /// A run to be started; its missing inputs are asked for.
+    pub start: Option<StartRun>,
+}
+
+/// How the console was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsoleEnd {
+    /// The run goes on, or there was none.
+    Detached,
+    /// The run has ended.
+    RunEnded(RunOutcome),
+}
+
+/// Why the console could not be shown.
+#[derive(Debug, Error)]
+pub enum TuiError {
+    /// No engine, or it refused.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A bad theme.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// No terminal.
+    #[error("the console needs a terminal ({0}); use --plain where there is none")]
+    Terminal(#[from] std::io::Error),
+}
+
+/// Shows the console until it is left.
+///
+/// # Errors
+/// See [`TuiError`].
+pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
+    let abilities = Abilities::find();
+    let theme = match &options.theme {
+        Some(name) => Theme::load(name)?,
+        None if abilities.colour => Theme::load("default")?,
+        None => Theme::load("monochrome")?,
+    };
+    let glyphs = if options.ascii || !abilities.unicode {
+        glyphs::ASCII
+    } else {
+        glyphs::UNICODE
+    };
+    let model = initial(Model {
+        look: Look { theme, glyphs },
+        start: options.start.clone(),
+        keyboard: keyboard_layout(),
+        utc_offset: jiff::Zoned::now().offset().seconds(),
+        ..Model::default()
+    });
+    let mut screen = Screen::take(abilities.synchronized)?;
+    let mut console = Console {
+        model,
+        endpoint: options.endpoint,
+        frame: abilities.frame,
+        sender: None,
+        receiver: None,
+        dirty: true,
+        quit: false,
+    };
+    // The first frame is there before the engine is.
+    console.draw(&mut screen)?;
+    console.connect(PATIENCE).await?;
+    let mut screen = Some(screen);
+    console.main_loop(&mut screen, abilities.synchronized).await?;
+    drop(screen);
+    Ok(match &console.model.state.end {
+        Some(end) => ConsoleEnd::RunEnded(end.outcome),
+        None => ConsoleEnd::Detached,
+    })
+}
+
+struct Console {
+    model: Model,
+    endpoint: Endpoint,
+    frame: Duration,
+    sender: Option<Sender>,
+    receiver: Option<Receiver>,
+    dirty: bool,
+    quit: bool,
+}
+
+enum Woke {
+    Terminal(Option<std::io::Result<Event>>),
+    Engine(Option<Incoming>),
+    Time,
+    Ended,
+}
+
+impl Console {
+    async fn connect(&mut self, patience: Duration) -> Result<(), ClientError> {
+        let name = match std::fs::read_link("/proc/self/fd/0") {
+            Ok(path) => format!("console on {}", path.display()),
+            Err(_) => "console".to_owned(),
+        };
+        let client = Client::connect_patiently(&self.endpoint, &name, true, patience).await?;
+        let (sender, receiver) = client.split();
+        self.sender = Some(sender);
+        self.receiver = Some(receiver);
+        let effects = self.update(Msg::Connected);
+        debug_assert!(effects.is_empty());
+        Ok(())
+    }
+
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        self.dirty = true;
+        update(&mut self.model, msg)
+    }
+
+    fn draw(&mut self, screen: &mut Screen) -> std::io::Result<()> {
+        self.dirty = false;
+        let model = &self.model;
+        screen.draw(|frame| view::draw(model, frame))
+    }
+
+    /// Seconds count up on the screen only while something runs.
+    fn shows_time(&self) -> bool {
+        matches!(self.model.screen, Open::Run(_))
+            && self.model.state.end.is_none()
+            && self.model.connected
+    }
+
+    async fn main_loop(
+        &mut self,
+        screen: &mut Option<Screen>,
+        synchronized: bool,
+    ) -> Result<(), TuiError> {
+        let mut events = EventStream::new();
+        let mut interrupts = Interrupts::new()?;
+        let mut drawn = Instant::now();
+        let mut second = Instant::now();
+        while !self.quit {
+            let due = drawn + self.frame;
+            let mut wake = second + Duration::from_secs(1);
+            if self.dirty {
+                wake = wake.min(due);
+            }
+            if self.receiver.is_none() {
+                wake = wake.min(Instant::now() + AGAIN);
+            }
+            let timed = self.dirty || self.shows_time() || self.receiver.is_none();
+            let woke = tokio::select! {
+                event = events.next() => Woke::Terminal(event),
+                incoming = next(&mut self.receiver) => Woke::Engine(incoming),
+                () = interrupts.next() => Woke::Ended,
+                () = tokio::time::sleep_until(wake), if timed => Woke::Time,
+            };
+            let effects = match woke {
+                Woke::Ended | Woke::Terminal(None | Some(Err(_))) => return Ok(()),
+                Woke::Terminal(Some(Ok(event))) => self.terminal_event(&event, screen)?,
+                Woke::Engine(Some(Incoming::Push(push))) => self.update(Msg::Push(push)),
+                Woke::Engine(Some(Incoming::Reply(id, reply))) => self.update(Msg::Reply(id, reply)),
+                Woke::Engine(Some(Incoming::Lost(why))) => self.lost(&why),
+                Woke::Engine(None) => self.lost("it ended"),
+                Woke::Time => self.time_passed(&mut second).await,
+            };
+            for effect in effects {
+                self.perform(effect, screen, &mut events, synchronized).await?;
+            }
+            if self.dirty && Instant::now() >= due {
+                if let Some(screen) = screen {
+                    self.draw(screen)?;
+                }
+                drawn = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn terminal_event(
+        &mut self,
+        event: &Event,
+        screen: &mut Option<Screen>,
+    ) -> Result<Vec<Effect>, TuiError> {
+        Ok(match event {
+            // Some terminals report releases, too.
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.update(Msg::Key(*key)),
+            Event::Paste(text) => self.update(Msg::Paste(text.clone())),
+            Event::Resize(columns, rows) => {
+                if let Some(screen) = screen {
+                    screen.resize(*columns, *rows)?;
+                }
+                self.update(Msg::Resize(*columns, *rows))
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    async fn time_passed(&mut self, second: &mut Instant) -> Vec<Effect> {
+        if self.receiver.is_none() && self.connect(Duration::ZERO).await.is_ok() {
+            return Vec::new();
+        }
+        if Instant::now() < *second + Duration::from_secs(1) {
+            return Vec::new();
+        }
+        *second = Instant::now();
+        if self.shows_time() {
+            return self.update(Msg::Tick(jiff::Timestamp::now().as_millisecond()));
+        }
+        Vec::new()
+    }
+
+    fn lost(&mut self, why: &str) -> Vec<Effect> {
+        self.sender = None;
+        self.receiver = None;
+        self.update(Msg::Lost(format!(
+            "{why}; if the engine died, `wimforge resume` goes on"
+        )))
+    }
+
+    async fn perform(
+        &mut self,
+        effect: Effect,
+        screen: &mut Option<Screen>,
+        events: &mut EventStream,
+        synchronized: bool,
+    ) -> Result<(), TuiError> {
+        match effect {
+            Effect::Send(id, request) => {
+                let sent = match &mut self.sender {
+                    Some(sender) => sender.send(id, request).await.is_ok(),
+                    None => false,
+                };
+                if !sent {
+                    self.model.note = "the engine is not connected".to_owned();
+                    self.dirty = true;
+                }
+            }
+            Effect::Redraw => {
+                if let Some(screen) = screen {
+                    screen.redraw()?;
+                }
+                self.dirty = true;
+            }
+            Effect::Quit => self.quit = true,
+            Effect::Shell(variables) => {
+                // Nothing may read the keyboard beside the shell.
+                *events = EventStream::new();
+                if let Some(taken) = screen.take() {
+                    taken.give_back();
+                }
+                let ended = tokio::task::spawn_blocking(move || shell::run(&variables)).await;
+                let trouble = match ended {
+                    Ok(Ok(())) => None,
+                    Ok(Err(why)) => Some(why),
+                    Err(_) => Some("the shell could not be run".to_owned()),
+                };
+                *screen = Some(Screen::take(synchronized)?);
+                let _ = self.update(Msg::ShellEnded(trouble));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn next(receiver: &mut Option<Receiver>) -> Option<Incoming> {
+    match receiver {
+        Some(receiver) => receiver.next().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,232 @@
+//! What the console knows and shows. One enum says what is open; each screen has a struct of its own.
+
+use tui_input::Input;
+
+use crate::event::{Millis, Severity};
+use crate::protocol::{Check, SequenceInfo, StartRun};
+use crate::run_state::RunState;
+
+use super::glyphs::{self, Glyphs};
+use super::theme::Theme;
+
+/// How it looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Colours.
+    pub theme: Theme,
+    /// Signs.
+    pub glyphs: Glyphs,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            theme: Theme::default(),
+            glyphs: glyphs::UNICODE,
+        }
+    }
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// Looks.
+    pub look: Look,
+    /// What the engine says.
+    pub state: RunState,
+    /// What is open.
+    pub screen: Screen,
+    /// Help lies over it.
+    pub help: bool,
+    /// One line for the technician: a refusal, a confirmation.
+    pub note: String,
+    /// The engine is connected.
+    pub connected: bool,
+    /// The time, for what counts up.
+    pub now: Millis,
+    /// A run given on the command line, until it has started.
+    pub start: Option<StartRun>,
+    /// Number of the next request.
+    pub next_request: u64,
+    /// The keyboard layout, where known, for password fields.
+    pub keyboard: String,
+    /// Seconds that local time is ahead of UTC.
+    pub utc_offset: i32,
+}
+
+/// What is open.
+#[derive(Clone, Debug, Default)]
+pub enum Screen {
+    /// Waiting for the engine.
+    #[default]
+    Connecting,
+    /// Choose a sequence.
+    Picker(Picker),
+    /// The mistakes of a broken sequence.
+    Mistakes(Mistakes),
+    /// Fill in the inputs.
+    Form(Form),
+    /// Watch the run (or its summary).
+    Run(RunView),
+}
+
+/// Choose a sequence.
+#[derive(Clone, Debug, Default)]
+pub struct Picker {
+    /// All of them.
+    pub sequences: Vec<SequenceInfo>,
+    /// The list has come.
+    pub loaded: bool,
+    /// Filter as typed.
+    pub filter: Input,
+    /// The chosen row among those that pass the filter.
+    pub row: usize,
+}
+
+impl Picker {
+    /// Those that pass the filter.
+    pub fn shown(&self) -> Vec<&SequenceInfo> {
+        let wanted = self.filter.value().to_lowercase();
+        self.sequences
+            .iter()
+            .filter(|info| {
+                [&info.name, &info.description, &info.path]
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&wanted))
+            })
+            .collect()
+    }
+}
+
+/// The mistakes of a broken sequence.
+#[derive(Clone, Debug)]
+pub struct Mistakes {
+    /// Rendered.
+    pub text: String,
+    /// First line shown.
+    pub top: usize,
+    /// To go back to.
+    pub back: Picker,
+}
+
+/// Inputs before the run, secrets in the middle of it, or a variable to be changed.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// Heading.
+    pub title: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Fields.
+    pub fields: Vec<FormField>,
+    /// The field that has the keys.
+    pub at: usize,
+    /// Secrets are shown.
+    pub reveal: bool,
+}
+
+/// What a form is for.
+#[derive(Clone, Debug)]
+pub enum Purpose {
+    /// Start this run.
+    Start(StartRun),
+    /// Answer this question.
+    Secrets(u32),
+    /// Change a variable (name, value), then retry when a step has failed.
+    Variable,
+}
+
+/// One field.
+#[derive(Clone, Debug, Default)]
+pub struct FormField {
+    /// Variable.
+    pub variable: String,
+    /// Label.
+    pub label: String,
+    /// What was typed.
+    pub input: Input,
+    /// Masked.
+    pub secret: bool,
+    /// May stay empty.
+    pub optional: bool,
+    /// How it is checked.
+    pub check: Check,
+}
+
+impl FormField {
+    /// Why its value is not acceptable.
+    pub fn mistake(&self) -> Option<String> {
+        let value = self.input.value();
+        if value.is_empty() {
+            return (!self.optional).then(|| "a value is needed".to_owned());
+        }
+        self.check.mistake(value)
+    }
+}
+
+/// The panels of the run screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// Groups and steps.
+    #[default]
+    Steps,
+    /// Variables.
+    Variables,
+    /// Log.
+    Log,
+}
+
+impl Pane {
+    /// The next one.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Steps => Self::Variables,
+            Self::Variables => Self::Log,
+            Self::Log => Self::Steps,
+        }
+    }
+}
+
+/// The run screen.
+#[derive(Clone, Debug, Default)]
+pub struct RunView {
+    /// The panel that has the keys.
+    pub pane: Pane,
+    /// The chosen step; none follows the run.
+    pub step: Option<usize>,
+    /// First variable shown.
+    pub variable_top: usize,
+    /// Filter over variables.
+    pub variable_filter: Input,
+    /// Lines between the end of the log and the last one shown; 0 follows.
+    pub log_back: usize,
+    /// Search in the log.
+    pub log_search: Input,
+    /// Least severe lines shown.
+    pub log_severity: Option<Severity>,
+    /// What lies over the panels.
+    pub over: Over,
+}
+
+/// What lies over the panels of the run screen.
+#[derive(Clone, Debug, Default)]
+pub enum Over {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Keys go into the filter or search of the panel.
+    Typing,
+    /// Really cancel?
+    Cancel,
+    /// A variable to be changed.
+    Form(Form),
+    /// The word that wipes a disk, as far as typed.
+    Wipe(Input),
+    /// The question was put aside to look at the run.
+    Aside(u32),
+}
+
+/// The word to be typed before a disk is wiped.
+pub const WIPE_WORD: &str = "wipe";
+
+/// Smallest screen on which a disk's facts can be seen, and so be confirmed: columns and rows.
+pub const CONFIRM_AT_LEAST: (u16, u16) = (40, 12);

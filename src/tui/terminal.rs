@@ -1,0 +1,196 @@
+//! The terminal: taken over whole, always given back. Size logic and frame rate for slow lines.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{cursor, execute, queue};
+use ratatui::layout::Rect;
+
+/// Bytes gathered before they are written: a whole frame goes out in few writes.
+const BUFFER: usize = 64 * 1024;
+/// What is drawn on when nobody knows the size.
+const FALLBACK: (u16, u16) = (80, 24);
+
+/// Whether the terminal is ours now; the panic hook gives it back only then.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal, taken over. Given back on drop.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<io::BufWriter<io::Stdout>>>,
+    synchronized: bool,
+    size: (u16, u16),
+}
+
+/// What the terminal is known to be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Shows colours.
+    pub colour: bool,
+    /// Shows more than ASCII.
+    pub unicode: bool,
+    /// Knows synchronized updates.
+    pub synchronized: bool,
+    /// Least time between two frames, from the line's speed.
+    pub frame: Duration,
+}
+
+impl Abilities {
+    /// By environment and line.
+    pub fn find() -> Self {
+        let variable = |name: &str| std::env::var(name).unwrap_or_default();
+        let term = variable("TERM");
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .map(|name| variable(name))
+            .find(|value| !value.is_empty())
+            .unwrap_or_default()
+            .to_lowercase();
+        let plain = matches!(term.as_str(), "" | "dumb") || term.starts_with("vt");
+        Self {
+            colour: !plain && variable("NO_COLOR").is_empty(),
+            unicode: locale.contains("utf-8") || locale.contains("utf8"),
+            // A terminal that does not know the sequence ignores it, but old serial ones print it.
+            synchronized: !plain && term != "linux",
+            frame: match crate::transport::line_speed() {
+                // Up to 38400 baud a frame of changes takes a noticeable time: few of them.
+                Some(baud) if baud <= 38_400 => Duration::from_millis(500),
+                Some(baud) if baud <= 115_200 => Duration::from_millis(200),
+                _ => Duration::from_millis(33),
+            },
+        }
+    }
+}
+
+fn restore() {
+    if TAKEN.swap(false, Ordering::AcqRel) {
+        let mut out = io::stdout();
+        let _ = execute!(out, DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// Restores the terminal before a panic's message is printed.
+fn install_panic_hook() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            restore();
+            before(info);
+        }));
+    });
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// There is none, or it does not let itself be set up.
+    pub fn take(synchronized: bool) -> io::Result<Self> {
+        install_panic_hook();
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::Release);
+        let taken = Self::set_up(synchronized);
+        if taken.is_err() {
+            restore();
+        }
+        taken
+    }
+
+    fn set_up(synchronized: bool) -> io::Result<Self> {
+        // The size is asked for before the alternate screen, with raw mode on, so that no answer is echoed.
+        let size = size();
+        let mut out = io::BufWriter::with_capacity(BUFFER, io::stdout());
+        execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        let options = ratatui::TerminalOptions {
+            viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, size.0, size.1)),
+        };
+        let mut terminal = Terminal::with_options(CrosstermBackend::new(out), options)?;
+        terminal.clear()?;
+        Ok(Self {
+            terminal,
+            synchronized,
+            size,
+        })
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Draws what changed since the last frame.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        if self.synchronized {
+            queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        }
+        self.terminal.draw(draw)?;
+        if self.synchronized {
+            queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        }
+        self.terminal.backend_mut().flush()
+    }
+
+    /// Uses another size and draws everything anew.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
+        self.size = if columns == 0 || rows == 0 { size() } else { (columns, rows) };
+        self.terminal.resize(Rect::new(0, 0, self.size.0, self.size.1))?;
+        self.terminal.clear()
+    }
+
+    /// Asks for the size again and draws everything anew.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        let (columns, rows) = size();
+        self.resize(columns, rows)
+    }
+
+    /// Gives the terminal back for a while; [`Screen::take`] takes it again.
+    pub fn give_back(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.terminal.backend_mut().flush();
+        restore();
+    }
+}
+
+/// Columns and rows: what the kernel says, else what the terminal itself says, else 80x24. A serial line's kernel size is
+/// 0x0 and is reported as success, so a zero is no answer.
+fn size() -> (u16, u16) {
+    match ratatui::crossterm::terminal::size() {
+        Ok((columns, rows)) if columns > 0 && rows > 0 => (columns, rows),
+        _ => crate::transport::ask_terminal_size(Duration::from_millis(100)).unwrap_or(FALLBACK),
+    }
+}
+
+/// The keyboard layout, where it is written down.
+pub fn keyboard_layout() -> String {
+    std::fs::read_to_string("/etc/default/keyboard")
+        .unwrap_or_default()
+        .lines()
+        .find_map(|line| line.strip_prefix("XKBLAYOUT="))
+        .map(|layout| layout.trim_matches('"').to_owned())
+        .filter(|layout| !layout.is_empty())
+        .map(|layout| format!("keyboard layout {layout}"))
+        .unwrap_or_default()
+}

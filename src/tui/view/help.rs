@@ -1,0 +1,50 @@
+//! Every key, on one page.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::text::{clear, fit, lines, panel, span};
+use crate::tui::model::Model;
+use crate::tui::theme::Role;
+
+const KEYS: [(&str, &str); 18] = [
+    ("Tab, 1 2 3", "next panel; steps, variables, log"),
+    ("arrows, PgUp PgDn", "move, scroll; Home and End too"),
+    ("Esc", "follow the run again; back; put a question aside"),
+    ("p / c / s", "pause before the next step / continue / one step"),
+    ("b", "breakpoint at the chosen step"),
+    ("e", "set a variable"),
+    ("x", "cancel the run (asks first; again: kill what runs)"),
+    ("q, d", "detach: the run goes on; attach with `wimforge attach`"),
+    ("after a failure", ""),
+    ("r", "retry the failed step"),
+    ("v", "change a variable, then retry"),
+    ("s / a", "go on without the step / abort the run"),
+    ("!", "shell; leave it with exit or Ctrl-D"),
+    ("in the panels", ""),
+    ("/", "filter variables, search the log; n next hit"),
+    ("f", "log: all, warnings, errors"),
+    ("F2", "forms: show secrets while typing"),
+    ("Ctrl-L", "draw everything anew, ask the terminal for its size"),
+];
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = &model.look;
+    clear(frame, look, area);
+    let inside = panel(frame, look, area, "Help: any key closes it", true);
+    let columns = usize::from(inside.width);
+    let key_columns = 19.min(columns / 2);
+    let all = KEYS
+        .iter()
+        .map(|(key, what)| {
+            let key = format!("{key:<key_columns$}");
+            let room = columns.saturating_sub(key.len() + 1);
+            Line::from(vec![
+                span(look, Role::Key, fit(look, &key, columns)),
+                span(look, Role::Text, format!(" {}", fit(look, what, room))),
+            ])
+        })
+        .collect();
+    lines(frame, inside, all);
+}

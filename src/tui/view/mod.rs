@@ -1,0 +1,18 @@
+//! Drawing: one file a panel, each a function of the model that changes nothing.
+
+mod draw;
+mod footer;
+mod form;
+mod gauges;
+mod header;
+mod help;
+mod log;
+mod picker;
+mod question;
+mod run;
+mod steps;
+mod summary;
+mod text;
+mod variables;
+
+pub use draw::draw;
