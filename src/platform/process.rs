@@ -84,6 +84,22 @@ pub struct Finished {
     pub last_characters: String,
 }
 
+/// Lets a child be killed when the thread that started it ends: a tool must not go on writing to a disk whose engine was
+/// killed, while the resumed engine starts the step again.
+pub(super) fn die_with_parent(command: &mut Command) {
+    #[expect(unsafe_code, reason = "prctl(2) has no safe form, and must be called in the child")]
+    // SAFETY: prctl is async-signal-safe, takes plain numbers, and the closure allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            if nix::libc::prctl(nix::libc::PR_SET_PDEATHSIG, nix::libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(std::io::Error::last_os_error())
+            }
+        });
+    }
+}
+
 /// Gives this process a session of its own, so that neither Ctrl-C at the terminal it was started from nor that
 /// terminal's end reaches it.
 ///
@@ -135,6 +151,7 @@ pub fn run(
     if let Some(dir) = &request.dir {
         command.current_dir(dir);
     }
+    die_with_parent(&mut command);
     let started = Instant::now();
     let child = command.spawn().map_err(|e| match e.kind() {
         ErrorKind::NotFound => PlatformError::MissingTool(name.clone()),
