@@ -112,8 +112,14 @@ pub fn run(
     command
         .args(&request.args)
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()))
-        .env("HOME", std::env::var_os("HOME").unwrap_or_else(|| "/".into()))
+        .env(
+            "PATH",
+            std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+        )
+        .env(
+            "HOME",
+            std::env::var_os("HOME").unwrap_or_else(|| "/".into()),
+        )
         .env("LANG", "C.UTF-8")
         .env("TERM", "dumb")
         .env(MARK, &mark)
@@ -177,7 +183,11 @@ pub fn run(
             }
             _ => {}
         }
-        if why.is_none() && request.timeout.is_some_and(|limit| started.elapsed() >= limit) {
+        if why.is_none()
+            && request
+                .timeout
+                .is_some_and(|limit| started.elapsed() >= limit)
+        {
             why = Some(Ended::TimedOut);
         }
         if why.is_some() {
@@ -197,7 +207,9 @@ pub fn run(
         drain(&mut reader, &mut buffer, &mut output, on_line);
     }
     output.finish(on_line);
-    let status = watched.reap().map_err(|e| PlatformError::io(format!("waiting for {name}"), e))?;
+    let status = watched
+        .reap()
+        .map_err(|e| PlatformError::io(format!("waiting for {name}"), e))?;
     let ended = why.unwrap_or_else(|| match (status.code(), status.signal()) {
         (Some(code), _) => Ended::Code(code),
         (None, signal) => Ended::Signal(signal.unwrap_or_default()),
@@ -352,8 +364,11 @@ fn descends(pid: i32, root: i32, all: &HashMap<i32, Row>) -> bool {
 }
 
 fn has_mark(pid: i32, wanted: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|&byte| byte == 0).any(|entry| entry == wanted))
+    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+        environ
+            .split(|&byte| byte == 0)
+            .any(|entry| entry == wanted)
+    })
 }
 
 /// Cuts output into lines and keeps the end of it.
@@ -368,11 +383,15 @@ struct Output {
 impl Output {
     fn take(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
         for &byte in bytes {
+            // The second half of CR LF, and the returns by which progress displays clear a line.
+            let swallowed = match byte {
+                b'\n' => self.after_return,
+                b'\r' => self.line.is_empty(),
+                _ => false,
+            };
             match byte {
-                b'\n' if self.after_return => {}
-                b'\n' => self.emit(self.line.len(), true, on_line),
-                b'\r' if self.line.is_empty() => {}
-                b'\r' => self.emit(self.line.len(), true, on_line),
+                _ if swallowed => {}
+                b'\n' | b'\r' => self.emit(self.line.len(), true, on_line),
                 _ => {
                     self.line.push(byte);
                     if self.line.len() >= LONGEST_PIECE {
@@ -381,7 +400,7 @@ impl Output {
                     }
                 }
             }
-            self.after_return = byte == b'\r';
+            self.after_return = byte == b'\r' && !swallowed;
         }
     }
 
@@ -392,7 +411,7 @@ impl Output {
         if self.last.ends_with('\n') {
             self.last.pop();
         }
-        keep_last(&mut self.last);
+        keep_last(&mut self.last, LAST_CHARACTERS);
     }
 
     fn emit(&mut self, end: usize, complete: bool, on_line: &mut dyn FnMut(&str)) {
@@ -405,12 +424,14 @@ impl Output {
             self.last.push('\n');
         }
         if self.last.len() > 16 * LAST_CHARACTERS {
-            keep_last(&mut self.last);
+            // One more: the last line break goes at the end.
+            keep_last(&mut self.last, LAST_CHARACTERS + 1);
         }
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
-        self.tail.push_back(text::shorten(&line, text::LONGEST_SHOWN).into_owned());
+        self.tail
+            .push_back(text::shorten(&line, text::LONGEST_SHOWN).into_owned());
     }
 }
 
@@ -427,11 +448,10 @@ fn character_boundary(bytes: &[u8]) -> usize {
     }
 }
 
-/// Cuts `text` to its last [`LAST_CHARACTERS`] characters (one more may be a line break that goes later).
-fn keep_last(text: &mut String) {
-    if let Some((start, _)) = text.char_indices().rev().nth(LAST_CHARACTERS) {
-        let from = text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
-        text.drain(..from);
+/// Cuts `text` to its last `count` characters.
+fn keep_last(text: &mut String, count: usize) {
+    if let Some((start, last)) = text.char_indices().rev().nth(count) {
+        text.drain(..start + last.len_utf8());
     }
 }
 
@@ -449,7 +469,10 @@ mod tests {
 
     fn collect(request: &ProcessRequest) -> (Finished, Vec<String>) {
         let mut lines = Vec::new();
-        let done = run(request, &CancelToken::new(), &mut |line| lines.push(line.to_owned())).unwrap();
+        let done = run(request, &CancelToken::new(), &mut |line| {
+            lines.push(line.to_owned())
+        })
+        .unwrap();
         (done, lines)
     }
 
@@ -466,7 +489,9 @@ mod tests {
 
     #[test]
     fn both_outputs_come_line_by_line_with_the_exit_code() {
-        let (done, lines) = collect(&sh("echo one; echo two >&2; printf 'a\\rb\\r\\nlast'; exit 7"));
+        let (done, lines) = collect(&sh(
+            "echo one; echo two >&2; printf 'a\\rb\\r\\nlast'; exit 7",
+        ));
         assert_eq!(lines, ["one", "two", "a", "b", "last"]);
         assert_eq!(done.ended, Ended::Code(7));
         assert_eq!(done.last_characters, "one\ntwo\na\nb\nlast");
@@ -485,8 +510,13 @@ mod tests {
 
     #[test]
     fn endless_lines_come_in_pieces_and_bad_utf8_is_replaced() {
-        let (done, lines) = collect(&sh("head -c 1000000 /dev/zero | tr '\\0' x; printf '\\377\\n'"));
-        assert!(lines.iter().all(|l| l.len() <= LONGEST_PIECE + 2), "a piece is too long");
+        let (done, lines) = collect(&sh(
+            "head -c 1000000 /dev/zero | tr '\\0' x; printf '\\377\\n'",
+        ));
+        assert!(
+            lines.iter().all(|l| l.len() <= LONGEST_PIECE + 2),
+            "a piece is too long"
+        );
         assert_eq!(lines.concat().len(), 1_000_000 + '\u{fffd}'.len_utf8());
         assert_eq!(done.last_characters.chars().count(), LAST_CHARACTERS);
         assert!(done.tail.iter().all(|l| l.len() < 2_100));
@@ -511,20 +541,28 @@ mod tests {
         assert_eq!(lines.len(), 5000);
         assert_eq!(done.tail.len(), TAIL_LINES);
         assert_eq!(done.tail.last().unwrap(), "5000");
-        assert_eq!(done.last_characters.chars().count(), LAST_CHARACTERS - 1);
+        assert_eq!(done.last_characters.chars().count(), LAST_CHARACTERS);
         assert!(done.last_characters.ends_with("4999\n5000"));
     }
 
     #[test]
     fn a_missing_program_and_a_missing_folder_are_told_apart() {
         let missing = run(
-            &ProcessRequest { program: "no-such-program-xyz".into(), ..ProcessRequest::default() },
+            &ProcessRequest {
+                program: "no-such-program-xyz".into(),
+                ..ProcessRequest::default()
+            },
             &CancelToken::new(),
             &mut |_| {},
         );
-        assert!(matches!(missing, Err(PlatformError::MissingTool(name)) if name == "no-such-program-xyz"));
+        assert!(
+            matches!(missing, Err(PlatformError::MissingTool(name)) if name == "no-such-program-xyz")
+        );
         let folder = run(
-            &ProcessRequest { dir: Some("/no/such/folder".into()), ..sh("true") },
+            &ProcessRequest {
+                dir: Some("/no/such/folder".into()),
+                ..sh("true")
+            },
             &CancelToken::new(),
             &mut |_| {},
         );
@@ -543,7 +581,11 @@ mod tests {
                   wait; sleep 300")
         });
         assert_eq!(done.ended, Ended::TimedOut);
-        assert!(begun.elapsed() < Duration::from_secs(4), "took {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(4),
+            "took {:?}",
+            begun.elapsed()
+        );
         let pids: Vec<i32> = lines.iter().map(|l| l.parse().unwrap()).collect();
         assert_eq!(pids.len(), 3);
         for pid in pids {
@@ -557,20 +599,27 @@ mod tests {
         let other = cancel.clone();
         let mut first = true;
         let begun = Instant::now();
-        let done = run(&sh("trap '' TERM; echo ready; while :; do sleep 0.1; done"), &cancel, &mut |_| {
-            if std::mem::take(&mut first) {
-                let token = other.clone();
-                std::thread::spawn(move || {
-                    token.raise(CancelLevel::Asked);
-                    std::thread::sleep(Duration::from_millis(300));
-                    token.raise(CancelLevel::Kill);
-                });
-            }
-        })
+        let done = run(
+            &sh("trap '' TERM; echo ready; while :; do sleep 0.1; done"),
+            &cancel,
+            &mut |_| {
+                if std::mem::take(&mut first) {
+                    let token = other.clone();
+                    std::thread::spawn(move || {
+                        token.raise(CancelLevel::Asked);
+                        std::thread::sleep(Duration::from_millis(300));
+                        token.raise(CancelLevel::Kill);
+                    });
+                }
+            },
+        )
         .unwrap();
         assert_eq!(done.ended, Ended::Cancelled);
         let took = begun.elapsed();
-        assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(4), "took {took:?}");
+        assert!(
+            took >= Duration::from_millis(300) && took < Duration::from_secs(4),
+            "took {took:?}"
+        );
     }
 
     #[test]
@@ -580,7 +629,10 @@ mod tests {
         assert_eq!(done.ended, Ended::Code(3));
         assert!(begun.elapsed() < LINGER + Duration::from_secs(2));
         let pid: i32 = lines[0].parse().unwrap();
-        assert!(alive(pid), "an ordinary end must leave background processes alone");
+        assert!(
+            alive(pid),
+            "an ordinary end must leave background processes alone"
+        );
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     }
 

@@ -22,20 +22,36 @@ const LOCALES: [(&str, &str); 5] = [
 
 /// The settings that are action variables.
 pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<ActionVariable> {
-    let text = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+    let text =
+        |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
     let mut list = vec![
-        ActionVariable::plain("OSDComputerName", text(&settings.computer_name, "%_SMSTSMachineName%")),
+        ActionVariable::plain(
+            "OSDComputerName",
+            text(&settings.computer_name, "%_SMSTSMachineName%"),
+        ),
         ActionVariable::plain("OSDRegisteredUserName", &settings.user),
         ActionVariable::plain("OSDRegisteredOrgName", &settings.organization),
         ActionVariable::plain("OSDProductKey", text(&settings.product_key, "")),
-        ActionVariable::plain("OSDRandomAdminPassword", if settings.random_admin_password { "true" } else { "false" }),
+        ActionVariable::plain(
+            "OSDRandomAdminPassword",
+            if settings.random_admin_password {
+                "true"
+            } else {
+                "false"
+            },
+        ),
         ActionVariable::plain("OSDTimeZone", text(&settings.time_zone, "UTC")),
     ];
     match settings.server_license {
-        Some(ServerLicense::PerSeat) => list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat")),
+        Some(ServerLicense::PerSeat) => {
+            list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat"))
+        }
         Some(ServerLicense::PerServer(connections)) => {
             list.push(ActionVariable::plain("OSDServerLicenseMode", "PerServer"));
-            list.push(ActionVariable::plain("OSDServerLicenseConnectionLimit", connections.to_string()));
+            list.push(ActionVariable::plain(
+                "OSDServerLicenseConnectionLimit",
+                connections.to_string(),
+            ));
         }
         None => {}
     }
@@ -46,7 +62,12 @@ pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<Action
         &settings.ui_language_fallback,
         &settings.user_locale,
     ];
-    list.extend(LOCALES.iter().zip(locales).map(|((name, _), value)| ActionVariable::plain(name, text(value, ""))));
+    list.extend(
+        LOCALES
+            .iter()
+            .zip(locales)
+            .map(|((name, _), value)| ActionVariable::plain(name, text(value, ""))),
+    );
     list.retain(|variable| variable.value != Value::Plain(String::new()));
     list
 }
@@ -58,7 +79,9 @@ pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<Action
 pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult {
     let computer = limited(cx, "OSDComputerName", 1, 15)?;
     if computer.contains(|c: char| c.is_whitespace() || "\\/:*?\"<>|%,~!@#$^&'(){}.".contains(c)) {
-        return Err(invalid("OSDComputerName may not hold blanks or any of \\ / : * ? \" < > | and the like"));
+        return Err(invalid(
+            "OSDComputerName may not hold blanks or any of \\ / : * ? \" < > | and the like",
+        ));
     }
     let user = limited(cx, "OSDRegisteredUserName", 1, 255)?;
     let organization = limited(cx, "OSDRegisteredOrgName", 1, 255)?;
@@ -71,7 +94,9 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
     if check_license(cx)? {
         cx.warn("Server licensing is checked and not written: answer files since Windows Server 2008 have no setting for it");
     }
-    let random = !cx.text("OSDRandomAdminPassword").eq_ignore_ascii_case("false");
+    let random = !cx
+        .text("OSDRandomAdminPassword")
+        .eq_ignore_ascii_case("false");
     let password = administrator(settings, cx, random)?;
     let encoded = unattend::encode_password(&password, "AdministratorPassword");
     cx.host.remember_secret(&encoded);
@@ -88,8 +113,18 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
             }
         }
         let account = "UserAccounts/AdministratorPassword";
-        document.set("oobeSystem", SHELL, &format!("{account}/Value"), encoded.reveal());
-        document.set("oobeSystem", SHELL, &format!("{account}/PlainText"), "false");
+        document.set(
+            "oobeSystem",
+            SHELL,
+            &format!("{account}/Value"),
+            encoded.reveal(),
+        );
+        document.set(
+            "oobeSystem",
+            SHELL,
+            &format!("{account}/PlainText"),
+            "false",
+        );
         disable_administrator(document.component("specialize", DEPLOYMENT), random);
     })?;
     cx.info(format!("Computer name {computer}, time zone {zone}"));
@@ -104,7 +139,9 @@ fn check_license(cx: &StepCx) -> Result<bool, StepError> {
         mode if mode.eq_ignore_ascii_case("PerSeat") => Ok(true),
         mode if mode.eq_ignore_ascii_case("PerServer") => match connections.parse::<u32>() {
             Ok(5..=9999) => Ok(true),
-            _ => Err(invalid("OSDServerLicenseConnectionLimit must be 5 to 9999 with PerServer")),
+            _ => Err(invalid(
+                "OSDServerLicenseConnectionLimit must be 5 to 9999 with PerServer",
+            )),
         },
         _ => Err(invalid("OSDServerLicenseMode must be PerSeat or PerServer")),
     }
@@ -117,15 +154,22 @@ fn administrator(
 ) -> Result<Secret, StepError> {
     let password = if random {
         let mut rng = rand::rng();
-        let mut text: String = (0..28).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect();
+        let mut text: String = (0..28)
+            .map(|_| char::from(rng.sample(rand::distr::Alphanumeric)))
+            .collect();
         // One of each class, so that no complexity policy refuses it.
         text.push_str("aA1!");
         Secret::new(text)
     } else {
-        let name = settings.admin_password_variable.as_deref().unwrap_or("OSDLocalAdminPassword");
+        let name = settings
+            .admin_password_variable
+            .as_deref()
+            .unwrap_or("OSDLocalAdminPassword");
         let password = Secret::new(cx.text(name));
         if !(1..=255).contains(&password.reveal().chars().count()) {
-            return Err(invalid(format!("the administrator password in {name} must have 1 to 255 characters")));
+            return Err(invalid(format!(
+                "the administrator password in {name} must have 1 to 255 characters"
+            )));
         }
         password
     };
@@ -140,9 +184,15 @@ fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
         if !disable {
             return;
         }
-        deployment.children.push(xmltree::XMLNode::Element(xmltree::Element::new("RunSynchronous")));
+        deployment
+            .children
+            .push(xmltree::XMLNode::Element(xmltree::Element::new(
+                "RunSynchronous",
+            )));
     }
-    let Some(list) = deployment.get_mut_child("RunSynchronous") else { return };
+    let Some(list) = deployment.get_mut_child("RunSynchronous") else {
+        return;
+    };
     let described = |node: &xmltree::XMLNode| {
         node.as_element()
             .and_then(|e| e.get_child("Description"))
@@ -154,7 +204,13 @@ fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
         let order = 1 + list
             .children
             .iter()
-            .filter_map(|node| node.as_element()?.get_child("Order")?.get_text()?.parse::<u32>().ok())
+            .filter_map(|node| {
+                node.as_element()?
+                    .get_child("Order")?
+                    .get_text()?
+                    .parse::<u32>()
+                    .ok()
+            })
             .max()
             .unwrap_or(0);
         let mut command = unattend::list_entry("RunSynchronousCommand", None, None);
