@@ -72,7 +72,9 @@ fn failures_name_command_code_and_last_lines() {
     let host = RecordingHost::with(&[]);
     let mut settings = command("echo broken; exit 5");
     settings.shell = true;
-    let failure = run_command::run(&settings, &cx(&host)).unwrap_err().to_failure();
+    let failure = run_command::run(&settings, &cx(&host))
+        .unwrap_err()
+        .to_failure();
     assert_eq!(failure.code, 5);
     assert_eq!(
         failure.message,
@@ -130,7 +132,10 @@ fn variables_are_expanded_kept_secret_deleted_and_protected() {
     set("Q", "p=%P%", false).unwrap();
     assert!(host.variable("Q").unwrap().is_secret());
     set("P", "CANARY-5678", false).unwrap();
-    assert!(host.variable("P").unwrap().is_secret(), "secrecy must stick");
+    assert!(
+        host.variable("P").unwrap().is_secret(),
+        "secrecy must stick"
+    );
     assert!(!host.logged("CANARY"));
     set("B", "", false).unwrap();
     assert!(host.variable("B").is_none());

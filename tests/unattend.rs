@@ -164,10 +164,26 @@ fn settings_are_merged_on_ntfs_never_logged_and_scrubbed() {
         is(unattend::SHELL, "TimeZone", "UTC");
         is(unattend::SHELL, "RegisteredOwner", "Imaging & Co");
         is(unattend::INTERNATIONAL, "InputLocale", "de-DE");
-        is(unattend::JOIN, "Identification/MachineObjectOU", "OU=x,DC=y");
-        is(unattend::JOIN, "Identification/Credentials/Username", "join");
-        is(unattend::JOIN, "Identification/Credentials/Password", CANARY);
-        is(unattend::TCPIP, "Interfaces/Interface/Identifier", "AA-BB-CC-DD-EE-FF");
+        is(
+            unattend::JOIN,
+            "Identification/MachineObjectOU",
+            "OU=x,DC=y",
+        );
+        is(
+            unattend::JOIN,
+            "Identification/Credentials/Username",
+            "join",
+        );
+        is(
+            unattend::JOIN,
+            "Identification/Credentials/Password",
+            CANARY,
+        );
+        is(
+            unattend::TCPIP,
+            "Interfaces/Interface/Identifier",
+            "AA-BB-CC-DD-EE-FF",
+        );
         is(
             unattend::TCPIP,
             "Interfaces/Interface/UnicastIpAddresses/IpAddress",
@@ -224,7 +240,10 @@ fn limits_are_checked_before_anything_is_touched() {
     }
     let changes: [(fn(&mut Adapter), &str); 4] = [
         (|a| a.mac = Some("zz".into()), "MAC"),
-        (|a| a.addresses = vec!["192.0.2.10/33".into()], "192.0.2.10/33"),
+        (
+            |a| a.addresses = vec!["192.0.2.10/33".into()],
+            "192.0.2.10/33",
+        ),
         (|a| a.gateways = vec!["gate".into()], "gate"),
         (|a| a.dhcp = true, "DHCP"),
     ];

@@ -470,7 +470,7 @@ mod tests {
     fn collect(request: &ProcessRequest) -> (Finished, Vec<String>) {
         let mut lines = Vec::new();
         let done = run(request, &CancelToken::new(), &mut |line| {
-            lines.push(line.to_owned())
+            lines.push(line.to_owned());
         })
         .unwrap();
         (done, lines)

@@ -1,6 +1,7 @@
 //! Apply Windows Settings (spec 2.4, 6.1): name, owner, key, administrator, time zone and locales into the answer file.
 
 use rand::Rng as _;
+use xmltree::{Element, XMLNode};
 
 use crate::secret::Secret;
 use crate::sequence::settings::{self, ServerLicense};
@@ -44,7 +45,7 @@ pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<Action
     ];
     match settings.server_license {
         Some(ServerLicense::PerSeat) => {
-            list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat"))
+            list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat"));
         }
         Some(ServerLicense::PerServer(connections)) => {
             list.push(ActionVariable::plain("OSDServerLicenseMode", "PerServer"));
@@ -178,7 +179,7 @@ fn administrator(
 }
 
 /// A random password belongs to a disabled account (spec 2.4); a later run with a given one takes the command out.
-fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
+fn disable_administrator(deployment: &mut Element, disable: bool) {
     const WHAT: &str = "Disable the built-in administrator (wimforge)";
     if deployment.get_child("RunSynchronous").is_none() {
         if !disable {
@@ -186,17 +187,15 @@ fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
         }
         deployment
             .children
-            .push(xmltree::XMLNode::Element(xmltree::Element::new(
-                "RunSynchronous",
-            )));
+            .push(XMLNode::Element(Element::new("RunSynchronous")));
     }
     let Some(list) = deployment.get_mut_child("RunSynchronous") else {
         return;
     };
-    let described = |node: &xmltree::XMLNode| {
+    let described = |node: &XMLNode| {
         node.as_element()
             .and_then(|e| e.get_child("Description"))
-            .and_then(|d| d.get_text())
+            .and_then(Element::get_text)
             .is_some_and(|text| text == WHAT)
     };
     list.children.retain(|node| !described(node));
@@ -221,7 +220,7 @@ fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
             "Path",
             "powershell.exe -NoProfile -Command \"Get-LocalUser | Where-Object SID -like 'S-1-5-*-500' | Disable-LocalUser\"",
         );
-        list.children.push(xmltree::XMLNode::Element(command));
+        list.children.push(XMLNode::Element(command));
     } else if list.children.is_empty() {
         unattend::remove(deployment, "RunSynchronous");
     }

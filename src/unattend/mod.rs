@@ -280,10 +280,10 @@ fn restore_prefixes(element: &mut Element) {
             element.attributes.insert(format!("wcm:{name}"), value);
         }
     }
-    if element.prefix.as_deref() == Some("cpi") {
-        if let Some(value) = element.attributes.remove("source") {
-            element.attributes.insert("cpi:source".to_owned(), value);
-        }
+    if element.prefix.as_deref() == Some("cpi")
+        && let Some(value) = element.attributes.remove("source")
+    {
+        element.attributes.insert("cpi:source".to_owned(), value);
     }
     for node in &mut element.children {
         if let Some(child) = node.as_mut_element() {
@@ -302,16 +302,14 @@ fn scrub_element(element: &mut Element, inside: bool) -> usize {
     let mut count = 0;
     for node in &mut element.children {
         match node {
-            XMLNode::Element(child) => {
-                if !(inside && child.name == "PlainText") {
-                    count += scrub_element(child, inside);
-                }
+            XMLNode::Element(child) if !(inside && child.name == "PlainText") => {
+                count += scrub_element(child, inside);
             }
-            XMLNode::Text(text) | XMLNode::CData(text) if inside => {
-                if !text.trim().is_empty() && text != SCRUBBED {
-                    SCRUBBED.clone_into(text);
-                    count += 1;
-                }
+            XMLNode::Text(text) | XMLNode::CData(text)
+                if inside && !text.trim().is_empty() && text != SCRUBBED =>
+            {
+                SCRUBBED.clone_into(text);
+                count += 1;
             }
             _ => {}
         }
