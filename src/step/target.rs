@@ -107,12 +107,13 @@ fn platform(message: String, error: PlatformError) -> StepError {
     StepError::because(code, message, error)
 }
 
-/// A variable's text, checked for length; the text itself is not in the error.
+/// A variable's text, checked for length; the text itself is not in the error. The engine has expanded action variables
+/// already, and once is all (spec 1.3).
 ///
 /// # Errors
 /// Shorter or longer than allowed.
 pub fn limited(cx: &StepCx, name: &str, least: usize, most: usize) -> Result<String, StepError> {
-    let text = cx.host.expand(&cx.text(name)).text;
+    let text = cx.text(name);
     let characters = text.chars().count();
     if characters < least || characters > most {
         return Err(invalid(format!(
