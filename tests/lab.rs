@@ -340,36 +340,41 @@ fn bios_build_and_capture_succeeds_and_says_so() {
     assert!(report["produced"].as_array().is_some_and(|list| list.len() >= 2));
 }
 
-/// The engine is killed at many moments of a whole run; each time it is resumed. The image in the end is whole.
+/// The engine is killed at every edge of a whole run: each start and end of a step, each phase. Each time it is resumed.
 #[test]
-fn an_engine_killed_again_and_again_still_captures_the_image() {
+fn an_engine_killed_at_every_edge_still_captures_the_image() {
     if skipped() {
         return;
     }
     let machine = Machine::new();
-    let mut kills = 0;
+    let mut edges = std::collections::BTreeSet::new();
     let mut command = machine.command("uefi", &[]);
-    let limit = Instant::now() + Duration::from_secs(900);
+    let limit = Instant::now() + Duration::from_secs(600);
     loop {
-        assert!(Instant::now() < limit, "no end after {kills} kills");
+        assert!(Instant::now() < limit, "no end after {} kills", edges.len());
         let output = std::fs::File::create(machine.path("output")).unwrap();
         let errors = output.try_clone().unwrap();
         let mut child = command.stdout(output).stderr(errors).spawn().unwrap();
         let said = || std::fs::read_to_string(machine.path("output")).unwrap_or_default();
-        // Later and later, so that every step is hit and the long ones can end.
-        let delay = Duration::from_millis(200 + 150 * kills);
-        let ended = wait(&mut child, delay);
-        if let Some(code) = ended {
-            assert_eq!(code, 0, "after {kills} kills: {}", said());
-            break;
-        }
-        kill_engine(&machine.path("runtime"));
-        let code = wait(&mut child, Duration::from_secs(20)).expect("the client notices");
+        let before = journal(&machine).len();
+        let code = loop {
+            if let Some(code) = wait(&mut child, Duration::from_millis(1)) {
+                break code;
+            }
+            let text = journal(&machine);
+            let fresh = edge(&text, before).filter(|edge| !edges.contains(edge));
+            if let Some(edge) = fresh {
+                kill_engine(&machine.path("runtime"));
+                edges.insert(edge);
+                break wait(&mut child, Duration::from_secs(20)).expect("the client notices");
+            }
+            assert!(Instant::now() < limit, "no end after {} kills: {}", edges.len(), said());
+        };
         if code == 0 {
             break;
         }
-        assert_eq!(code, 4, "a client whose engine died says that the run can be resumed: {}", said());
-        kills += 1;
+        let kills = edges.len();
+        assert_eq!(code, 4, "after {kills} kills, the last at {:?}: {}", edges.last(), said());
         command = wimforge();
         command
             .args(["resume", "--plain", "--secret", "OSDLocalAdminPassword=env:CANARY"])
@@ -377,13 +382,41 @@ fn an_engine_killed_again_and_again_still_captures_the_image() {
             .env("WIMFORGE_RUNTIME_DIR", machine.path("runtime"))
             .stdin(Stdio::null());
     }
-    assert!(kills >= 20, "only {kills} kills");
+    assert!(edges.len() >= 20, "only these kills: {edges:#?}");
     good("wimlib-imagex", &["verify", machine.captured().to_str().unwrap()]);
     assert!(images(&machine.captured()).len() >= 2);
     assert!(!machine.path("captures/reference.wim.partial").exists());
     machine.no_secret("");
     let loops = good("losetup", &["-a"]);
     assert!(!loops.contains(machine.folder.path().to_str().unwrap()), "loop devices are left: {loops}");
+}
+
+/// The journal of the machine's only run, as far as it is written.
+fn journal(machine: &Machine) -> Vec<u8> {
+    std::fs::read_dir(machine.path("runtime/runs"))
+        .ok()
+        .and_then(|mut runs| runs.next()?.ok())
+        .and_then(|run| std::fs::read(run.path().join("journal.jsonl")).ok())
+        .unwrap_or_default()
+}
+
+/// The last edge in what was written since `from`: its event without number and time.
+fn edge(journal: &[u8], from: usize) -> Option<String> {
+    let text = String::from_utf8_lossy(journal.get(from..)?).into_owned();
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|event| {
+            let (kind, body) = event["body"].as_object()?.iter().next()?;
+            match kind.as_str() {
+                "StepStarted" => Some(format!("{:03} start", body["node"].as_u64()?)),
+                "StepPhase" => Some(format!("{:03} {}", body["node"].as_u64()?, body["phase"])),
+                "StepFinished" if body["outcome"] == "Succeeded" => {
+                    Some(format!("{:03} end", body["node"].as_u64()?))
+                }
+                _ => None,
+            }
+        })
+        .next_back()
 }
 
 fn wait(child: &mut std::process::Child, time: Duration) -> Option<i32> {
