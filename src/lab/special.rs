@@ -330,9 +330,10 @@ fn compressed_and_sparse(volume: &Path) -> Result<(), LabError> {
     let io = |error| LabError::io("writing", &path, error);
     let mut file = OpenOptions::new().write(true).open(&path).map_err(io)?;
     file.set_len(24 * MIB).map_err(io)?;
+    let island = vec![0xA5; 70_000];
     for at in [0, 9 * MIB, 23 * MIB] {
         file.seek(SeekFrom::Start(at)).map_err(io)?;
-        file.write_all(&[0xA5; 70_000]).map_err(io)?;
+        file.write_all(&island).map_err(io)?;
     }
     Ok(())
 }
@@ -399,7 +400,7 @@ fn streams(volume: &Path, files: &[PathBuf]) -> Result<(), LabError> {
     let path = volume.join("Users/Public/Documents/streams.txt");
     make_file(&path, b"the unnamed stream\r\n")?;
     let large: Vec<u8> = (0..60_000_u32)
-        .flat_map(|n| n.to_le_bytes())
+        .flat_map(u32::to_le_bytes)
         .take(60_000)
         .collect();
     stream(&path, "large", &large)?;
@@ -496,13 +497,16 @@ fn attribute_bits(volume: &Path, files: &[PathBuf]) -> Result<(), LabError> {
     Ok(())
 }
 
+/// Path, whether it is a folder, reparse data, attributes, security descriptor.
+type Point<'a> = (&'a str, bool, Vec<u8>, u32, Option<&'a [u8]>);
+
 fn reparse_points(volume: &Path, access: &Descriptors) -> Result<usize, LabError> {
     let deny = Some(access.deny_listing.as_slice());
     let junction = |target: &str| reparse_data(MOUNT_POINT, target, 0);
     let absolute = |target: &str| reparse_data(SYMLINK, target, 0);
     let relative = |target: &str| reparse_data(SYMLINK, target, RELATIVE);
     let guarded = HIDDEN | SYSTEM | NOT_INDEXED;
-    let points: [(&str, bool, Vec<u8>, u32, Option<&[u8]>); 10] = [
+    let points: [Point; 10] = [
         // As Windows sets them up.
         (
             "Documents and Settings",
