@@ -6,6 +6,7 @@ mod loops;
 mod ntfs;
 mod ntfs_record;
 mod probe;
+pub mod share;
 mod signature;
 mod sys;
 mod sysfs;
@@ -201,12 +202,9 @@ impl Machine for LinuxMachine {
     fn mount_share(
         &self,
         request: &ShareRequest,
-        _cancel: &CancelToken,
+        cancel: &CancelToken,
     ) -> Result<Box<dyn Mounted>> {
-        Err(PlatformError::Unsupported(format!(
-            "{} cannot be connected: this build has no network shares",
-            request.unc
-        )))
+        share::mount(request, cancel)
     }
 
     fn space(&self, path: &Path) -> Result<Space> {
