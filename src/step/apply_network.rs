@@ -23,23 +23,41 @@ pub fn action_variables(settings: &settings::ApplyNetworkSettings) -> Vec<Action
             list.push(ActionVariable::plain("OSDNetworkJoinType", "1"));
             list.push(ActionVariable::plain("OSDWorkgroupName", name));
         }
-        Join::Domain { name, ou, account, .. } => {
+        Join::Domain {
+            name, ou, account, ..
+        } => {
             list.push(ActionVariable::plain("OSDNetworkJoinType", "0"));
             list.push(ActionVariable::plain("OSDDomainName", name));
-            list.extend(ou.as_ref().map(|ou| ActionVariable::plain("OSDDomainOUName", ou)));
+            list.extend(
+                ou.as_ref()
+                    .map(|ou| ActionVariable::plain("OSDDomainOUName", ou)),
+            );
             list.push(ActionVariable::plain("OSDJoinAccount", account));
         }
     }
-    list.extend(settings.dns_suffix.as_ref().map(|text| ActionVariable::plain("OSDDNSDomain", text)));
+    list.extend(
+        settings
+            .dns_suffix
+            .as_ref()
+            .map(|text| ActionVariable::plain("OSDDNSDomain", text)),
+    );
     if !settings.dns_suffix_search_order.is_empty() {
-        list.push(ActionVariable::plain("OSDDNSSuffixSearchOrder", settings.dns_suffix_search_order.join(",")));
+        list.push(ActionVariable::plain(
+            "OSDDNSSuffixSearchOrder",
+            settings.dns_suffix_search_order.join(","),
+        ));
     }
     list
 }
 
 enum Joined {
     Workgroup(String),
-    Domain { name: String, ou: String, account: String, password: Secret },
+    Domain {
+        name: String,
+        ou: String,
+        account: String,
+        password: Secret,
+    },
 }
 
 /// Runs one attempt.
@@ -60,8 +78,16 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
             document.set(PASS, DNS, "DNSDomain", &suffix);
         }
         if !search.is_empty() {
-            let order = search.split(',').map(str::trim).filter(|part| !part.is_empty());
-            replace_list(document.component(PASS, DNS), "DNSSuffixSearchOrder", "DomainName", order);
+            let order = search
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            replace_list(
+                document.component(PASS, DNS),
+                "DNSSuffixSearchOrder",
+                "DomainName",
+                order,
+            );
         }
         for component in [TCPIP, DNS, NETBT] {
             if !adapters.is_empty() {
@@ -84,26 +110,38 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
         "1" => {
             let name = limited(cx, "OSDWorkgroupName", 1, 15)?;
             if name.contains(|c: char| "\\/:*?\"<>|;,+=[]".contains(c)) {
-                return Err(invalid("OSDWorkgroupName holds a character that is not allowed"));
+                return Err(invalid(
+                    "OSDWorkgroupName holds a character that is not allowed",
+                ));
             }
             Ok(Joined::Workgroup(name))
         }
         "0" => {
             let variable = match &settings.join {
-                Join::Domain { password_variable: Some(name), .. } => name.as_str(),
+                Join::Domain {
+                    password_variable: Some(name),
+                    ..
+                } => name.as_str(),
                 _ => "OSDJoinPassword",
             };
             let password = Secret::new(cx.text(variable));
             cx.host.remember_secret(&password);
             if password.is_empty() {
-                cx.warn(format!("{variable} is empty: the join will be tried with a blank password"));
+                cx.warn(format!(
+                    "{variable} is empty: the join will be tried with a blank password"
+                ));
             }
             let ou = limited(cx, "OSDDomainOUName", 0, 32_767)?;
             // Setup wants the bare distinguished name.
-            let bare = ou.get(..7).filter(|p| p.eq_ignore_ascii_case("LDAP://")).map_or(&*ou, |_| &ou[7..]);
+            let bare = ou
+                .get(..7)
+                .filter(|p| p.eq_ignore_ascii_case("LDAP://"))
+                .map_or(&*ou, |_| &ou[7..]);
             let account = limited(cx, "OSDJoinAccount", 1, 255)?;
             if !account.contains(['\\', '@']) {
-                return Err(invalid("OSDJoinAccount must be domain\\user or user@domain"));
+                return Err(invalid(
+                    "OSDJoinAccount must be domain\\user or user@domain",
+                ));
             }
             Ok(Joined::Domain {
                 name: limited(cx, "OSDDomainName", 1, 255)?,
@@ -112,7 +150,9 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
                 password,
             })
         }
-        _ => Err(invalid("OSDNetworkJoinType must be 0 (domain) or 1 (workgroup)")),
+        _ => Err(invalid(
+            "OSDNetworkJoinType must be 0 (domain) or 1 (workgroup)",
+        )),
     }
 }
 
@@ -121,21 +161,39 @@ fn write_join(document: &mut Document, joined: &Joined) {
     unattend::remove(document.component(PASS, JOIN), "Identification");
     match joined {
         Joined::Workgroup(name) => document.set(PASS, JOIN, "Identification/JoinWorkgroup", name),
-        Joined::Domain { name, ou, account, password } => {
+        Joined::Domain {
+            name,
+            ou,
+            account,
+            password,
+        } => {
             let (domain, user) = account.split_once('\\').unwrap_or(("", account));
             document.set(PASS, JOIN, "Identification/Credentials/Domain", domain);
             document.set(PASS, JOIN, "Identification/Credentials/Username", user);
-            document.set(PASS, JOIN, "Identification/Credentials/Password", password.reveal());
+            document.set(
+                PASS,
+                JOIN,
+                "Identification/Credentials/Password",
+                password.reveal(),
+            );
             document.set(PASS, JOIN, "Identification/JoinDomain", name);
             document.set(PASS, JOIN, "Identification/MachineObjectOU", ou);
         }
     }
 }
 
-fn check_adapter(number: usize, adapter: &Adapter, cx: &StepCx) -> Result<(String, Adapter), StepError> {
+fn check_adapter(
+    number: usize,
+    adapter: &Adapter,
+    cx: &StepCx,
+) -> Result<(String, Adapter), StepError> {
     let expand = |text: &String| cx.host.expand(text).text.trim().to_owned();
     let mut checked = adapter.clone();
-    for list in [&mut checked.addresses, &mut checked.gateways, &mut checked.dns_servers] {
+    for list in [
+        &mut checked.addresses,
+        &mut checked.gateways,
+        &mut checked.dns_servers,
+    ] {
         for text in list.iter_mut() {
             *text = expand(text);
         }
@@ -145,20 +203,32 @@ fn check_adapter(number: usize, adapter: &Adapter, cx: &StepCx) -> Result<(Strin
         (Some(mac), _) => {
             let mac = expand(mac).replace(':', "-").to_ascii_uppercase();
             let good = mac.split('-').count() == 6
-                && mac.split('-').all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()));
+                && mac
+                    .split('-')
+                    .all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()));
             if !good {
-                return Err(invalid(format!("adapter {number}: `{mac}` is not a MAC address")));
+                return Err(invalid(format!(
+                    "adapter {number}: `{mac}` is not a MAC address"
+                )));
             }
             mac
         }
         (None, Some(name)) => expand(name),
-        (None, None) => return Err(invalid(format!("adapter {number} has neither a MAC address nor a name"))),
+        (None, None) => {
+            return Err(invalid(format!(
+                "adapter {number} has neither a MAC address nor a name"
+            )));
+        }
     };
     if checked.dhcp && !checked.addresses.is_empty() {
-        return Err(invalid(format!("adapter {number} has addresses and DHCP; choose one")));
+        return Err(invalid(format!(
+            "adapter {number} has addresses and DHCP; choose one"
+        )));
     }
     if !checked.dhcp && checked.addresses.is_empty() {
-        return Err(invalid(format!("adapter {number} has neither DHCP nor an address")));
+        return Err(invalid(format!(
+            "adapter {number} has neither DHCP nor an address"
+        )));
     }
     for address in &checked.addresses {
         let good = address.split_once('/').is_some_and(|(ip, prefix)| {
@@ -167,29 +237,43 @@ fn check_adapter(number: usize, adapter: &Adapter, cx: &StepCx) -> Result<(Strin
                 Ok(IpAddr::V6(_)) => 128,
                 Err(_) => return false,
             };
-            prefix.parse::<u8>().is_ok_and(|bits| (1..=most).contains(&bits))
+            prefix
+                .parse::<u8>()
+                .is_ok_and(|bits| (1..=most).contains(&bits))
         });
         if !good {
-            return Err(invalid(format!("adapter {number}: `{address}` is not an address like 192.0.2.10/24")));
+            return Err(invalid(format!(
+                "adapter {number}: `{address}` is not an address like 192.0.2.10/24"
+            )));
         }
     }
     for ip in checked.gateways.iter().chain(&checked.dns_servers) {
         if ip.parse::<IpAddr>().is_err() {
-            return Err(invalid(format!("adapter {number}: `{ip}` is not an IP address")));
+            return Err(invalid(format!(
+                "adapter {number}: `{ip}` is not an IP address"
+            )));
         }
     }
     if checked.netbios > 2 {
-        return Err(invalid(format!("adapter {number}: netbios must be 0, 1 or 2")));
+        return Err(invalid(format!(
+            "adapter {number}: netbios must be 0, 1 or 2"
+        )));
     }
     Ok((identifier, checked))
 }
 
-fn replace_list<'a>(parent: &mut Element, name: &str, entry: &str, values: impl Iterator<Item = &'a str>) {
+fn replace_list<'a>(
+    parent: &mut Element,
+    name: &str,
+    entry: &str,
+    values: impl Iterator<Item = &'a str>,
+) {
     unattend::remove(parent, name);
     let mut list = Element::new(name);
     for (number, value) in values.enumerate() {
         let key = (number + 1).to_string();
-        list.children.push(XMLNode::Element(list_entry(entry, Some(&key), Some(value))));
+        list.children
+            .push(XMLNode::Element(list_entry(entry, Some(&key), Some(value))));
     }
     if !list.children.is_empty() {
         parent.children.push(XMLNode::Element(list));
@@ -199,7 +283,9 @@ fn replace_list<'a>(parent: &mut Element, name: &str, entry: &str, values: impl 
 fn push_interface(document: &mut Document, component: &str, interface: Element) {
     let parent = document.component(PASS, component);
     if parent.get_child("Interfaces").is_none() {
-        parent.children.push(XMLNode::Element(Element::new("Interfaces")));
+        parent
+            .children
+            .push(XMLNode::Element(Element::new("Interfaces")));
     }
     if let Some(list) = parent.get_mut_child("Interfaces") {
         list.children.push(XMLNode::Element(interface));
@@ -215,13 +301,26 @@ fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapt
     let mut tcpip = interface();
     let dhcp = if adapter.dhcp { "true" } else { "false" };
     set_path(&mut tcpip, "Ipv4Settings/DhcpEnabled", dhcp);
-    replace_list(&mut tcpip, "UnicastIpAddresses", "IpAddress", adapter.addresses.iter().map(String::as_str));
+    replace_list(
+        &mut tcpip,
+        "UnicastIpAddresses",
+        "IpAddress",
+        adapter.addresses.iter().map(String::as_str),
+    );
     if !adapter.gateways.is_empty() {
         let mut routes = Element::new("Routes");
         for (number, gateway) in adapter.gateways.iter().enumerate() {
             let mut route = list_entry("Route", None, None);
             set_path(&mut route, "Identifier", &(number + 1).to_string());
-            set_path(&mut route, "Prefix", if gateway.contains(':') { "::/0" } else { "0.0.0.0/0" });
+            set_path(
+                &mut route,
+                "Prefix",
+                if gateway.contains(':') {
+                    "::/0"
+                } else {
+                    "0.0.0.0/0"
+                },
+            );
             set_path(&mut route, "NextHopAddress", gateway);
             routes.children.push(XMLNode::Element(route));
         }
@@ -230,9 +329,26 @@ fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapt
     push_interface(document, TCPIP, tcpip);
 
     let mut dns = interface();
-    set_path(&mut dns, "DNSDomain", adapter.dns_suffix.as_deref().unwrap_or_default());
-    set_path(&mut dns, "EnableAdapterDomainNameRegistration", if adapter.dns_registration { "true" } else { "false" });
-    replace_list(&mut dns, "DNSServerSearchOrder", "IpAddress", adapter.dns_servers.iter().map(String::as_str));
+    set_path(
+        &mut dns,
+        "DNSDomain",
+        adapter.dns_suffix.as_deref().unwrap_or_default(),
+    );
+    set_path(
+        &mut dns,
+        "EnableAdapterDomainNameRegistration",
+        if adapter.dns_registration {
+            "true"
+        } else {
+            "false"
+        },
+    );
+    replace_list(
+        &mut dns,
+        "DNSServerSearchOrder",
+        "IpAddress",
+        adapter.dns_servers.iter().map(String::as_str),
+    );
     push_interface(document, DNS, dns);
 
     let mut netbt = interface();

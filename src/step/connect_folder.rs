@@ -26,11 +26,15 @@ pub const CONNECTIONS: &str = "_WimforgeConnections";
 pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult {
     let letter = settings.letter.map(|letter| letter.to_ascii_uppercase());
     if letter.is_some_and(|letter| !('D'..='Z').contains(&letter) || letter == 'X') {
-        return Err(invalid("the letter of a connection must be D to Z, and not X"));
+        return Err(invalid(
+            "the letter of a connection must be D to Z, and not X",
+        ));
     }
     let expanded = cx.host.expand(&settings.path);
     if expanded.secret {
-        return Err(invalid("the path of a network folder must not hold a secret"));
+        return Err(invalid(
+            "the path of a network folder must not hold a secret",
+        ));
     }
     let path = expanded.text;
     let folder = if path.starts_with(r"\\") || path.starts_with("//") {
@@ -40,9 +44,16 @@ pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult
     };
     let shown = folder.display().to_string();
     if let Some(letter) = letter {
-        cx.host.set_engine_variable(&format!("_WimforgeConnection{letter}"), Value::Plain(shown.clone()));
+        cx.host.set_engine_variable(
+            &format!("_WimforgeConnection{letter}"),
+            Value::Plain(shown.clone()),
+        );
     }
-    if let Some(name) = settings.folder_variable.as_deref().filter(|name| !name.trim().is_empty()) {
+    if let Some(name) = settings
+        .folder_variable
+        .as_deref()
+        .filter(|name| !name.trim().is_empty())
+    {
         cx.host
             .set_variable(name, Value::Plain(shown.clone()))
             .map_err(|e| invalid(format!("the folder cannot be kept in a variable: {e}")))?;
@@ -54,12 +65,17 @@ pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult
 fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
     let folder = PathBuf::from(path.strip_prefix("file:").unwrap_or(path));
     if !folder.is_absolute() {
-        return Err(invalid(format!("`{path}` is neither \\\\server\\share nor the whole path of a folder")));
+        return Err(invalid(format!(
+            "`{path}` is neither \\\\server\\share nor the whole path of a folder"
+        )));
     }
     let meta = fs::metadata(&folder)
         .map_err(|e| StepError::io(format!("the folder {} cannot be used", folder.display()), e))?;
     if !meta.is_dir() {
-        return Err(StepError::new(codes::PATH_NOT_FOUND, format!("{} is not a folder", folder.display())));
+        return Err(StepError::new(
+            codes::PATH_NOT_FOUND,
+            format!("{} is not a folder", folder.display()),
+        ));
     }
     if writable {
         write_test(&folder, path)?;
@@ -67,8 +83,16 @@ fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
     Ok(folder)
 }
 
-fn connect(settings: &settings::ConnectNetworkFolder, path: &str, cx: &StepCx) -> Result<PathBuf, StepError> {
-    let password = settings.password_variable.as_deref().map(|name| cx.text(name)).unwrap_or_default();
+fn connect(
+    settings: &settings::ConnectNetworkFolder,
+    path: &str,
+    cx: &StepCx,
+) -> Result<PathBuf, StepError> {
+    let password = settings
+        .password_variable
+        .as_deref()
+        .map(|name| cx.text(name))
+        .unwrap_or_default();
     let password = Secret::new(password);
     cx.host.remember_secret(&password);
     let request = ShareRequest {
@@ -77,7 +101,10 @@ fn connect(settings: &settings::ConnectNetworkFolder, path: &str, cx: &StepCx) -
         password,
         writable: settings.writable,
     };
-    let mounted = cx.machine.mount_share(&request, &cx.cancel).map_err(|e| refused(path, e))?;
+    let mounted = cx
+        .machine
+        .mount_share(&request, &cx.cancel)
+        .map_err(|e| refused(path, e))?;
     if settings.writable {
         write_test(mounted.path(), path)?;
     }

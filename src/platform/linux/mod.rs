@@ -2,6 +2,7 @@
 
 mod format;
 mod identity;
+mod leftovers;
 mod loops;
 mod ntfs;
 mod ntfs_record;
@@ -55,6 +56,7 @@ impl LinuxMachine {
     /// # Errors
     /// Not a file, not to be opened, a number or file given twice, no loop device.
     pub fn new(options: MachineOptions) -> Result<Self> {
+        leftovers::unmount();
         let mut machine = Self {
             attached: Vec::new(),
             refuse_real: !options.allow_real_disks && !Path::new(BOOT_MEDIUM).exists(),

@@ -30,7 +30,17 @@ const CONNECT: Duration = Duration::from_secs(3);
 const MOUNT: Duration = Duration::from_secs(40);
 /// Soft dependencies that `modprobe cifs` does not pull in; without them mounting fails as if the share were missing.
 const MODULES: [&str; 11] = [
-    "cifs", "cmac", "gcm", "ccm", "ctr", "ghash_generic", "aes_generic", "sha256_generic", "sha512_generic", "hmac", "ecb",
+    "cifs",
+    "cmac",
+    "gcm",
+    "ccm",
+    "ctr",
+    "ghash_generic",
+    "aes_generic",
+    "sha256_generic",
+    "sha512_generic",
+    "hmac",
+    "ecb",
 ];
 
 /// A UNC path in its parts.
@@ -48,19 +58,40 @@ fn share_error(code: u32, message: String) -> PlatformError {
 }
 
 fn parse(unc: &str) -> Result<Unc> {
-    let bad = || share_error(codes::INVALID_PARAMETER, format!("`{unc}` is not a path like \\\\server\\share"));
+    let bad = || {
+        share_error(
+            codes::INVALID_PARAMETER,
+            format!("`{unc}` is not a path like \\\\server\\share"),
+        )
+    };
     let text = unc.replace('\\', "/");
-    let mut parts = text.strip_prefix("//").ok_or_else(bad)?.trim_end_matches('/').splitn(3, '/');
-    let (server, share) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let mut parts = text
+        .strip_prefix("//")
+        .ok_or_else(bad)?
+        .trim_end_matches('/')
+        .splitn(3, '/');
+    let (server, share) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     let folder = parts.next().unwrap_or_default();
     let (server, port) = match server.split_once('@') {
         Some((server, port)) => (server, port.parse().map_err(|_| bad())?),
         None => (server, PORT),
     };
-    if server.is_empty() || share.is_empty() || text.contains('\0') || folder.split('/').any(|part| part == "..") {
+    if server.is_empty()
+        || share.is_empty()
+        || text.contains('\0')
+        || folder.split('/').any(|part| part == "..")
+    {
         return Err(bad());
     }
-    Ok(Unc { server: server.to_owned(), port, share: share.to_owned(), folder: folder.to_owned() })
+    Ok(Unc {
+        server: server.to_owned(),
+        port,
+        share: share.to_owned(),
+        folder: folder.to_owned(),
+    })
 }
 
 /// Connects a share below a new folder in the system's temporary folder.
@@ -72,8 +103,10 @@ pub fn mount(request: &ShareRequest, cancel: &CancelToken) -> Result<Box<dyn Mou
     let unc = parse(&request.unc)?;
     need_cifs(cancel)?;
     let ip = reach(&unc, cancel)?;
-    let target = std::env::temp_dir().join(format!("wimforge-share-{}", uuid::Uuid::new_v4().simple()));
-    fs::create_dir(&target).map_err(|e| PlatformError::io(format!("making {}", target.display()), e))?;
+    let target =
+        std::env::temp_dir().join(format!("wimforge-share-{}", uuid::Uuid::new_v4().simple()));
+    fs::create_dir(&target)
+        .map_err(|e| PlatformError::io(format!("making {}", target.display()), e))?;
     let made = in_thread(&unc, ip, request, &target, cancel);
     if made.is_err() {
         let _ = fs::remove_dir(&target);
@@ -83,7 +116,10 @@ pub fn mount(request: &ShareRequest, cancel: &CancelToken) -> Result<Box<dyn Mou
 
 /// Takes down the connections at these folders (a restart ends them all); those that would not go are returned.
 pub fn disconnect_all(paths: &[PathBuf]) -> Vec<(PathBuf, PlatformError)> {
-    paths.iter().filter_map(|path| unmount(path).err().map(|e| (path.clone(), e))).collect()
+    paths
+        .iter()
+        .filter_map(|path| unmount(path).err().map(|e| (path.clone(), e)))
+        .collect()
 }
 
 struct Share {
@@ -115,13 +151,18 @@ fn unmount(path: &Path) -> Result<()> {
             let _ = fs::remove_dir(path);
             Ok(())
         }
-        Err(e) => Err(PlatformError::io(format!("disconnecting {}", path.display()), e.into())),
+        Err(e) => Err(PlatformError::io(
+            format!("disconnecting {}", path.display()),
+            e.into(),
+        )),
     }
 }
 
 fn has_cifs() -> bool {
-    fs::read_to_string("/proc/filesystems")
-        .is_ok_and(|list| list.lines().any(|line| line.split_whitespace().next_back() == Some("cifs")))
+    fs::read_to_string("/proc/filesystems").is_ok_and(|list| {
+        list.lines()
+            .any(|line| line.split_whitespace().next_back() == Some("cifs"))
+    })
 }
 
 fn need_cifs(cancel: &CancelToken) -> Result<()> {
@@ -145,7 +186,8 @@ fn need_cifs(cancel: &CancelToken) -> Result<()> {
         return Ok(());
     }
     Err(PlatformError::Unsupported(
-        "network shares cannot be connected here: this system's kernel has no cifs file system".to_owned(),
+        "network shares cannot be connected here: this system's kernel has no cifs file system"
+            .to_owned(),
     ))
 }
 
@@ -155,7 +197,10 @@ fn reach(unc: &Unc, cancel: &CancelToken) -> Result<IpAddr> {
     let name = (unc.server.clone(), unc.port);
     // The resolver has no time limit of its own.
     std::thread::spawn(move || {
-        let _ = sender.send(name.to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>));
+        let _ = sender.send(
+            name.to_socket_addrs()
+                .map(Iterator::collect::<Vec<SocketAddr>>),
+        );
     });
     let server = &unc.server;
     let addresses = match wait(&receiver, 4 * CONNECT, cancel)? {
@@ -181,24 +226,38 @@ fn reach(unc: &Unc, cancel: &CancelToken) -> Result<IpAddr> {
     Err(match last.map(|e| e.kind()) {
         Some(io::ErrorKind::ConnectionRefused) => share_error(
             codes::BAD_NETPATH,
-            format!("the server {server} refuses connections to TCP port {port}: file sharing does not run there"),
+            format!(
+                "the server {server} refuses connections to TCP port {port}: file sharing does not run there"
+            ),
         ),
         Some(io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => share_error(
             codes::BAD_NETPATH,
-            format!("the server {server} does not answer on TCP port {port} within {} s: it is off, or a firewall is between", CONNECT.as_secs()),
+            format!(
+                "the server {server} does not answer on TCP port {port} within {} s: it is off, or a firewall is between",
+                CONNECT.as_secs()
+            ),
         ),
-        _ => share_error(codes::NETWORK_UNREACHABLE, format!("there is no way through the network to the server {server}")),
+        _ => share_error(
+            codes::NETWORK_UNREACHABLE,
+            format!("there is no way through the network to the server {server}"),
+        ),
     })
 }
 
 /// A value from a thread, within a limit; `None` when it did not come.
-fn wait<T>(receiver: &mpsc::Receiver<T>, limit: Duration, cancel: &CancelToken) -> Result<Option<T>> {
+fn wait<T>(
+    receiver: &mpsc::Receiver<T>,
+    limit: Duration,
+    cancel: &CancelToken,
+) -> Result<Option<T>> {
     let begun = Instant::now();
     loop {
         match receiver.recv_timeout(Duration::from_millis(100)) {
             Ok(value) => return Ok(Some(value)),
             Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
-            Err(mpsc::RecvTimeoutError::Timeout) if cancel.is_cancelled() => return Err(PlatformError::Cancelled),
+            Err(mpsc::RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                return Err(PlatformError::Cancelled);
+            }
             Err(mpsc::RecvTimeoutError::Timeout) if begun.elapsed() >= limit => return Ok(None),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
@@ -246,10 +305,20 @@ fn data(options: &Options) -> Zeroizing<String> {
     text
 }
 
-fn in_thread(unc: &Unc, ip: IpAddr, request: &ShareRequest, target: &Path, cancel: &CancelToken) -> Result<()> {
+fn in_thread(
+    unc: &Unc,
+    ip: IpAddr,
+    request: &ShareRequest,
+    target: &Path,
+    cancel: &CancelToken,
+) -> Result<()> {
     let (sender, receiver) = mpsc::channel();
     let source = |folder: &str| {
-        let tail = if folder.is_empty() { String::new() } else { format!("/{folder}") };
+        let tail = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("/{folder}")
+        };
         format!("//{}/{}{tail}", unc.server, unc.share)
     };
     let (whole, root) = (source(&unc.folder), source(""));
@@ -258,7 +327,8 @@ fn in_thread(unc: &Unc, ip: IpAddr, request: &ShareRequest, target: &Path, cance
     std::thread::spawn(move || {
         let result = attach(&whole, &list, &at);
         // "Not found" may be the share or the folder in it: the share alone tells which.
-        let share_exists = matches!(result, Err(Errno::ENOENT)) && has_folder && attach(&root, &list, &at).is_ok();
+        let share_exists =
+            matches!(result, Err(Errno::ENOENT)) && has_folder && attach(&root, &list, &at).is_ok();
         if share_exists {
             let _ = umount2(&at, MntFlags::empty());
         }
@@ -273,7 +343,11 @@ fn in_thread(unc: &Unc, ip: IpAddr, request: &ShareRequest, target: &Path, cance
         Some((Err(errno), share_exists)) => Err(explain(errno, unc, share_exists)),
         None => Err(share_error(
             codes::TIMEOUT,
-            format!("the server {} accepted the connection and then did not answer for {} s", unc.server, MOUNT.as_secs()),
+            format!(
+                "the server {} accepted the connection and then did not answer for {} s",
+                unc.server,
+                MOUNT.as_secs()
+            ),
         )),
     }
 }
@@ -282,7 +356,13 @@ fn attach(source: &str, options: &Options, target: &Path) -> std::result::Result
     match by_fsconfig(source, options, target) {
         Err(Errno::ENOSYS) => {
             let text = data(options);
-            nix::mount::mount(Some(source), target, Some("cifs"), MsFlags::empty(), Some(text.as_str()))
+            nix::mount::mount(
+                Some(source),
+                target,
+                Some("cifs"),
+                MsFlags::empty(),
+                Some(text.as_str()),
+            )
         }
         other => other,
     }
@@ -327,30 +407,51 @@ fn by_fsconfig(source: &str, options: &Options, target: &Path) -> std::result::R
     let from = libc::c_long::from(mount.as_raw_fd());
     let here = libc::c_long::from(libc::AT_FDCWD);
     // SAFETY: both texts are zero-terminated and outlive the call.
-    let moved = unsafe { libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), here, to.as_ptr(), EMPTY_PATH) };
+    let moved = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            from,
+            c"".as_ptr(),
+            here,
+            to.as_ptr(),
+            EMPTY_PATH,
+        )
+    };
     Errno::result(moved).map(drop)
 }
 
 /// What a failed mount means (measured, see the errno table of the facts on boot media).
 fn explain(errno: Errno, unc: &Unc, share_exists: bool) -> PlatformError {
-    let Unc { server, share, folder, .. } = unc;
+    let Unc {
+        server,
+        share,
+        folder,
+        ..
+    } = unc;
     match errno {
         Errno::ENOENT if share_exists => share_error(
             codes::PATH_NOT_FOUND,
             format!("the share {share} on {server} has no folder {folder}"),
         ),
-        Errno::ENOENT | Errno::ENXIO | Errno::ENODEV => {
-            share_error(codes::BAD_NET_NAME, format!("the server {server} has no share {share}"))
-        }
+        Errno::ENOENT | Errno::ENXIO | Errno::ENODEV => share_error(
+            codes::BAD_NET_NAME,
+            format!("the server {server} has no share {share}"),
+        ),
         Errno::EACCES | Errno::EKEYREJECTED | Errno::EKEYEXPIRED => share_error(
             codes::LOGON_FAILURE,
-            format!("the server {server} refused the log-on: user name or password is wrong, or the account may not use the share {share}"),
+            format!(
+                "the server {server} refused the log-on: user name or password is wrong, or the account may not use the share {share}"
+            ),
         ),
-        Errno::EPERM | Errno::EROFS => {
-            share_error(codes::ACCESS_DENIED, format!("the account has no right to the share {share} on {server}"))
-        }
+        Errno::EPERM | Errno::EROFS => share_error(
+            codes::ACCESS_DENIED,
+            format!("the account has no right to the share {share} on {server}"),
+        ),
         Errno::ECONNREFUSED | Errno::EHOSTDOWN | Errno::EINPROGRESS | Errno::ETIMEDOUT => {
-            share_error(codes::BAD_NETPATH, format!("the server {server} does not answer"))
+            share_error(
+                codes::BAD_NETPATH,
+                format!("the server {server} does not answer"),
+            )
         }
         Errno::EHOSTUNREACH | Errno::ENETUNREACH => share_error(
             codes::NETWORK_UNREACHABLE,
@@ -358,7 +459,9 @@ fn explain(errno: Errno, unc: &Unc, share_exists: bool) -> PlatformError {
         ),
         Errno::EOPNOTSUPP => share_error(
             codes::NOT_SUPPORTED,
-            format!("the server {server} speaks no SMB dialect that this system may use (SMB 1 is refused)"),
+            format!(
+                "the server {server} speaks no SMB dialect that this system may use (SMB 1 is refused)"
+            ),
         ),
         other => PlatformError::io(format!("connecting \\\\{server}\\{share}"), other.into()),
     }
@@ -408,7 +511,15 @@ mod tests {
     #[test]
     fn paths_are_taken_apart() {
         let unc = parse(r"\\srv@4450\img$\a\b").unwrap();
-        assert_eq!((unc.server.as_str(), unc.port, unc.share.as_str(), unc.folder.as_str()), ("srv", 4450, "img$", "a/b"));
+        assert_eq!(
+            (
+                unc.server.as_str(),
+                unc.port,
+                unc.share.as_str(),
+                unc.folder.as_str()
+            ),
+            ("srv", 4450, "img$", "a/b")
+        );
         for bad in [r"\\srv", "/srv/x", r"\\srv@x\y", r"\\srv\s\..\t", r"\\\s"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
@@ -435,7 +546,10 @@ mod tests {
         assert!(reach(&unc, &CancelToken::new()).is_ok());
         drop(listener);
         let error = reach(&unc, &CancelToken::new()).unwrap_err();
-        assert!(matches!(&error, PlatformError::Share { code: codes::BAD_NETPATH, message } if message.contains("refuses")), "{error}");
+        assert!(
+            matches!(&error, PlatformError::Share { code: codes::BAD_NETPATH, message } if message.contains("refuses")),
+            "{error}"
+        );
     }
 
     #[test]
@@ -444,6 +558,9 @@ mod tests {
             return;
         }
         let error = mount(&request("pw,1"), &CancelToken::new()).err().unwrap();
-        assert!(matches!(&error, PlatformError::Unsupported(text) if text.contains("no cifs")), "{error}");
+        assert!(
+            matches!(&error, PlatformError::Unsupported(text) if text.contains("no cifs")),
+            "{error}"
+        );
     }
 }
