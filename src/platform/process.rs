@@ -11,24 +11,24 @@
 //! After an ordinary end, processes left in the background are left alone; their output is listened to for
 //! [`LINGER`] and then no more, so that a daemon holding the pipe cannot hold the step.
 
-use std::collections::{HashMap, VecDeque};
+mod output;
+mod tree;
+
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 
 use crate::cancel::{CancelLevel, CancelToken};
-use crate::text;
 
 use super::error::PlatformError;
+use output::Output;
+use tree::{MARK, Watched};
 
 /// Longest piece handed to the line callback, in bytes; a longer line comes in several pieces.
 pub const LONGEST_PIECE: usize = 64 * 1024;
@@ -41,8 +41,6 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// How long output is still read after the child itself has ended.
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// Name of the environment variable that marks the processes of one run of one command.
-const MARK: &str = "WIMFORGE_PROCESS";
 /// How often cancel, clock and the child's end are looked at.
 const TICK_MILLIS: u16 = 50;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -240,214 +238,12 @@ fn drain(
     }
 }
 
-/// A child that is not reaped before its tree is dealt with: while it is a zombie, its number, which is also that of
-/// its group, cannot be given to anybody else.
-struct Watched {
-    child: Child,
-    pid: Pid,
-    mark: String,
-    reaped: bool,
-}
-
-impl Watched {
-    fn new(child: Child, mark: String) -> Self {
-        let pid = Pid::from_raw(child.id().cast_signed());
-        Self {
-            child,
-            pid,
-            mark,
-            reaped: false,
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-        !matches!(waitid(Id::Pid(self.pid), flags), Ok(WaitStatus::StillAlive))
-    }
-
-    /// Asks group and descendants to end.
-    fn terminate(&self) {
-        // Failures here mean that the process is gone already, or not ours to signal.
-        let _ = killpg(self.pid, Signal::SIGTERM);
-        for pid in self.others() {
-            let _ = kill(pid, Signal::SIGTERM);
-        }
-    }
-
-    /// Kills group, descendants and marked processes, until no new ones turn up.
-    fn kill_tree(&self) {
-        for _ in 0..10 {
-            let others = self.others();
-            let _ = killpg(self.pid, Signal::SIGKILL);
-            for &pid in &others {
-                let _ = kill(pid, Signal::SIGKILL);
-            }
-            if others.is_empty() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// Living processes outside the group that belong to this run: by ancestry or by mark.
-    fn others(&self) -> Vec<Pid> {
-        let Ok(table) = std::fs::read_dir("/proc") else {
-            return Vec::new();
-        };
-        let all: HashMap<i32, Row> = table
-            .filter_map(Result::ok)
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-            .filter_map(|pid| Some((pid, Row::read(pid)?)))
-            .collect();
-        let root = self.pid.as_raw();
-        let wanted = format!("{MARK}={}", self.mark);
-        all.iter()
-            .filter(|&(&pid, row)| {
-                pid != root
-                    && row.group != root
-                    && !matches!(row.state, 'Z' | 'X')
-                    && (descends(pid, root, &all) || has_mark(pid, wanted.as_bytes()))
-            })
-            .map(|(&pid, _)| Pid::from_raw(pid))
-            .collect()
-    }
-
-    fn reap(&mut self) -> std::io::Result<ExitStatus> {
-        let status = self.child.wait();
-        self.reaped = true;
-        status
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        if !self.reaped {
-            self.kill_tree();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-/// What `/proc/PID/stat` says that matters here.
-struct Row {
-    state: char,
-    parent: i32,
-    group: i32,
-}
-
-impl Row {
-    fn read(pid: i32) -> Option<Self> {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let stat = String::from_utf8_lossy(&stat);
-        // The name is in brackets and may hold brackets and blanks itself: the last one closes it.
-        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-        Some(Self {
-            state: fields.next()?.chars().next()?,
-            parent: fields.next()?.parse().ok()?,
-            group: fields.next()?.parse().ok()?,
-        })
-    }
-}
-
-fn descends(pid: i32, root: i32, all: &HashMap<i32, Row>) -> bool {
-    let mut at = pid;
-    // The table is read while it changes: a bound keeps an impossible circle from being walked for ever.
-    for _ in 0..all.len() {
-        match all.get(&at) {
-            Some(row) if row.parent == root => return true,
-            Some(row) if row.parent > 1 => at = row.parent,
-            _ => return false,
-        }
-    }
-    false
-}
-
-fn has_mark(pid: i32, wanted: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|&byte| byte == 0).any(|entry| entry == wanted))
-}
-
-/// Cuts output into lines and keeps the end of it.
-#[derive(Default)]
-struct Output {
-    line: Vec<u8>,
-    after_return: bool,
-    tail: VecDeque<String>,
-    last: String,
-}
-
-impl Output {
-    fn take(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
-        for &byte in bytes {
-            match byte {
-                b'\n' if self.after_return => {}
-                b'\n' => self.emit(self.line.len(), true, on_line),
-                b'\r' if self.line.is_empty() => {}
-                b'\r' => self.emit(self.line.len(), true, on_line),
-                _ => {
-                    self.line.push(byte);
-                    if self.line.len() >= LONGEST_PIECE {
-                        let end = character_boundary(&self.line);
-                        self.emit(end, false, on_line);
-                    }
-                }
-            }
-            self.after_return = byte == b'\r';
-        }
-    }
-
-    fn finish(&mut self, on_line: &mut dyn FnMut(&str)) {
-        if !self.line.is_empty() {
-            self.emit(self.line.len(), true, on_line);
-        }
-        if self.last.ends_with('\n') {
-            self.last.pop();
-        }
-        keep_last(&mut self.last);
-    }
-
-    fn emit(&mut self, end: usize, complete: bool, on_line: &mut dyn FnMut(&str)) {
-        let rest = self.line.split_off(end);
-        let line = std::mem::replace(&mut self.line, rest);
-        let line = String::from_utf8_lossy(&line);
-        on_line(&line);
-        self.last.push_str(&line);
-        if complete {
-            self.last.push('\n');
-        }
-        if self.last.len() > 16 * LAST_CHARACTERS {
-            keep_last(&mut self.last);
-        }
-        if self.tail.len() == TAIL_LINES {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(text::shorten(&line, text::LONGEST_SHOWN).into_owned());
-    }
-}
-
-/// Where to cut so that no UTF-8 character is torn; the whole length when the end is not UTF-8 anyway.
-fn character_boundary(bytes: &[u8]) -> usize {
-    let from = bytes.len().saturating_sub(4);
-    match std::str::from_utf8(&bytes[from..]) {
-        Err(e) if e.error_len().is_none() => from + e.valid_up_to(),
-        _ => (from..bytes.len())
-            .rev()
-            .find(|&i| bytes[i] & 0b1100_0000 == 0b1100_0000)
-            .filter(|&i| std::str::from_utf8(&bytes[i..]).is_err_and(|e| e.error_len().is_none()))
-            .unwrap_or(bytes.len()),
-    }
-}
-
-/// Cuts `text` to its last [`LAST_CHARACTERS`] characters (one more may be a line break that goes later).
-fn keep_last(text: &mut String) {
-    if let Some((start, _)) = text.char_indices().rev().nth(LAST_CHARACTERS) {
-        let from = text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
-        text.drain(..from);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    use super::tree::Row;
     use super::*;
 
     fn sh(script: &str) -> ProcessRequest {
