@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
-use wimforge::platform::machine::Mounted;
 use wimforge::platform::{Machine, Refusal};
 
 use crate::bench::{MIB, image, machine};

@@ -5,7 +5,6 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use wimforge::event::{Answered, QuestionKind};
-use wimforge::platform::machine::Mounted;
 use wimforge::platform::{FsKind, Machine, NtfsState, PartitionRef, TableKind, show};
 use wimforge::step::testing::RecordingHost;
 use wimforge::step::{partition_disk, volumes};

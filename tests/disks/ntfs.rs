@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
-use wimforge::platform::machine::Mounted;
 use wimforge::platform::{Machine, NtfsState};
 
 use crate::bench::{MIB, image, text, tool};

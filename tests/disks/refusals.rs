@@ -1,6 +1,6 @@
 //! Disks that must be left alone.
 
-use std::fs::{self};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
