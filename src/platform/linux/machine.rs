@@ -14,7 +14,7 @@ use crate::platform::types::{
 };
 use crate::sequence::settings::{FileSystem, RestartTarget};
 
-use super::{format, identity, loops, ntfs, probe, sysfs, write};
+use super::{format, identity, leftovers, loops, ntfs, probe, share, sysfs, write};
 
 /// Exists on our own boot medium only.
 const BOOT_MEDIUM: &str = "/etc/wimforge-boot-medium";
@@ -44,6 +44,7 @@ impl LinuxMachine {
     /// # Errors
     /// Not a file, not to be opened, a number or file given twice, no loop device.
     pub fn new(options: MachineOptions) -> Result<Self> {
+        leftovers::unmount();
         let mut machine = Self {
             attached: Vec::new(),
             refuse_real: !options.allow_real_disks && !Path::new(BOOT_MEDIUM).exists(),
@@ -191,12 +192,9 @@ impl Machine for LinuxMachine {
     fn mount_share(
         &self,
         request: &ShareRequest,
-        _cancel: &CancelToken,
+        cancel: &CancelToken,
     ) -> Result<Box<dyn Mounted>> {
-        Err(PlatformError::Unsupported(format!(
-            "{} cannot be connected: this build has no network shares",
-            request.unc
-        )))
+        share::mount(request, cancel)
     }
 
     fn space(&self, path: &Path) -> Result<Space> {

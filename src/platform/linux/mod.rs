@@ -2,11 +2,13 @@
 
 mod format;
 mod identity;
+mod leftovers;
 mod loops;
 mod machine;
 mod ntfs;
 mod ntfs_record;
 mod probe;
+pub mod share;
 mod signature;
 mod sys;
 mod sysfs;
