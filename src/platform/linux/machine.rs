@@ -9,9 +9,7 @@ use nix::sys::statvfs::statvfs;
 use crate::cancel::CancelToken;
 use crate::platform::error::PlatformError;
 use crate::platform::machine::{FormatRequest, Machine, Mounted, Result, ShareRequest, Space};
-use crate::platform::types::{
-    Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal,
-};
+use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal};
 use crate::sequence::settings::{FileSystem, RestartTarget};
 
 use super::{format, identity, leftovers, loops, ntfs, probe, share, sysfs, write};
