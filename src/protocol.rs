@@ -284,7 +284,11 @@ impl Check {
                 } else {
                     value
                         .chars()
-                        .find(|c| c.is_whitespace() || c.is_control() || "\\/:*?\"<>|.,~!@#$%^&'(){}".contains(*c))
+                        .find(|c| {
+                            c.is_whitespace()
+                                || c.is_control()
+                                || "\\/:*?\"<>|.,~!@#$%^&'(){}".contains(*c)
+                        })
                         .map(|c| format!("`{c}` is not allowed in a computer name"))
                 }
             }

@@ -36,7 +36,11 @@ pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    Cow::Owned(format!("{} … ({} more bytes)", &text[..end], text.len() - end))
+    Cow::Owned(format!(
+        "{} … ({} more bytes)",
+        &text[..end],
+        text.len() - end
+    ))
 }
 
 #[cfg(test)]
@@ -49,7 +53,11 @@ mod tests {
         assert_eq!(harmless("bell\u{7}x"), "bellx");
         assert_eq!(harmless("a\u{202e}b"), "a?b");
         assert_eq!(harmless("c1\u{9b}31m"), "c1?31m");
-        assert!(!harmless("\x1b]0;title\x07\x1bP+q\x1b\\ \u{85}").chars().any(char::is_control));
+        assert!(
+            !harmless("\x1b]0;title\x07\x1bP+q\x1b\\ \u{85}")
+                .chars()
+                .any(char::is_control)
+        );
         assert!(matches!(harmless("plain äöü"), Cow::Borrowed(_)));
     }
 

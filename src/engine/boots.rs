@@ -166,7 +166,8 @@ impl Boots {
                 outcome: Outcome::Interrupted,
                 millis: 0,
             });
-            let line = format!("The action ({title}) was interrupted in attempt {attempt}; it runs again");
+            let line =
+                format!("The action ({title}) was interrupted in attempt {attempt}; it runs again");
             self.dispatcher
                 .log(Severity::Warning, COMPONENT, &line, Some(node));
         }
@@ -207,7 +208,10 @@ impl Boots {
         self.set("_SMSTSLogPath", self.folder.path().display().to_string());
         if self.text("_SMSTSMachineName").is_empty() {
             let name = format!("MININT-{}", self.folder.id().replace('-', ""));
-            self.set("_SMSTSMachineName", name.chars().take(15).collect::<String>());
+            self.set(
+                "_SMSTSMachineName",
+                name.chars().take(15).collect::<String>(),
+            );
         }
         self.set("_SMSTSMediaType", "BootMedia");
         self.set("_SMSTSLaunchMode", "UFD");
@@ -256,12 +260,21 @@ impl Boots {
 
     fn finish(&self, outcome: RunOutcome, code: u32, summary: &str) -> RunEnding {
         let (severity, line) = match outcome {
-            RunOutcome::Succeeded => (Severity::Info, "The task sequence completed successfully".to_owned()),
+            RunOutcome::Succeeded => (
+                Severity::Info,
+                "The task sequence completed successfully".to_owned(),
+            ),
             RunOutcome::Failed => (
                 Severity::Error,
-                format!("Failed to run the last action. Execution of the task sequence failed: {summary}. Error {}", codes::show(code)),
+                format!(
+                    "Failed to run the last action. Execution of the task sequence failed: {summary}. Error {}",
+                    codes::show(code)
+                ),
             ),
-            RunOutcome::Cancelled => (Severity::Warning, format!("The task sequence ended: {summary}")),
+            RunOutcome::Cancelled => (
+                Severity::Warning,
+                format!("The task sequence ended: {summary}"),
+            ),
         };
         self.dispatcher.log(severity, COMPONENT, &line, None);
         self.dispatcher.emit(EventBody::RunFinished {

@@ -182,13 +182,9 @@ impl Inner {
         self.state.apply(&event);
         if let Some(journal) = &mut self.journal {
             let edge = is_edge(&event.body);
-            let written = journal.append(&event).and_then(|()| {
-                if edge {
-                    journal.flush()
-                } else {
-                    Ok(())
-                }
-            });
+            let written = journal
+                .append(&event)
+                .and_then(|()| if edge { journal.flush() } else { Ok(()) });
             let trouble = written.err();
             // Nobody listening is fine.
             let _ = pushes.send(Push::Event(event));
@@ -277,7 +273,8 @@ impl Dispatcher {
 
     /// Writes a line to log file and event stream.
     pub fn log(&self, severity: Severity, component: &str, line: &str, node: Option<NodeId>) {
-        self.lock().log(&self.pushes, severity, component, line, node);
+        self.lock()
+            .log(&self.pushes, severity, component, line, node);
     }
 
     /// Passes a sample on; not journalled.
@@ -328,7 +325,9 @@ impl Dispatcher {
         inner.jump = None;
         inner.passed_break = None;
         inner.cancel = CancelToken::new();
-        let _ = self.pushes.send(Push::Snapshot(Box::new(inner.state.clone())));
+        let _ = self
+            .pushes
+            .send(Push::Snapshot(Box::new(inner.state.clone())));
     }
 
     /// Claims the engine for a run; false when there is one.
@@ -455,11 +454,7 @@ impl Dispatcher {
     }
 
     /// Asks and waits. Flags answer first; without one an unattended run gets an error.
-    pub(super) fn ask(
-        &self,
-        node: Option<NodeId>,
-        kind: QuestionKind,
-    ) -> Result<Answer, AskError> {
+    pub(super) fn ask(&self, node: Option<NodeId>, kind: QuestionKind) -> Result<Answer, AskError> {
         let mut inner = self.lock();
         let granted = match &kind {
             QuestionKind::ConfirmDisk(facts)

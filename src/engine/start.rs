@@ -15,11 +15,11 @@ use crate::event::{Event, EventBody, Origin, Shown};
 use crate::protocol::StartRun;
 use crate::run_state::{RunState, Status};
 use crate::secret::Secret;
+use crate::sequence::check;
 use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::schema::Sequence;
 use crate::sequence::variables::{Value, check_name};
-use crate::sequence::check;
 
 /// What the engine was started with.
 #[derive(Clone)]
@@ -187,7 +187,9 @@ fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(Strin
                 Some(Shown::Masked) => return None,
                 None => String::new(),
             };
-            let name = now.or(then).map_or_else(|| name.clone(), |v| v.name.clone());
+            let name = now
+                .or(then)
+                .map_or_else(|| name.clone(), |v| v.name.clone());
             Some((name, Value::Plain(value)))
         })
         .collect();
@@ -271,7 +273,11 @@ impl Values {
         }
         for (name, value) in &request.secrets {
             check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
-            all.push((name.clone(), Value::Secret(value.0.clone()), Origin::CommandLine));
+            all.push((
+                name.clone(),
+                Value::Secret(value.0.clone()),
+                Origin::CommandLine,
+            ));
         }
         let values = Self { all };
         values.check(checked, sequence, options)?;
@@ -303,7 +309,10 @@ impl Values {
             .collect();
         let mistakes = check::check_run(checked, Some(&numbers), &set);
         if !mistakes.is_empty() {
-            return Err(EngineError::Document(load::render(&checked.source, &mistakes)));
+            return Err(EngineError::Document(load::render(
+                &checked.source,
+                &mistakes,
+            )));
         }
         for input in &sequence.inputs {
             let Some(value) = self.last(&input.variable) else {
