@@ -8,7 +8,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
@@ -113,8 +113,9 @@ impl Screen {
         let options = ratatui::TerminalOptions {
             viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, size.0, size.1)),
         };
-        let mut terminal = Terminal::with_options(CrosstermBackend::new(out), options)?;
-        terminal.clear()?;
+        // `Terminal::clear` would ask the terminal where its cursor is: lines that do not answer would be refused.
+        queue!(out, Clear(ClearType::All))?;
+        let terminal = Terminal::with_options(CrosstermBackend::new(out), options)?;
         Ok(Self {
             terminal,
             synchronized,
@@ -148,8 +149,8 @@ impl Screen {
     /// The terminal is gone.
     pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
         self.size = if columns == 0 || rows == 0 { size() } else { (columns, rows) };
-        self.terminal.resize(Rect::new(0, 0, self.size.0, self.size.1))?;
-        self.terminal.clear()
+        queue!(self.terminal.backend_mut(), Clear(ClearType::All))?;
+        self.terminal.resize(Rect::new(0, 0, self.size.0, self.size.1))
     }
 
     /// Asks for the size again and draws everything anew.
