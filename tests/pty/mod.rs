@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -209,7 +209,7 @@ impl Console {
             let mut buffer = vec![0u8; 64 * 1024];
             loop {
                 let count = reader.read(&mut buffer).unwrap_or(0);
-                let mut terminal = shared.0.lock().unwrap();
+                let mut terminal = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
                 terminal.raw.extend_from_slice(&buffer[..count]);
                 terminal.parser.process(&buffer[..count]);
                 terminal.closed = count == 0;
@@ -233,7 +233,14 @@ impl Console {
         self.writer.flush().unwrap();
     }
 
-    /// Waits until the screen is as wanted; what the predicate said last.
+    /// Aborts a run from the failure screen.
+    pub fn abort(&mut self) {
+        self.keys("a");
+        self.wait_text("Cancel the run?");
+        self.keys("y");
+    }
+
+    /// Waits until the screen is as wanted.
     pub fn wait(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let started = Instant::now();
         let (lock, changed) = &*self.terminal;
