@@ -3,6 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{form, picker, run};
+use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
 use crate::tui::model::{
     Form, FormField, Mistakes, Model, Over, Picker, Purpose, RunView, Screen,
@@ -91,6 +92,10 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             model.now = model.now.max(event.at);
             model.state.apply(&event);
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
+                model.screen = Screen::Run(RunView::default());
+            }
+            if matches!(event.body, EventBody::RunFinished { .. }) {
+                // Whatever was looked at: the summary comes, and the panels are a key away.
                 model.screen = Screen::Run(RunView::default());
             }
             run::question_changed(model);
