@@ -19,6 +19,7 @@ use wimforge::engine::run_folder::{self, RunFolder};
 use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
 use wimforge::event::{NodeId, RunOutcome};
+use wimforge::lab;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine, PlatformError, show};
 use wimforge::protocol::{Request, StartRun, WireSecret};
@@ -427,8 +428,12 @@ fn lab_command(command: Lab) -> Outcome {
         volumes,
         force,
     } = command;
-    let _ = (dir, size, kind, volumes, force);
-    Err(failed("lab"))
+    lab::command(&dir, size, firmware(kind), volumes, force)
+        .map(|()| 0)
+        .map_err(|error| Trouble {
+            code: error.exit_code(),
+            text: error.to_string(),
+        })
 }
 
 fn engine(args: EngineArgs) -> Outcome {

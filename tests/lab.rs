@@ -163,7 +163,7 @@ impl Applied {
         good("wimlib-imagex", &["apply", wim.to_str().unwrap(), index, volume]);
         let mount = folder.path().join("mount");
         std::fs::create_dir(&mount).unwrap();
-        let options = "ro,streams_interface=xattr,show_sys_files=false";
+        let options = "ro,streams_interface=xattr";
         good("ntfs-3g", &["-o", options, volume, mount.to_str().unwrap()]);
         Self {
             _folder: folder,
@@ -352,12 +352,15 @@ fn an_engine_killed_again_and_again_still_captures_the_image() {
     let limit = Instant::now() + Duration::from_secs(900);
     loop {
         assert!(Instant::now() < limit, "no end after {kills} kills");
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let output = std::fs::File::create(machine.path("output")).unwrap();
+        let errors = output.try_clone().unwrap();
+        let mut child = command.stdout(output).stderr(errors).spawn().unwrap();
+        let said = || std::fs::read_to_string(machine.path("output")).unwrap_or_default();
         // Later and later, so that every step is hit and the long ones can end.
         let delay = Duration::from_millis(200 + 150 * kills);
         let ended = wait(&mut child, delay);
         if let Some(code) = ended {
-            assert_eq!(code, 0, "after {kills} kills");
+            assert_eq!(code, 0, "after {kills} kills: {}", said());
             break;
         }
         kill_engine(&machine.path("runtime"));
@@ -365,7 +368,7 @@ fn an_engine_killed_again_and_again_still_captures_the_image() {
         if code == 0 {
             break;
         }
-        assert_eq!(code, 4, "a client whose engine died says that the run can be resumed");
+        assert_eq!(code, 4, "a client whose engine died says that the run can be resumed: {}", said());
         kills += 1;
         command = wimforge();
         command

@@ -64,7 +64,12 @@ pub enum UnattendError {
 /// it from nobody; it is what Windows Setup reads.
 pub fn encode_password(password: &Secret, suffix: &str) -> Secret {
     let bytes: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(
-        password.reveal().encode_utf16().chain(suffix.encode_utf16()).flat_map(u16::to_le_bytes).collect(),
+        password
+            .reveal()
+            .encode_utf16()
+            .chain(suffix.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect(),
     );
     Secret::new(base64::engine::general_purpose::STANDARD.encode(&*bytes))
 }
@@ -80,7 +85,10 @@ impl Document {
     pub fn new(architecture: &str) -> Self {
         let mut root = Element::new("unattend");
         declare(&mut root);
-        Self { root, architecture: architecture.to_owned() }
+        Self {
+            root,
+            architecture: architecture.to_owned(),
+        }
     }
 
     /// Reads an existing one; `file` names it in errors.
@@ -88,20 +96,27 @@ impl Document {
     /// # Errors
     /// [`UnattendError::Bad`].
     pub fn parse(bytes: &[u8], file: &str, architecture: &str) -> Result<Self, UnattendError> {
-        let bad = |what: String| UnattendError::Bad { file: file.to_owned(), what };
+        let bad = |what: String| UnattendError::Bad {
+            file: file.to_owned(),
+            what,
+        };
         if bytes.len() as u64 > LARGEST {
             return Err(bad(format!("it has more than {LARGEST} bytes")));
         }
         let text = decode(bytes).ok_or_else(|| bad("it is neither UTF-8 nor UTF-16".to_owned()))?;
         check_shape(&text).map_err(bad)?;
         // The parser's own words may quote the text, secrets included.
-        let mut root = Element::parse(text.as_bytes()).map_err(|_| bad("it is not well-formed XML".to_owned()))?;
+        let mut root = Element::parse(text.as_bytes())
+            .map_err(|_| bad("it is not well-formed XML".to_owned()))?;
         if root.name != "unattend" {
             return Err(bad("its root element is not `unattend`".to_owned()));
         }
         restore_prefixes(&mut root);
         declare(&mut root);
-        Ok(Self { root, architecture: architecture.to_owned() })
+        Ok(Self {
+            root,
+            architecture: architecture.to_owned(),
+        })
     }
 
     /// The text to be written.
@@ -127,7 +142,15 @@ impl Document {
             ("language", "neutral"),
             ("versionScope", "nonSxS"),
         ];
-        find_or_add(settings, "component", &[("name", name), ("processorArchitecture", &self.architecture)], &fixed)
+        find_or_add(
+            settings,
+            "component",
+            &[
+                ("name", name),
+                ("processorArchitecture", &self.architecture),
+            ],
+            &fixed,
+        )
     }
 
     /// Sets one setting (`a/b/c` nests); an empty value removes it, since empty elements are not allowed.
@@ -138,8 +161,10 @@ impl Document {
 
     /// The text of a setting.
     pub fn get(&self, pass: &str, component: &str, path: &str) -> Option<String> {
-        let settings = elements(&self.root).find(|e| e.name == "settings" && attribute(e, "pass") == Some(pass))?;
-        let mut at = elements(settings).find(|e| e.name == "component" && attribute(e, "name") == Some(component))?;
+        let settings = elements(&self.root)
+            .find(|e| e.name == "settings" && attribute(e, "pass") == Some(pass))?;
+        let mut at = elements(settings)
+            .find(|e| e.name == "component" && attribute(e, "name") == Some(component))?;
         for part in path.split('/') {
             at = elements(at).find(|e| e.name == part)?;
         }
@@ -165,9 +190,13 @@ pub fn scrub(xml: &[u8], file: &str) -> Result<(Vec<u8>, usize), UnattendError> 
 /// A new child element with `wcm:action="add"` and, for lists, a `wcm:keyValue`.
 pub fn list_entry(name: &str, key: Option<&str>, text: Option<&str>) -> Element {
     let mut element = Element::new(name);
-    element.attributes.insert("wcm:action".to_owned(), "add".to_owned());
+    element
+        .attributes
+        .insert("wcm:action".to_owned(), "add".to_owned());
     if let Some(key) = key {
-        element.attributes.insert("wcm:keyValue".to_owned(), key.to_owned());
+        element
+            .attributes
+            .insert("wcm:keyValue".to_owned(), key.to_owned());
     }
     if let Some(text) = text {
         element.children.push(XMLNode::Text(text.to_owned()));
@@ -191,7 +220,9 @@ pub fn set_path(element: &mut Element, path: &str, value: &str) {
 
 /// Removes every child called `name`.
 pub fn remove(element: &mut Element, name: &str) {
-    element.children.retain(|node| node.as_element().is_none_or(|e| e.name != name));
+    element
+        .children
+        .retain(|node| node.as_element().is_none_or(|e| e.name != name));
 }
 
 fn elements(element: &Element) -> impl Iterator<Item = &Element> {
@@ -210,13 +241,18 @@ fn find_or_add<'a>(
 ) -> &'a mut Element {
     let found = parent.children.iter().position(|node| {
         node.as_element().is_some_and(|e| {
-            e.name == name && keys.iter().all(|(key, value)| attribute(e, key) == Some(*value))
+            e.name == name
+                && keys
+                    .iter()
+                    .all(|(key, value)| attribute(e, key) == Some(*value))
         })
     });
     let at = found.unwrap_or_else(|| {
         let mut element = Element::new(name);
         for (key, value) in keys.iter().chain(fixed) {
-            element.attributes.insert((*key).to_owned(), (*value).to_owned());
+            element
+                .attributes
+                .insert((*key).to_owned(), (*value).to_owned());
         }
         parent.children.push(XMLNode::Element(element));
         parent.children.len() - 1
@@ -228,7 +264,9 @@ fn find_or_add<'a>(
 }
 
 fn declare(root: &mut Element) {
-    let namespaces = root.namespaces.get_or_insert_with(xmltree::Namespace::empty);
+    let namespaces = root
+        .namespaces
+        .get_or_insert_with(xmltree::Namespace::empty);
     if namespaces.get("").is_none() {
         namespaces.put("", NAMESPACE);
     }
@@ -242,10 +280,10 @@ fn restore_prefixes(element: &mut Element) {
             element.attributes.insert(format!("wcm:{name}"), value);
         }
     }
-    if element.prefix.as_deref() == Some("cpi") {
-        if let Some(value) = element.attributes.remove("source") {
-            element.attributes.insert("cpi:source".to_owned(), value);
-        }
+    if element.prefix.as_deref() == Some("cpi")
+        && let Some(value) = element.attributes.remove("source")
+    {
+        element.attributes.insert("cpi:source".to_owned(), value);
     }
     for node in &mut element.children {
         if let Some(child) = node.as_mut_element() {
@@ -264,31 +302,38 @@ fn scrub_element(element: &mut Element, inside: bool) -> usize {
     let mut count = 0;
     for node in &mut element.children {
         match node {
-            XMLNode::Element(child) => {
-                if !(inside && child.name == "PlainText") {
-                    count += scrub_element(child, inside);
-                }
+            XMLNode::Element(child) if !(inside && child.name == "PlainText") => {
+                count += scrub_element(child, inside);
             }
-            XMLNode::Text(text) | XMLNode::CData(text) if inside => {
-                if !text.trim().is_empty() && text != SCRUBBED {
-                    SCRUBBED.clone_into(text);
-                    count += 1;
-                }
+            XMLNode::Text(text) | XMLNode::CData(text)
+                if inside && !text.trim().is_empty() && text != SCRUBBED =>
+            {
+                SCRUBBED.clone_into(text);
+                count += 1;
             }
             _ => {}
         }
     }
     // A comment may hold an answer file that somebody put out of use, with its secrets.
     let before = element.children.len();
-    element.children.retain(|node| node.as_comment().is_none_or(|text| !text.contains("assword")));
+    element.children.retain(|node| {
+        node.as_comment()
+            .is_none_or(|text| !text.contains("assword"))
+    });
     count + before - element.children.len()
 }
 
 fn decode(bytes: &[u8]) -> Option<String> {
     let wide = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|pair| read([pair[0], pair[1]]))
+            .collect();
         // The declaration would still say UTF-16, and the parser believe it.
-        String::from_utf16(&units).ok().map(|text| text.replacen("utf-16", "utf-8", 1).replacen("UTF-16", "utf-8", 1))
+        String::from_utf16(&units).ok().map(|text| {
+            text.replacen("utf-16", "utf-8", 1)
+                .replacen("UTF-16", "utf-8", 1)
+        })
     };
     match bytes {
         [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
@@ -351,7 +396,10 @@ mod tests {
     #[test]
     fn passwords_are_encoded_as_windows_does() {
         let encoded = encode_password(&Secret::new("pw"), "AdministratorPassword");
-        assert_eq!(encoded.reveal(), "cAB3AEEAZABtAGkAbgBpAHMAdAByAGEAdABvAHIAUABhAHMAcwB3AG8AcgBkAA==");
+        assert_eq!(
+            encoded.reveal(),
+            "cAB3AEEAZABtAGkAbgBpAHMAdAByAGEAdABvAHIAUABhAHMAcwB3AG8AcgBkAA=="
+        );
     }
 
     #[test]
@@ -360,13 +408,29 @@ mod tests {
         let mut document = Document::parse(old, "x", "amd64").unwrap();
         document.set("specialize", SHELL, "ComputerName", "REF-01");
         document.set("specialize", SHELL, "TimeZone", "");
-        document.set("oobeSystem", SHELL, "UserAccounts/AdministratorPassword/Value", "CANARY");
-        document.set("oobeSystem", SHELL, "UserAccounts/AdministratorPassword/PlainText", "false");
+        document.set(
+            "oobeSystem",
+            SHELL,
+            "UserAccounts/AdministratorPassword/Value",
+            "CANARY",
+        );
+        document.set(
+            "oobeSystem",
+            SHELL,
+            "UserAccounts/AdministratorPassword/PlainText",
+            "false",
+        );
         let text = String::from_utf8(document.to_xml().unwrap()).unwrap();
-        assert!(text.contains("wcm:action=\"add\"") && text.contains("k&amp;v"), "{text}");
+        assert!(
+            text.contains("wcm:action=\"add\"") && text.contains("k&amp;v"),
+            "{text}"
+        );
         assert!(text.contains("REF-01") && !text.contains("TimeZone"));
         let again = Document::parse(text.as_bytes(), "x", "amd64").unwrap();
-        assert_eq!(again.get("specialize", SHELL, "ComputerName").as_deref(), Some("REF-01"));
+        assert_eq!(
+            again.get("specialize", SHELL, "ComputerName").as_deref(),
+            Some("REF-01")
+        );
         let (clean, count) = scrub(text.as_bytes(), "x").unwrap();
         let clean = String::from_utf8(clean).unwrap();
         assert_eq!(count, 1);
@@ -375,8 +439,16 @@ mod tests {
 
     #[test]
     fn hostile_files_are_refused() {
-        for text in ["<!DOCTYPE x []><unattend/>".to_owned(), "<a>".repeat(100), "<unattend".to_owned(), "<other/>".to_owned()] {
-            assert!(Document::parse(text.as_bytes(), "x", "amd64").is_err(), "{text}");
+        for text in [
+            "<!DOCTYPE x []><unattend/>".to_owned(),
+            "<a>".repeat(100),
+            "<unattend".to_owned(),
+            "<other/>".to_owned(),
+        ] {
+            assert!(
+                Document::parse(text.as_bytes(), "x", "amd64").is_err(),
+                "{text}"
+            );
         }
     }
 }

@@ -2,10 +2,12 @@
 
 mod format;
 mod identity;
+mod leftovers;
 mod loops;
 mod ntfs;
 mod ntfs_record;
 mod probe;
+pub mod share;
 mod signature;
 mod sys;
 mod sysfs;
@@ -54,6 +56,7 @@ impl LinuxMachine {
     /// # Errors
     /// Not a file, not to be opened, a number or file given twice, no loop device.
     pub fn new(options: MachineOptions) -> Result<Self> {
+        leftovers::unmount();
         let mut machine = Self {
             attached: Vec::new(),
             refuse_real: !options.allow_real_disks && !Path::new(BOOT_MEDIUM).exists(),
@@ -201,12 +204,9 @@ impl Machine for LinuxMachine {
     fn mount_share(
         &self,
         request: &ShareRequest,
-        _cancel: &CancelToken,
+        cancel: &CancelToken,
     ) -> Result<Box<dyn Mounted>> {
-        Err(PlatformError::Unsupported(format!(
-            "{} cannot be connected: this build has no network shares",
-            request.unc
-        )))
+        share::mount(request, cancel)
     }
 
     fn space(&self, path: &Path) -> Result<Space> {
