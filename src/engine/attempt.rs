@@ -189,16 +189,18 @@ impl Sampler {
         // A silent tool is reported once a second: the screen shows how long it has been silent.
         self.since_silent_push += 1;
         let changed = reading.version != self.version;
+        if !changed && attempt.dispatcher.question_open() {
+            // Waiting for a person is not silence: nothing to report, and no stall when the work goes on.
+            cx.progress.alive();
+            return;
+        }
         if !changed && self.since_silent_push < 10 {
             return;
         }
         self.since_silent_push = 0;
         self.version = reading.version;
         let steps = silent.as_secs() / STALLED.as_secs();
-        if steps != self.stalled_for && attempt.dispatcher.question_open() {
-            // Waiting for a person is not stalling.
-            cx.progress.alive();
-        } else if steps != self.stalled_for {
+        if steps != self.stalled_for {
             self.stalled_for = steps;
             attempt.dispatcher.emit(EventBody::Stalled {
                 node: attempt.node,

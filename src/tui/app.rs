@@ -22,6 +22,9 @@ use crate::transport::{Endpoint, Interrupts};
 
 /// How long a just started engine may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the clock is drawn while a step works, and while a person is waited for: the line rests then.
+const SECOND: Duration = Duration::from_secs(1);
+const WAITING: Duration = Duration::from_secs(10);
 /// How often a lost engine is looked for.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -85,6 +88,10 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
         ..Model::default()
     });
     let mut screen = Screen::take(abilities.synchronized)?;
+    let model = Model {
+        size: screen.size(),
+        ..model
+    };
     let mut console = Console {
         model,
         endpoint: options.endpoint,
@@ -156,18 +163,24 @@ impl Console {
             && self.model.connected
     }
 
+    /// How often.
+    fn tick(&self) -> Duration {
+        let state = &self.model.state;
+        if state.question.is_some() || state.paused { WAITING } else { SECOND }
+    }
+
     async fn main_loop(
         &mut self,
         screen: &mut Option<Screen>,
         synchronized: bool,
     ) -> Result<(), TuiError> {
         let mut events = EventStream::new();
-        let mut interrupts = Interrupts::new()?;
+        let mut interrupts = Interrupts::new()?.with_hang_up()?;
         let mut drawn = Instant::now();
         let mut second = Instant::now();
         while !self.quit {
             let due = drawn + self.frame;
-            let mut wake = second + Duration::from_secs(1);
+            let mut wake = second + self.tick();
             if self.dirty {
                 wake = wake.min(due);
             }
@@ -213,10 +226,12 @@ impl Console {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.update(Msg::Key(*key)),
             Event::Paste(text) => self.update(Msg::Paste(text.clone())),
             Event::Resize(columns, rows) => {
+                let mut size = (*columns, *rows);
                 if let Some(screen) = screen {
                     screen.resize(*columns, *rows)?;
+                    size = screen.size();
                 }
-                self.update(Msg::Resize(*columns, *rows))
+                self.update(Msg::Resize(size.0, size.1))
             }
             _ => Vec::new(),
         })
@@ -226,7 +241,7 @@ impl Console {
         if self.receiver.is_none() && self.connect(Duration::ZERO).await.is_ok() {
             return Vec::new();
         }
-        if Instant::now() < *second + Duration::from_secs(1) {
+        if Instant::now() < *second + self.tick() {
             return Vec::new();
         }
         *second = Instant::now();
@@ -265,6 +280,8 @@ impl Console {
             Effect::Redraw => {
                 if let Some(screen) = screen {
                     screen.redraw()?;
+                    let (columns, rows) = screen.size();
+                    let _ = self.update(Msg::Resize(columns, rows));
                 }
                 self.dirty = true;
             }
@@ -281,7 +298,10 @@ impl Console {
                     Ok(Err(why)) => Some(why),
                     Err(_) => Some("the shell could not be run".to_owned()),
                 };
-                *screen = Some(Screen::take(synchronized)?);
+                let taken = Screen::take(synchronized)?;
+                let (columns, rows) = taken.size();
+                let _ = self.update(Msg::Resize(columns, rows));
+                *screen = Some(taken);
                 let _ = self.update(Msg::ShellEnded(trouble));
             }
         }

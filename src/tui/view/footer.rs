@@ -39,7 +39,7 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         Over::Typing => return &[("Enter", "keep"), ("Esc", "clear")],
         Over::Cancel => return &[("y", "yes"), ("d", "detach"), ("Esc", "back")],
         Over::Form(_) => return FORM,
-        Over::Wipe(_) => return &[("wipe Enter", "go on"), ("Esc", "look at the run first")],
+        Over::Wipe(..) => return &[("wipe Enter", "go on"), ("F8", "no"), ("Esc", "look at the run")],
         Over::Aside(_) => return &[("Esc", "back to the question"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
         Over::Nothing => {}
     }
@@ -50,7 +50,7 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         return &[("Esc", "look at the run"), ("?", "help"), ("q", "detach")];
     }
     if model.state.paused {
-        return &[("c", "continue"), ("s", "one step"), ("e", "set variable"), ("b", "break"), ("x", "cancel"), ("?", "help"), ("q", "detach")];
+        return &[("c", "continue"), ("n", "one step"), ("e", "set variable"), ("g", "go to"), ("b", "break"), ("x", "cancel"), ("?", "help"), ("q", "detach")];
     }
     match view.pane {
         Pane::Steps => &[("p", "pause"), ("x", "cancel"), ("Tab", "panel"), ("b", "break"), ("?", "help"), ("q", "detach")],

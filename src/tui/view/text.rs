@@ -46,6 +46,51 @@ pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
     out
 }
 
+/// `text` made harmless and broken at blanks into rows of at most `columns`; at most eight rows.
+pub(super) fn folded(look: &Look, text: &str, columns: usize) -> Vec<String> {
+    const MOST: usize = 8;
+    let clean = fit(look, text, columns.saturating_mul(MOST));
+    let mut rows = vec![String::new()];
+    for word in clean.split(' ') {
+        let mut word = word.to_owned();
+        loop {
+            let Some(row) = rows.last_mut() else { break };
+            let gap = usize::from(!row.is_empty());
+            if width(row) + gap + width(&word) <= columns {
+                if gap == 1 {
+                    row.push(' ');
+                }
+                row.push_str(&word);
+                break;
+            }
+            if !row.is_empty() {
+                rows.push(String::new());
+                continue;
+            }
+            // Longer than a row: as much as fits, the rest on the next.
+            let mut used = 0;
+            let cut = word
+                .char_indices()
+                .find(|(_, c)| {
+                    used += c.width().unwrap_or(0);
+                    used > columns
+                })
+                .map_or(word.len(), |(at, _)| at);
+            if cut == 0 {
+                break;
+            }
+            row.push_str(&word[..cut]);
+            word = word[cut..].to_owned();
+            if word.is_empty() {
+                break;
+            }
+            rows.push(String::new());
+        }
+    }
+    rows.truncate(MOST);
+    rows
+}
+
 /// A span in a role's style.
 pub(super) fn span(look: &Look, role: Role, text: impl Into<String>) -> Span<'static> {
     Span::styled(text.into(), look.theme.style(role))
