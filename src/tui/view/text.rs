@@ -152,6 +152,13 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
     )
 }
 
+/// Local day and time.
+pub(super) fn day(model: &Model, at: Millis) -> String {
+    let local = at.saturating_add(i64::from(model.utc_offset) * 1000);
+    jiff::Timestamp::from_millisecond(local)
+        .map_or_else(|_| "at an unknown time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
 /// Local time of day.
 pub(super) fn clock(model: &Model, at: Millis) -> String {
     let seconds = (at.div_euclid(1000) + i64::from(model.utc_offset)).rem_euclid(86_400);
