@@ -281,7 +281,7 @@ fn question_keys(
             })])
         }
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
-            model.note = "enlarge the screen first".to_owned();
+            model.note = String::from("enlarge the screen first");
             Some(Vec::new())
         }
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('n' | 'N')) => {
@@ -319,7 +319,7 @@ fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
         .filter(|node| matches!(node.kind, NodeKind::Step(_)))
         .map(|node| node.id);
     if chosen.is_none() {
-        model.note = "choose a step with the arrow keys first".to_owned();
+        model.note = String::from("choose a step with the arrow keys first");
     }
     chosen
 }
@@ -369,7 +369,7 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
 fn search(model: &mut Model, view: &mut RunView) {
     let wanted = view.log_search.value().to_lowercase();
     if wanted.is_empty() {
-        model.note = "nothing to search for: type / and a word".to_owned();
+        model.note = String::from("nothing to search for: type / and a word");
         return;
     }
     let found = model

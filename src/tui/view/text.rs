@@ -53,8 +53,7 @@ pub(super) fn folded(look: &Look, text: &str, columns: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     for word in clean.split(' ') {
         let mut word = word.to_owned();
-        loop {
-            let Some(row) = rows.last_mut() else { break };
+        while let Some(row) = rows.last_mut() {
             let gap = usize::from(!row.is_empty());
             if width(row) + gap + width(&word) <= columns {
                 if gap == 1 {
