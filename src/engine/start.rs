@@ -177,7 +177,9 @@ fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(Strin
             let (now, then) = (state.variables.get(name), before.variables.get(name));
             let by_technician =
                 now.is_some_and(|variable| matches!(variable.origin, Origin::Technician(_)));
-            let mark = now.or(then).is_some_and(|variable| variable.name.starts_with(MARK));
+            let mark = now
+                .or(then)
+                .is_some_and(|variable| variable.name.starts_with(MARK));
             if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician || mark {
                 return None;
             }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::Unit;
-use crate::platform::{PartitionRef, FsKind, NtfsState, PlatformError};
+use crate::platform::{FsKind, NtfsState, PartitionRef, PlatformError};
 use crate::sequence::settings::{self, ImageSelect};
 use crate::sequence::variables::Value;
 use crate::units;
