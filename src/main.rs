@@ -19,6 +19,7 @@ use wimforge::engine::run_folder::{self, RunFolder};
 use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
 use wimforge::event::{NodeId, RunOutcome};
+use wimforge::lab;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine, PlatformError, show};
 use wimforge::protocol::{Request, StartRun, WireSecret};
@@ -63,7 +64,12 @@ fn main() -> ExitCode {
         Some(Command::Disks { json, machine }) => disks(json, &machine),
         Some(Command::Lab { command }) => lab_command(command),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "wimforge", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "wimforge",
+                &mut std::io::stdout(),
+            );
             Ok(0)
         }
         Some(Command::Engine(args)) => engine(*args),
@@ -94,12 +100,19 @@ fn say(text: &str) -> Outcome {
 
 fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble> {
     let text = match source {
-        SecretSource::Env(variable) => std::env::var(variable)
-            .map_err(|_| usage(format!("--secret {name}: the environment has no {variable}")))?,
+        SecretSource::Env(variable) => std::env::var(variable).map_err(|_| {
+            usage(format!(
+                "--secret {name}: the environment has no {variable}"
+            ))
+        })?,
         SecretSource::File(path) => std::fs::read_to_string(path)
             .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
         SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
-            .map_err(|error| usage(format!("--secret {name}: file descriptor {number}: {error}")))?,
+            .map_err(|error| {
+                usage(format!(
+                    "--secret {name}: file descriptor {number}: {error}"
+                ))
+            })?,
     };
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
@@ -123,7 +136,9 @@ fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
     command.arg("engine");
     for (number, path) in &machine.disks {
         let path = std::path::absolute(path).map_err(failed)?;
-        command.arg("--disk").arg(format!("{number}={}", path.display()));
+        command
+            .arg("--disk")
+            .arg(format!("{number}={}", path.display()));
     }
     if machine.allow_real_disks {
         command.arg("--allow-real-disks");
@@ -135,7 +150,9 @@ fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
         });
     }
     if let Some(state) = &machine.state {
-        command.arg("--state").arg(std::path::absolute(state).map_err(failed)?);
+        command
+            .arg("--state")
+            .arg(std::path::absolute(state).map_err(failed)?);
     }
     command.args(more);
     command
@@ -162,9 +179,7 @@ fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
 fn engine_said(machine: &MachineArgs) -> String {
     let path = state_folder(machine.state.as_deref()).join("engine.err");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
-    text.trim()
-        .trim_start_matches("wimforge: ")
-        .to_owned()
+    text.trim().trim_start_matches("wimforge: ").to_owned()
 }
 
 fn state_folder(state: Option<&Path>) -> PathBuf {
@@ -222,16 +237,30 @@ fn follow_run(output: &Output, start: Option<StartRun>, machine: &MachineArgs) -
         .block_on(follow::follow(&endpoint, mode, out, start, on_ctrl_c))
         .map_err(|error| {
             let said = engine_said(machine);
-            failed(if said.is_empty() { error.to_string() } else { said })
+            failed(if said.is_empty() {
+                error.to_string()
+            } else {
+                said
+            })
         })
 }
 
 fn attach(args: AttachArgs) -> Outcome {
     if args.output.plain || args.output.json {
-        let mode = if args.output.json { Mode::Json } else { Mode::Plain };
+        let mode = if args.output.json {
+            Mode::Json
+        } else {
+            Mode::Plain
+        };
         let out = (std::io::stdout(), std::io::stdout());
         return runtime()?
-            .block_on(follow::follow(&Endpoint::standard(), mode, out, None, OnCtrlC::Leave))
+            .block_on(follow::follow(
+                &Endpoint::standard(),
+                mode,
+                out,
+                None,
+                OnCtrlC::Leave,
+            ))
             .map_err(failed);
     }
     if !is_running(&Endpoint::standard())? {
@@ -286,11 +315,20 @@ fn resume(args: ResumeArgs) -> Outcome {
     let machine = MachineArgs {
         disks: file.disks.clone(),
         allow_real_disks: file.allow_real_disks,
-        firmware: file.uefi.map(|uefi| if uefi { FirmwareArg::Uefi } else { FirmwareArg::Bios }),
+        firmware: file.uefi.map(|uefi| {
+            if uefi {
+                FirmwareArg::Uefi
+            } else {
+                FirmwareArg::Bios
+            }
+        }),
         state: Some(state),
     };
     std::env::set_current_dir(&file.working_directory).map_err(|error| {
-        failed(format!("entering {}: {error}", file.working_directory.display()))
+        failed(format!(
+            "entering {}: {error}",
+            file.working_directory.display()
+        ))
     })?;
     spawn_engine(&machine, &more)?;
     if headless {
@@ -325,7 +363,6 @@ fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
         theme: look.theme,
         ascii: look.ascii,
         start,
-
     };
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
         ConsoleEnd::Detached => Ok(0),
@@ -427,8 +464,12 @@ fn lab_command(command: Lab) -> Outcome {
         volumes,
         force,
     } = command;
-    let _ = (dir, size, kind, volumes, force);
-    Err(failed("lab"))
+    lab::command(&dir, size, firmware(kind), volumes, force)
+        .map(|()| 0)
+        .map_err(|error| Trouble {
+            code: error.exit_code(),
+            text: error.to_string(),
+        })
 }
 
 fn engine(args: EngineArgs) -> Outcome {

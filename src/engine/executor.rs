@@ -7,9 +7,7 @@ use std::time::Instant;
 use super::attempt::{Attempt, Ended};
 use super::dispatcher::{Decision, Dispatcher, Gate};
 use crate::codes;
-use crate::event::{
-    EventBody, Failure, NodeId, Origin, Outcome, Severity, SkipReason,
-};
+use crate::event::{EventBody, Failure, NodeId, Origin, Outcome, Severity, SkipReason};
 use crate::platform::Machine;
 use crate::run_state::Status;
 use crate::sequence::condition::{self, LocalFiles};
@@ -201,7 +199,10 @@ impl<'a> Walk<'a> {
         at
     }
 
-    fn group_condition(&self, condition: Option<&Condition>) -> Result<Option<SkipReason>, Failure> {
+    fn group_condition(
+        &self,
+        condition: Option<&Condition>,
+    ) -> Result<Option<SkipReason>, Failure> {
         let Some(condition) = condition else {
             return Ok(None);
         };
@@ -230,10 +231,13 @@ impl<'a> Walk<'a> {
         let end = self.end(id);
         let name = &self.planned.plan.nodes[id.index()].name;
         if let SkipReason::Condition(text) = &reason {
-            let line = format!("The condition for the action ({name}) is evaluated to be false: {text}");
-            self.dispatcher.log(Severity::Info, COMPONENT, &line, Some(id));
+            let line =
+                format!("The condition for the action ({name}) is evaluated to be false: {text}");
+            self.dispatcher
+                .log(Severity::Info, COMPONENT, &line, Some(id));
         }
-        self.dispatcher.emit(EventBody::Skipped { node: id, reason });
+        self.dispatcher
+            .emit(EventBody::Skipped { node: id, reason });
         end
     }
 
@@ -279,7 +283,8 @@ impl<'a> Walk<'a> {
                 codes::E_ABORT,
                 if ignored { ", failure ignored" } else { "" }
             );
-            self.dispatcher.log(Severity::Error, COMPONENT, &line, Some(group));
+            self.dispatcher
+                .log(Severity::Error, COMPONENT, &line, Some(group));
             self.close_group(
                 group,
                 Outcome::Failed {
@@ -310,7 +315,8 @@ impl<'a> Walk<'a> {
         }
         for group in &around {
             if !self.open.contains(group) {
-                self.dispatcher.emit(EventBody::GroupStarted { node: *group });
+                self.dispatcher
+                    .emit(EventBody::GroupStarted { node: *group });
             }
         }
         self.open = around;
@@ -349,7 +355,10 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let mut automatic = step.retry.as_ref().map_or(0, |retry| retry.attempts.saturating_sub(1));
+        let mut automatic = step
+            .retry
+            .as_ref()
+            .map_or(0, |retry| retry.attempts.saturating_sub(1));
         loop {
             if let Some(failure) = failed.take() {
                 if step.continue_on_error {
@@ -368,7 +377,8 @@ impl<'a> Walk<'a> {
                         Decision::Retry => {}
                         Decision::Skip(who) => {
                             let reason = SkipReason::Technician(who);
-                            self.dispatcher.emit(EventBody::Skipped { node: id, reason });
+                            self.dispatcher
+                                .emit(EventBody::Skipped { node: id, reason });
                             return Flow::Next;
                         }
                         Decision::Fail => return Flow::Failed(failure),
@@ -430,7 +440,8 @@ impl<'a> Walk<'a> {
             step.action.kind(),
             id.0
         );
-        self.dispatcher.log(Severity::Info, COMPONENT, &line, Some(id));
+        self.dispatcher
+            .log(Severity::Info, COMPONENT, &line, Some(id));
     }
 
     fn last_action(&self, step: &Step, code: u32, succeeded: bool) {
@@ -476,9 +487,14 @@ impl<'a> Walk<'a> {
                 .map(|cause| format!(": {cause}"))
                 .collect::<String>(),
             codes::show(failure.code),
-            if ignored { ". The failure is ignored (continue on error)" } else { "" },
+            if ignored {
+                ". The failure is ignored (continue on error)"
+            } else {
+                ""
+            },
         );
-        self.dispatcher.log(Severity::Error, COMPONENT, &line, Some(id));
+        self.dispatcher
+            .log(Severity::Error, COMPONENT, &line, Some(id));
         let outcome = Outcome::Failed {
             failure: failure.clone(),
             ignored,
@@ -506,7 +522,10 @@ impl<'a> Walk<'a> {
                 if exit == 3010 || exit == 1641 {
                     restart = Some(Restart {
                         to_winpe: true,
-                        message: format!("\"{}\" asked for a restart (exit code {exit})", step.name),
+                        message: format!(
+                            "\"{}\" asked for a restart (exit code {exit})",
+                            step.name
+                        ),
                         timeout: 0,
                     });
                 }
@@ -530,8 +549,12 @@ impl<'a> Walk<'a> {
             let target = if restart.to_winpe { "WinPE" } else { "HD" };
             self.set("_WimforgeRestart", target);
         }
-        let line = format!("Successfully completed the action ({}) with the exit code {code}", step.name);
-        self.dispatcher.log(Severity::Info, COMPONENT, &line, Some(id));
+        let line = format!(
+            "Successfully completed the action ({}) with the exit code {code}",
+            step.name
+        );
+        self.dispatcher
+            .log(Severity::Info, COMPONENT, &line, Some(id));
         if again {
             outcome = Outcome::Interrupted;
         }

@@ -87,7 +87,9 @@ impl Dispatcher {
                 );
                 Ok(())
             }
-            Request::SetVariable { name, value } => self.set(inner, who, &name, Value::Plain(value)),
+            Request::SetVariable { name, value } => {
+                self.set(inner, who, &name, Value::Plain(value))
+            }
             Request::SetSecret { name, value } => {
                 self.set(inner, who, &name, Value::Secret(value.0))
             }

@@ -84,6 +84,25 @@ pub struct Finished {
     pub last_characters: String,
 }
 
+/// Lets a child be killed when the thread that started it ends: a tool must not go on writing to a disk whose engine was
+/// killed, while the resumed engine starts the step again.
+pub(super) fn die_with_parent(command: &mut Command) {
+    #[expect(
+        unsafe_code,
+        reason = "prctl(2) has no safe form, and must be called in the child"
+    )]
+    // SAFETY: prctl is async-signal-safe, takes plain numbers, and the closure allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            if nix::libc::prctl(nix::libc::PR_SET_PDEATHSIG, nix::libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(std::io::Error::last_os_error())
+            }
+        });
+    }
+}
+
 /// Gives this process a session of its own, so that neither Ctrl-C at the terminal it was started from nor that
 /// terminal's end reaches it.
 ///
@@ -123,8 +142,14 @@ pub fn run(
     command
         .args(&request.args)
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()))
-        .env("HOME", std::env::var_os("HOME").unwrap_or_else(|| "/".into()))
+        .env(
+            "PATH",
+            std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+        )
+        .env(
+            "HOME",
+            std::env::var_os("HOME").unwrap_or_else(|| "/".into()),
+        )
         .env("LANG", "C.UTF-8")
         .env("TERM", "dumb")
         .env(MARK, &mark)
@@ -135,6 +160,7 @@ pub fn run(
     if let Some(dir) = &request.dir {
         command.current_dir(dir);
     }
+    die_with_parent(&mut command);
     let started = Instant::now();
     let child = command.spawn().map_err(|e| match e.kind() {
         ErrorKind::NotFound => PlatformError::MissingTool(name.clone()),
@@ -188,7 +214,11 @@ pub fn run(
             }
             _ => {}
         }
-        if why.is_none() && request.timeout.is_some_and(|limit| started.elapsed() >= limit) {
+        if why.is_none()
+            && request
+                .timeout
+                .is_some_and(|limit| started.elapsed() >= limit)
+        {
             why = Some(Ended::TimedOut);
         }
         if why.is_some() {
@@ -208,7 +238,9 @@ pub fn run(
         drain(&mut reader, &mut buffer, &mut output, on_line);
     }
     output.finish(on_line);
-    let status = watched.reap().map_err(|e| PlatformError::io(format!("waiting for {name}"), e))?;
+    let status = watched
+        .reap()
+        .map_err(|e| PlatformError::io(format!("waiting for {name}"), e))?;
     let ended = why.unwrap_or_else(|| match (status.code(), status.signal()) {
         (Some(code), _) => Ended::Code(code),
         (None, signal) => Ended::Signal(signal.unwrap_or_default()),
@@ -363,8 +395,11 @@ fn descends(pid: i32, root: i32, all: &HashMap<i32, Row>) -> bool {
 }
 
 fn has_mark(pid: i32, wanted: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|&byte| byte == 0).any(|entry| entry == wanted))
+    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+        environ
+            .split(|&byte| byte == 0)
+            .any(|entry| entry == wanted)
+    })
 }
 
 /// Cuts output into lines and keeps the end of it.
@@ -379,11 +414,15 @@ struct Output {
 impl Output {
     fn take(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
         for &byte in bytes {
+            // The second half of CR LF, and the returns by which progress displays clear a line.
+            let swallowed = match byte {
+                b'\n' => self.after_return,
+                b'\r' => self.line.is_empty(),
+                _ => false,
+            };
             match byte {
-                b'\n' if self.after_return => {}
-                b'\n' => self.emit(self.line.len(), true, on_line),
-                b'\r' if self.line.is_empty() => {}
-                b'\r' => self.emit(self.line.len(), true, on_line),
+                _ if swallowed => {}
+                b'\n' | b'\r' => self.emit(self.line.len(), true, on_line),
                 _ => {
                     self.line.push(byte);
                     if self.line.len() >= LONGEST_PIECE {
@@ -392,7 +431,7 @@ impl Output {
                     }
                 }
             }
-            self.after_return = byte == b'\r';
+            self.after_return = byte == b'\r' && !swallowed;
         }
     }
 
@@ -403,7 +442,7 @@ impl Output {
         if self.last.ends_with('\n') {
             self.last.pop();
         }
-        keep_last(&mut self.last);
+        keep_last(&mut self.last, LAST_CHARACTERS);
     }
 
     fn emit(&mut self, end: usize, complete: bool, on_line: &mut dyn FnMut(&str)) {
@@ -416,12 +455,14 @@ impl Output {
             self.last.push('\n');
         }
         if self.last.len() > 16 * LAST_CHARACTERS {
-            keep_last(&mut self.last);
+            // One more: the last line break goes at the end.
+            keep_last(&mut self.last, LAST_CHARACTERS + 1);
         }
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
-        self.tail.push_back(text::shorten(&line, text::LONGEST_SHOWN).into_owned());
+        self.tail
+            .push_back(text::shorten(&line, text::LONGEST_SHOWN).into_owned());
     }
 }
 
@@ -438,166 +479,12 @@ fn character_boundary(bytes: &[u8]) -> usize {
     }
 }
 
-/// Cuts `text` to its last [`LAST_CHARACTERS`] characters (one more may be a line break that goes later).
-fn keep_last(text: &mut String) {
-    if let Some((start, _)) = text.char_indices().rev().nth(LAST_CHARACTERS) {
-        let from = text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
-        text.drain(..from);
+/// Cuts `text` to its last `count` characters.
+fn keep_last(text: &mut String, count: usize) {
+    if let Some((start, last)) = text.char_indices().rev().nth(count) {
+        text.drain(..start + last.len_utf8());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sh(script: &str) -> ProcessRequest {
-        ProcessRequest {
-            program: "/bin/sh".into(),
-            args: vec!["-c".into(), script.into()],
-            ..ProcessRequest::default()
-        }
-    }
-
-    fn collect(request: &ProcessRequest) -> (Finished, Vec<String>) {
-        let mut lines = Vec::new();
-        let done = run(request, &CancelToken::new(), &mut |line| lines.push(line.to_owned())).unwrap();
-        (done, lines)
-    }
-
-    fn alive(pid: i32) -> bool {
-        Row::read(pid).is_some_and(|row| !matches!(row.state, 'Z' | 'X'))
-    }
-
-    fn gone_soon(pid: i32) -> bool {
-        (0..100).any(|_| {
-            std::thread::sleep(Duration::from_millis(10));
-            !alive(pid)
-        })
-    }
-
-    #[test]
-    fn both_outputs_come_line_by_line_with_the_exit_code() {
-        let (done, lines) = collect(&sh("echo one; echo two >&2; printf 'a\\rb\\r\\nlast'; exit 7"));
-        assert_eq!(lines, ["one", "two", "a", "b", "last"]);
-        assert_eq!(done.ended, Ended::Code(7));
-        assert_eq!(done.last_characters, "one\ntwo\na\nb\nlast");
-    }
-
-    #[test]
-    fn the_environment_is_bare() {
-        let (_, lines) = collect(&ProcessRequest {
-            program: "env".into(),
-            ..ProcessRequest::default()
-        });
-        let mut names: Vec<_> = lines.iter().filter_map(|l| l.split('=').next()).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["HOME", "LANG", "PATH", "TERM", MARK]);
-    }
-
-    #[test]
-    fn endless_lines_come_in_pieces_and_bad_utf8_is_replaced() {
-        let (done, lines) = collect(&sh("head -c 1000000 /dev/zero | tr '\\0' x; printf '\\377\\n'"));
-        assert!(lines.iter().all(|l| l.len() <= LONGEST_PIECE + 2), "a piece is too long");
-        assert_eq!(lines.concat().len(), 1_000_000 + '\u{fffd}'.len_utf8());
-        assert_eq!(done.last_characters.chars().count(), LAST_CHARACTERS);
-        assert!(done.tail.iter().all(|l| l.len() < 2_100));
-    }
-
-    #[test]
-    fn pieces_do_not_tear_characters() {
-        let mut output = Output::default();
-        let mut text = String::from("x");
-        while text.len() < 3 * LONGEST_PIECE {
-            text.push('€');
-        }
-        let mut got = String::new();
-        output.take(text.as_bytes(), &mut |piece| got.push_str(piece));
-        output.finish(&mut |piece| got.push_str(piece));
-        assert_eq!(got, text);
-    }
-
-    #[test]
-    fn only_the_end_is_kept() {
-        let (done, lines) = collect(&sh("seq 1 5000"));
-        assert_eq!(lines.len(), 5000);
-        assert_eq!(done.tail.len(), TAIL_LINES);
-        assert_eq!(done.tail.last().unwrap(), "5000");
-        assert_eq!(done.last_characters.chars().count(), LAST_CHARACTERS - 1);
-        assert!(done.last_characters.ends_with("4999\n5000"));
-    }
-
-    #[test]
-    fn a_missing_program_and_a_missing_folder_are_told_apart() {
-        let missing = run(
-            &ProcessRequest { program: "no-such-program-xyz".into(), ..ProcessRequest::default() },
-            &CancelToken::new(),
-            &mut |_| {},
-        );
-        assert!(matches!(missing, Err(PlatformError::MissingTool(name)) if name == "no-such-program-xyz"));
-        let folder = run(
-            &ProcessRequest { dir: Some("/no/such/folder".into()), ..sh("true") },
-            &CancelToken::new(),
-            &mut |_| {},
-        );
-        assert!(folder.unwrap_err().to_string().contains("/no/such/folder"));
-    }
-
-    #[test]
-    fn a_timeout_kills_group_and_those_who_left_it() {
-        let begun = Instant::now();
-        // One in the group, one in a session of its own, one whose parent is gone as well.
-        let (done, lines) = collect(&ProcessRequest {
-            timeout: Some(Duration::from_millis(700)),
-            ..sh("sleep 300 & echo $!; \
-                  setsid sleep 301 & echo $!; \
-                  setsid sh -c 'sleep 302 & echo $!' & \
-                  wait; sleep 300")
-        });
-        assert_eq!(done.ended, Ended::TimedOut);
-        assert!(begun.elapsed() < Duration::from_secs(4), "took {:?}", begun.elapsed());
-        let pids: Vec<i32> = lines.iter().map(|l| l.parse().unwrap()).collect();
-        assert_eq!(pids.len(), 3);
-        for pid in pids {
-            assert!(gone_soon(pid), "process {pid} lives on");
-        }
-    }
-
-    #[test]
-    fn who_ignores_sigterm_is_killed_at_level_kill() {
-        let cancel = CancelToken::new();
-        let other = cancel.clone();
-        let mut first = true;
-        let begun = Instant::now();
-        let done = run(&sh("trap '' TERM; echo ready; while :; do sleep 0.1; done"), &cancel, &mut |_| {
-            if std::mem::take(&mut first) {
-                let token = other.clone();
-                std::thread::spawn(move || {
-                    token.raise(CancelLevel::Asked);
-                    std::thread::sleep(Duration::from_millis(300));
-                    token.raise(CancelLevel::Kill);
-                });
-            }
-        })
-        .unwrap();
-        assert_eq!(done.ended, Ended::Cancelled);
-        let took = begun.elapsed();
-        assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(4), "took {took:?}");
-    }
-
-    #[test]
-    fn a_daemon_that_keeps_the_pipe_does_not_hold_the_step() {
-        let begun = Instant::now();
-        let (done, lines) = collect(&sh("setsid sleep 20 & echo $!; exit 3"));
-        assert_eq!(done.ended, Ended::Code(3));
-        assert!(begun.elapsed() < LINGER + Duration::from_secs(2));
-        let pid: i32 = lines[0].parse().unwrap();
-        assert!(alive(pid), "an ordinary end must leave background processes alone");
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-    }
-
-    #[test]
-    fn a_signal_is_named() {
-        let (done, _) = collect(&sh("kill -SEGV $$"));
-        assert_eq!(done.ended, Ended::Signal(11));
-    }
-}
+mod tests;

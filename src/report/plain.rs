@@ -44,10 +44,18 @@ impl<W: Write> Plain<W> {
     pub fn snapshot(&mut self, state: RunState) -> io::Result<()> {
         let behind = state.seq > self.state.seq && self.state.has_run();
         if behind {
-            writeln!(self.out, "... {} events were left out ...", state.seq - self.state.seq)?;
+            writeln!(
+                self.out,
+                "... {} events were left out ...",
+                state.seq - self.state.seq
+            )?;
         } else if state.has_run() && !self.state.has_run() && state.end.is_none() {
             let (n, m) = state.position();
-            writeln!(self.out, "attached to \"{}\", step {n} of {m}", harmless(&state.plan.name))?;
+            writeln!(
+                self.out,
+                "attached to \"{}\", step {n} of {m}",
+                harmless(&state.plan.name)
+            )?;
         }
         self.state = state;
         self.out.flush()
@@ -108,7 +116,11 @@ impl<W: Write> Plain<W> {
         let mut text = format!("  {}: {}.{} %", phase.name, share / 10, share % 10);
         if phase.unit == Unit::Bytes {
             let elapsed = u64::try_from(progress.at - phase.started).unwrap_or(0);
-            text += &format!(", {} of {}", units::bytes(phase.done), units::bytes(phase.total));
+            text += &format!(
+                ", {} of {}",
+                units::bytes(phase.done),
+                units::bytes(phase.total)
+            );
             if let Some(rate) = units::rate(phase.done, Duration::from_millis(elapsed)) {
                 text += &format!(", {rate}");
             }
@@ -128,8 +140,16 @@ impl<W: Write> Plain<W> {
                 in_winpe,
                 unplanned,
             } => {
-                let place = if *in_winpe { "Windows PE" } else { "the full operating system" };
-                let why = if *unplanned { ", after an interruption" } else { "" };
+                let place = if *in_winpe {
+                    "Windows PE"
+                } else {
+                    "the full operating system"
+                };
+                let why = if *unplanned {
+                    ", after an interruption"
+                } else {
+                    ""
+                };
                 format!("boot {boot} in {place}{why}")
             }
             EventBody::BootEnded { target, message } => format!("restart to {target}: {message}"),
@@ -146,7 +166,10 @@ impl<W: Write> Plain<W> {
             EventBody::Skipped { node, reason } => match reason {
                 SkipReason::Disabled | SkipReason::GroupSkipped => return None,
                 SkipReason::Condition(condition) => {
-                    format!("skipped {}: the condition is false: {condition}", self.title(*node))
+                    format!(
+                        "skipped {}: the condition is false: {condition}",
+                        self.title(*node)
+                    )
                 }
                 SkipReason::Technician(who) => {
                     format!("skipped {} by {}", self.title(*node), who.name)
@@ -155,7 +178,11 @@ impl<W: Write> Plain<W> {
             EventBody::StepStarted { attempt, name, .. } => {
                 self.told = (0, event.at);
                 let (n, m) = self.state.position();
-                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                let again = if *attempt > 1 {
+                    format!(", attempt {attempt}")
+                } else {
+                    String::new()
+                };
                 format!("[{n}/{m}] {name}{again}")
             }
             EventBody::StepPhase { phase, .. } => {
@@ -243,7 +270,10 @@ pub fn artifact_text(artifact: &Artifact) -> String {
             volume,
             bytes,
             files,
-        } => format!("image {index}: {volume}, {} in {files} files", units::bytes(*bytes)),
+        } => format!(
+            "image {index}: {volume}, {} in {files} files",
+            units::bytes(*bytes)
+        ),
         Artifact::SkippedVolume { volume, reason } => format!("not captured: {volume}: {reason}"),
         Artifact::File { path, bytes, what } => format!("{what}: {path}, {}", units::bytes(*bytes)),
     }
@@ -254,7 +284,11 @@ fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Succeeded => "done".to_owned(),
         Outcome::Warned(what) => format!("done, with a warning: {what}"),
         Outcome::Failed { failure, ignored } => {
-            let tail = if *ignored { " (ignored: continue on error)" } else { "" };
+            let tail = if *ignored {
+                " (ignored: continue on error)"
+            } else {
+                ""
+            };
             format!("FAILED{tail}: {}", failure_text(failure))
         }
         Outcome::Aborted => "aborted".to_owned(),

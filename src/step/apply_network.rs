@@ -1,20 +1,357 @@
-//! TO BE WRITTEN.
+//! Apply Network Settings (spec 2.5, 6.1): workgroup or domain, DNS suffixes and adapters into the answer file.
 
-use crate::sequence::settings;
+use std::net::IpAddr;
 
-use super::cx::{StepCx, StepResult};
+use xmltree::{Element, XMLNode};
 
-/// The settings that are action variables.
-pub fn action_variables(
-    _settings: &settings::ApplyNetworkSettings,
-) -> Vec<super::run::ActionVariable> {
-    Vec::new()
+use crate::secret::Secret;
+use crate::sequence::settings::{self, Adapter, Join};
+use crate::unattend::{self, DNS, Document, JOIN, NETBT, TCPIP, list_entry, set_path};
+
+use super::cx::{StepCx, StepEnd, StepResult};
+use super::error::StepError;
+use super::run::ActionVariable;
+use super::target::{invalid, limited, merge};
+
+const PASS: &str = "specialize";
+
+/// The settings that are action variables. Adapters are a list in the document and are read from there.
+pub fn action_variables(settings: &settings::ApplyNetworkSettings) -> Vec<ActionVariable> {
+    let mut list = Vec::new();
+    match &settings.join {
+        Join::Workgroup(name) => {
+            list.push(ActionVariable::plain("OSDNetworkJoinType", "1"));
+            list.push(ActionVariable::plain("OSDWorkgroupName", name));
+        }
+        Join::Domain {
+            name, ou, account, ..
+        } => {
+            list.push(ActionVariable::plain("OSDNetworkJoinType", "0"));
+            list.push(ActionVariable::plain("OSDDomainName", name));
+            list.extend(
+                ou.as_ref()
+                    .map(|ou| ActionVariable::plain("OSDDomainOUName", ou)),
+            );
+            list.push(ActionVariable::plain("OSDJoinAccount", account));
+        }
+    }
+    list.extend(
+        settings
+            .dns_suffix
+            .as_ref()
+            .map(|text| ActionVariable::plain("OSDDNSDomain", text)),
+    );
+    if !settings.dns_suffix_search_order.is_empty() {
+        list.push(ActionVariable::plain(
+            "OSDDNSSuffixSearchOrder",
+            settings.dns_suffix_search_order.join(","),
+        ));
+    }
+    list
+}
+
+enum Joined {
+    Workgroup(String),
+    Domain {
+        name: String,
+        ou: String,
+        account: String,
+        password: Secret,
+    },
 }
 
 /// Runs one attempt.
 ///
 /// # Errors
-/// See the module.
-pub fn run(_settings: &settings::ApplyNetworkSettings, _cx: &StepCx) -> StepResult {
-    unimplemented!()
+/// A value outside its limits, no Windows volume, an answer file that cannot be read or written.
+pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult {
+    let joined = read_join(settings, cx)?;
+    let suffix = limited(cx, "OSDDNSDomain", 0, 255)?;
+    let search = limited(cx, "OSDDNSSuffixSearchOrder", 0, 4000)?;
+    let mut adapters = Vec::new();
+    for (number, adapter) in settings.adapters.iter().enumerate() {
+        adapters.push(check_adapter(number, adapter, cx)?);
+    }
+    merge(cx, &mut |document| {
+        write_join(document, &joined);
+        if !suffix.is_empty() {
+            document.set(PASS, DNS, "DNSDomain", &suffix);
+        }
+        if !search.is_empty() {
+            let order = search
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            replace_list(
+                document.component(PASS, DNS),
+                "DNSSuffixSearchOrder",
+                "DomainName",
+                order,
+            );
+        }
+        for component in [TCPIP, DNS, NETBT] {
+            if !adapters.is_empty() {
+                unattend::remove(document.component(PASS, component), "Interfaces");
+            }
+        }
+        for adapter in &adapters {
+            write_adapter(document, adapter);
+        }
+    })?;
+    cx.info(match &joined {
+        Joined::Workgroup(name) => format!("The computer will be in the workgroup {name}"),
+        Joined::Domain { name, .. } => format!("The computer will join the domain {name}"),
+    });
+    Ok(StepEnd::Done)
+}
+
+fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<Joined, StepError> {
+    match cx.text("OSDNetworkJoinType").trim() {
+        "1" => {
+            let name = limited(cx, "OSDWorkgroupName", 1, 15)?;
+            if name.contains(|c: char| "\\/:*?\"<>|;,+=[]".contains(c)) {
+                return Err(invalid(
+                    "OSDWorkgroupName holds a character that is not allowed",
+                ));
+            }
+            Ok(Joined::Workgroup(name))
+        }
+        "0" => {
+            let variable = match &settings.join {
+                Join::Domain {
+                    password_variable: Some(name),
+                    ..
+                } => name.as_str(),
+                _ => "OSDJoinPassword",
+            };
+            let password = Secret::new(cx.text(variable));
+            cx.host.remember_secret(&password);
+            if password.is_empty() {
+                cx.warn(format!(
+                    "{variable} is empty: the join will be tried with a blank password"
+                ));
+            }
+            let ou = limited(cx, "OSDDomainOUName", 0, 32_767)?;
+            // Setup wants the bare distinguished name.
+            let bare = ou
+                .get(..7)
+                .filter(|p| p.eq_ignore_ascii_case("LDAP://"))
+                .map_or(&*ou, |_| &ou[7..]);
+            let account = limited(cx, "OSDJoinAccount", 1, 255)?;
+            if !account.contains(['\\', '@']) {
+                return Err(invalid(
+                    "OSDJoinAccount must be domain\\user or user@domain",
+                ));
+            }
+            Ok(Joined::Domain {
+                name: limited(cx, "OSDDomainName", 1, 255)?,
+                ou: bare.to_owned(),
+                account,
+                password,
+            })
+        }
+        _ => Err(invalid(
+            "OSDNetworkJoinType must be 0 (domain) or 1 (workgroup)",
+        )),
+    }
+}
+
+/// Domain and workgroup exclude each other: whatever stood there goes.
+fn write_join(document: &mut Document, joined: &Joined) {
+    unattend::remove(document.component(PASS, JOIN), "Identification");
+    match joined {
+        Joined::Workgroup(name) => document.set(PASS, JOIN, "Identification/JoinWorkgroup", name),
+        Joined::Domain {
+            name,
+            ou,
+            account,
+            password,
+        } => {
+            let (domain, user) = account.split_once('\\').unwrap_or(("", account));
+            document.set(PASS, JOIN, "Identification/Credentials/Domain", domain);
+            document.set(PASS, JOIN, "Identification/Credentials/Username", user);
+            document.set(
+                PASS,
+                JOIN,
+                "Identification/Credentials/Password",
+                password.reveal(),
+            );
+            document.set(PASS, JOIN, "Identification/JoinDomain", name);
+            document.set(PASS, JOIN, "Identification/MachineObjectOU", ou);
+        }
+    }
+}
+
+fn check_adapter(
+    number: usize,
+    adapter: &Adapter,
+    cx: &StepCx,
+) -> Result<(String, Adapter), StepError> {
+    let expand = |text: &String| cx.host.expand(text).text.trim().to_owned();
+    let mut checked = adapter.clone();
+    for list in [
+        &mut checked.addresses,
+        &mut checked.gateways,
+        &mut checked.dns_servers,
+    ] {
+        for text in list.iter_mut() {
+            *text = expand(text);
+        }
+    }
+    checked.dns_suffix = adapter.dns_suffix.as_ref().map(expand);
+    let identifier = match (&adapter.mac, &adapter.name) {
+        (Some(mac), _) => {
+            let mac = expand(mac).replace(':', "-").to_ascii_uppercase();
+            let good = mac.split('-').count() == 6
+                && mac
+                    .split('-')
+                    .all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()));
+            if !good {
+                return Err(invalid(format!(
+                    "adapter {number}: `{mac}` is not a MAC address"
+                )));
+            }
+            mac
+        }
+        (None, Some(name)) => expand(name),
+        (None, None) => {
+            return Err(invalid(format!(
+                "adapter {number} has neither a MAC address nor a name"
+            )));
+        }
+    };
+    if checked.dhcp && !checked.addresses.is_empty() {
+        return Err(invalid(format!(
+            "adapter {number} has addresses and DHCP; choose one"
+        )));
+    }
+    if !checked.dhcp && checked.addresses.is_empty() {
+        return Err(invalid(format!(
+            "adapter {number} has neither DHCP nor an address"
+        )));
+    }
+    for address in &checked.addresses {
+        let good = address.split_once('/').is_some_and(|(ip, prefix)| {
+            let most = match ip.parse() {
+                Ok(IpAddr::V4(_)) => 32,
+                Ok(IpAddr::V6(_)) => 128,
+                Err(_) => return false,
+            };
+            prefix
+                .parse::<u8>()
+                .is_ok_and(|bits| (1..=most).contains(&bits))
+        });
+        if !good {
+            return Err(invalid(format!(
+                "adapter {number}: `{address}` is not an address like 192.0.2.10/24"
+            )));
+        }
+    }
+    for ip in checked.gateways.iter().chain(&checked.dns_servers) {
+        if ip.parse::<IpAddr>().is_err() {
+            return Err(invalid(format!(
+                "adapter {number}: `{ip}` is not an IP address"
+            )));
+        }
+    }
+    if checked.netbios > 2 {
+        return Err(invalid(format!(
+            "adapter {number}: netbios must be 0, 1 or 2"
+        )));
+    }
+    Ok((identifier, checked))
+}
+
+fn replace_list<'a>(
+    parent: &mut Element,
+    name: &str,
+    entry: &str,
+    values: impl Iterator<Item = &'a str>,
+) {
+    unattend::remove(parent, name);
+    let mut list = Element::new(name);
+    for (number, value) in values.enumerate() {
+        let key = (number + 1).to_string();
+        list.children
+            .push(XMLNode::Element(list_entry(entry, Some(&key), Some(value))));
+    }
+    if !list.children.is_empty() {
+        parent.children.push(XMLNode::Element(list));
+    }
+}
+
+fn push_interface(document: &mut Document, component: &str, interface: Element) {
+    let parent = document.component(PASS, component);
+    if parent.get_child("Interfaces").is_none() {
+        parent
+            .children
+            .push(XMLNode::Element(Element::new("Interfaces")));
+    }
+    if let Some(list) = parent.get_mut_child("Interfaces") {
+        list.children.push(XMLNode::Element(interface));
+    }
+}
+
+fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapter)) {
+    let interface = || {
+        let mut element = list_entry("Interface", None, None);
+        set_path(&mut element, "Identifier", identifier);
+        element
+    };
+    let mut tcpip = interface();
+    let dhcp = if adapter.dhcp { "true" } else { "false" };
+    set_path(&mut tcpip, "Ipv4Settings/DhcpEnabled", dhcp);
+    replace_list(
+        &mut tcpip,
+        "UnicastIpAddresses",
+        "IpAddress",
+        adapter.addresses.iter().map(String::as_str),
+    );
+    if !adapter.gateways.is_empty() {
+        let mut routes = Element::new("Routes");
+        for (number, gateway) in adapter.gateways.iter().enumerate() {
+            let mut route = list_entry("Route", None, None);
+            set_path(&mut route, "Identifier", &(number + 1).to_string());
+            set_path(
+                &mut route,
+                "Prefix",
+                if gateway.contains(':') {
+                    "::/0"
+                } else {
+                    "0.0.0.0/0"
+                },
+            );
+            set_path(&mut route, "NextHopAddress", gateway);
+            routes.children.push(XMLNode::Element(route));
+        }
+        tcpip.children.push(XMLNode::Element(routes));
+    }
+    push_interface(document, TCPIP, tcpip);
+
+    let mut dns = interface();
+    set_path(
+        &mut dns,
+        "DNSDomain",
+        adapter.dns_suffix.as_deref().unwrap_or_default(),
+    );
+    set_path(
+        &mut dns,
+        "EnableAdapterDomainNameRegistration",
+        if adapter.dns_registration {
+            "true"
+        } else {
+            "false"
+        },
+    );
+    replace_list(
+        &mut dns,
+        "DNSServerSearchOrder",
+        "IpAddress",
+        adapter.dns_servers.iter().map(String::as_str),
+    );
+    push_interface(document, DNS, dns);
+
+    let mut netbt = interface();
+    set_path(&mut netbt, "NetbiosOptions", &adapter.netbios.to_string());
+    push_interface(document, NETBT, netbt);
 }

@@ -1,6 +1,7 @@
 //! Apply Windows Settings (spec 2.4, 6.1): name, owner, key, administrator, time zone and locales into the answer file.
 
 use rand::Rng as _;
+use xmltree::{Element, XMLNode};
 
 use crate::secret::Secret;
 use crate::sequence::settings::{self, ServerLicense};
@@ -22,20 +23,36 @@ const LOCALES: [(&str, &str); 5] = [
 
 /// The settings that are action variables.
 pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<ActionVariable> {
-    let text = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+    let text =
+        |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
     let mut list = vec![
-        ActionVariable::plain("OSDComputerName", text(&settings.computer_name, "%_SMSTSMachineName%")),
+        ActionVariable::plain(
+            "OSDComputerName",
+            text(&settings.computer_name, "%_SMSTSMachineName%"),
+        ),
         ActionVariable::plain("OSDRegisteredUserName", &settings.user),
         ActionVariable::plain("OSDRegisteredOrgName", &settings.organization),
         ActionVariable::plain("OSDProductKey", text(&settings.product_key, "")),
-        ActionVariable::plain("OSDRandomAdminPassword", if settings.random_admin_password { "true" } else { "false" }),
+        ActionVariable::plain(
+            "OSDRandomAdminPassword",
+            if settings.random_admin_password {
+                "true"
+            } else {
+                "false"
+            },
+        ),
         ActionVariable::plain("OSDTimeZone", text(&settings.time_zone, "UTC")),
     ];
     match settings.server_license {
-        Some(ServerLicense::PerSeat) => list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat")),
+        Some(ServerLicense::PerSeat) => {
+            list.push(ActionVariable::plain("OSDServerLicenseMode", "PerSeat"));
+        }
         Some(ServerLicense::PerServer(connections)) => {
             list.push(ActionVariable::plain("OSDServerLicenseMode", "PerServer"));
-            list.push(ActionVariable::plain("OSDServerLicenseConnectionLimit", connections.to_string()));
+            list.push(ActionVariable::plain(
+                "OSDServerLicenseConnectionLimit",
+                connections.to_string(),
+            ));
         }
         None => {}
     }
@@ -46,7 +63,12 @@ pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<Action
         &settings.ui_language_fallback,
         &settings.user_locale,
     ];
-    list.extend(LOCALES.iter().zip(locales).map(|((name, _), value)| ActionVariable::plain(name, text(value, ""))));
+    list.extend(
+        LOCALES
+            .iter()
+            .zip(locales)
+            .map(|((name, _), value)| ActionVariable::plain(name, text(value, ""))),
+    );
     list.retain(|variable| variable.value != Value::Plain(String::new()));
     list
 }
@@ -58,7 +80,9 @@ pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<Action
 pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult {
     let computer = limited(cx, "OSDComputerName", 1, 15)?;
     if computer.contains(|c: char| c.is_whitespace() || "\\/:*?\"<>|%,~!@#$^&'(){}.".contains(c)) {
-        return Err(invalid("OSDComputerName may not hold blanks or any of \\ / : * ? \" < > | and the like"));
+        return Err(invalid(
+            "OSDComputerName may not hold blanks or any of \\ / : * ? \" < > | and the like",
+        ));
     }
     let user = limited(cx, "OSDRegisteredUserName", 1, 255)?;
     let organization = limited(cx, "OSDRegisteredOrgName", 1, 255)?;
@@ -71,7 +95,9 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
     if check_license(cx)? {
         cx.warn("Server licensing is checked and not written: answer files since Windows Server 2008 have no setting for it");
     }
-    let random = !cx.text("OSDRandomAdminPassword").eq_ignore_ascii_case("false");
+    let random = !cx
+        .text("OSDRandomAdminPassword")
+        .eq_ignore_ascii_case("false");
     let password = administrator(settings, cx, random)?;
     let encoded = unattend::encode_password(&password, "AdministratorPassword");
     cx.host.remember_secret(&encoded);
@@ -88,8 +114,18 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
             }
         }
         let account = "UserAccounts/AdministratorPassword";
-        document.set("oobeSystem", SHELL, &format!("{account}/Value"), encoded.reveal());
-        document.set("oobeSystem", SHELL, &format!("{account}/PlainText"), "false");
+        document.set(
+            "oobeSystem",
+            SHELL,
+            &format!("{account}/Value"),
+            encoded.reveal(),
+        );
+        document.set(
+            "oobeSystem",
+            SHELL,
+            &format!("{account}/PlainText"),
+            "false",
+        );
         disable_administrator(document.component("specialize", DEPLOYMENT), random);
     })?;
     cx.info(format!("Computer name {computer}, time zone {zone}"));
@@ -104,7 +140,9 @@ fn check_license(cx: &StepCx) -> Result<bool, StepError> {
         mode if mode.eq_ignore_ascii_case("PerSeat") => Ok(true),
         mode if mode.eq_ignore_ascii_case("PerServer") => match connections.parse::<u32>() {
             Ok(5..=9999) => Ok(true),
-            _ => Err(invalid("OSDServerLicenseConnectionLimit must be 5 to 9999 with PerServer")),
+            _ => Err(invalid(
+                "OSDServerLicenseConnectionLimit must be 5 to 9999 with PerServer",
+            )),
         },
         _ => Err(invalid("OSDServerLicenseMode must be PerSeat or PerServer")),
     }
@@ -117,15 +155,22 @@ fn administrator(
 ) -> Result<Secret, StepError> {
     let password = if random {
         let mut rng = rand::rng();
-        let mut text: String = (0..28).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect();
+        let mut text: String = (0..28)
+            .map(|_| char::from(rng.sample(rand::distr::Alphanumeric)))
+            .collect();
         // One of each class, so that no complexity policy refuses it.
         text.push_str("aA1!");
         Secret::new(text)
     } else {
-        let name = settings.admin_password_variable.as_deref().unwrap_or("OSDLocalAdminPassword");
+        let name = settings
+            .admin_password_variable
+            .as_deref()
+            .unwrap_or("OSDLocalAdminPassword");
         let password = Secret::new(cx.text(name));
         if !(1..=255).contains(&password.reveal().chars().count()) {
-            return Err(invalid(format!("the administrator password in {name} must have 1 to 255 characters")));
+            return Err(invalid(format!(
+                "the administrator password in {name} must have 1 to 255 characters"
+            )));
         }
         password
     };
@@ -134,19 +179,23 @@ fn administrator(
 }
 
 /// A random password belongs to a disabled account (spec 2.4); a later run with a given one takes the command out.
-fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
+fn disable_administrator(deployment: &mut Element, disable: bool) {
     const WHAT: &str = "Disable the built-in administrator (wimforge)";
     if deployment.get_child("RunSynchronous").is_none() {
         if !disable {
             return;
         }
-        deployment.children.push(xmltree::XMLNode::Element(xmltree::Element::new("RunSynchronous")));
+        deployment
+            .children
+            .push(XMLNode::Element(Element::new("RunSynchronous")));
     }
-    let Some(list) = deployment.get_mut_child("RunSynchronous") else { return };
-    let described = |node: &xmltree::XMLNode| {
+    let Some(list) = deployment.get_mut_child("RunSynchronous") else {
+        return;
+    };
+    let described = |node: &XMLNode| {
         node.as_element()
             .and_then(|e| e.get_child("Description"))
-            .and_then(|d| d.get_text())
+            .and_then(Element::get_text)
             .is_some_and(|text| text == WHAT)
     };
     list.children.retain(|node| !described(node));
@@ -154,7 +203,13 @@ fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
         let order = 1 + list
             .children
             .iter()
-            .filter_map(|node| node.as_element()?.get_child("Order")?.get_text()?.parse::<u32>().ok())
+            .filter_map(|node| {
+                node.as_element()?
+                    .get_child("Order")?
+                    .get_text()?
+                    .parse::<u32>()
+                    .ok()
+            })
             .max()
             .unwrap_or(0);
         let mut command = unattend::list_entry("RunSynchronousCommand", None, None);
@@ -165,7 +220,7 @@ fn disable_administrator(deployment: &mut xmltree::Element, disable: bool) {
             "Path",
             "powershell.exe -NoProfile -Command \"Get-LocalUser | Where-Object SID -like 'S-1-5-*-500' | Disable-LocalUser\"",
         );
-        list.children.push(xmltree::XMLNode::Element(command));
+        list.children.push(XMLNode::Element(command));
     } else if list.children.is_empty() {
         unattend::remove(deployment, "RunSynchronous");
     }

@@ -1,13 +1,155 @@
-//! TO BE WRITTEN.
+//! Connect to Network Folder (spec 2.17). A share stays connected when the step is over, until the engine ends the
+//! boot: `_WimforgeConnections` lists the folders, one a line; `_WimforgeConnectionZ` is the folder behind a letter.
 
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::codes;
+use crate::platform::PlatformError;
+use crate::platform::machine::ShareRequest;
+use crate::secret::Secret;
 use crate::sequence::settings;
+use crate::sequence::variables::Value;
 
-use super::cx::{StepCx, StepResult};
+use super::cx::{StepCx, StepEnd, StepResult};
+use super::error::StepError;
+use super::target::invalid;
+
+/// The variable that lists the connected folders, one a line.
+pub const CONNECTIONS: &str = "_WimforgeConnections";
 
 /// Runs one attempt.
 ///
 /// # Errors
-/// See the module.
-pub fn run(_settings: &settings::ConnectNetworkFolder, _cx: &StepCx) -> StepResult {
-    unimplemented!()
+/// Bad path or letter; the server, share, log-on or right, told apart; no cifs on this system.
+pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult {
+    let letter = settings.letter.map(|letter| letter.to_ascii_uppercase());
+    if letter.is_some_and(|letter| !('D'..='Z').contains(&letter) || letter == 'X') {
+        return Err(invalid(
+            "the letter of a connection must be D to Z, and not X",
+        ));
+    }
+    let expanded = cx.host.expand(&settings.path);
+    if expanded.secret {
+        return Err(invalid(
+            "the path of a network folder must not hold a secret",
+        ));
+    }
+    let path = expanded.text;
+    let folder = if path.starts_with(r"\\") || path.starts_with("//") {
+        connect(settings, &path, cx)?
+    } else {
+        local(&path, settings.writable)?
+    };
+    let shown = folder.display().to_string();
+    if let Some(letter) = letter {
+        cx.host.set_engine_variable(
+            &format!("_WimforgeConnection{letter}"),
+            Value::Plain(shown.clone()),
+        );
+    }
+    if let Some(name) = settings
+        .folder_variable
+        .as_deref()
+        .filter(|name| !name.trim().is_empty())
+    {
+        cx.host
+            .set_variable(name, Value::Plain(shown.clone()))
+            .map_err(|e| invalid(format!("the folder cannot be kept in a variable: {e}")))?;
+    }
+    cx.info(format!("{path} is connected as {shown}"));
+    Ok(StepEnd::Done)
+}
+
+fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
+    let folder = PathBuf::from(path.strip_prefix("file:").unwrap_or(path));
+    if !folder.is_absolute() {
+        return Err(invalid(format!(
+            "`{path}` is neither \\\\server\\share nor the whole path of a folder"
+        )));
+    }
+    let meta = fs::metadata(&folder)
+        .map_err(|e| StepError::io(format!("the folder {} cannot be used", folder.display()), e))?;
+    if !meta.is_dir() {
+        return Err(StepError::new(
+            codes::PATH_NOT_FOUND,
+            format!("{} is not a folder", folder.display()),
+        ));
+    }
+    if writable {
+        write_test(&folder, path)?;
+    }
+    Ok(folder)
+}
+
+fn connect(
+    settings: &settings::ConnectNetworkFolder,
+    path: &str,
+    cx: &StepCx,
+) -> Result<PathBuf, StepError> {
+    let password = settings
+        .password_variable
+        .as_deref()
+        .map(|name| cx.text(name))
+        .unwrap_or_default();
+    let password = Secret::new(password);
+    cx.host.remember_secret(&password);
+    let request = ShareRequest {
+        unc: path.to_owned(),
+        account: cx.host.expand(&settings.account).text,
+        password,
+        writable: settings.writable,
+    };
+    let mounted = cx
+        .machine
+        .mount_share(&request, &cx.cancel)
+        .map_err(|e| refused(path, e))?;
+    if settings.writable {
+        write_test(mounted.path(), path)?;
+    }
+    let folder = mounted.path().to_owned();
+    let mut list = cx.text(CONNECTIONS);
+    if !list.is_empty() {
+        list.push('\n');
+    }
+    list.push_str(&folder.display().to_string());
+    cx.host.set_engine_variable(CONNECTIONS, Value::Plain(list));
+    // The connection outlives the step by design; the variable says what the engine has to take down.
+    std::mem::forget(mounted);
+    Ok(folder)
+}
+
+fn refused(path: &str, error: PlatformError) -> StepError {
+    match error {
+        PlatformError::Cancelled => StepError::Cancelled,
+        PlatformError::Share { code, message } => StepError::new(code, message),
+        PlatformError::Unsupported(message) => StepError::new(codes::NOT_SUPPORTED, message)
+            .hint("Use a local folder (`file:/folder`) instead, or start from a system whose kernel has cifs."),
+        PlatformError::Io { ref source, .. } => {
+            let code = codes::from_io(source);
+            StepError::because(code, format!("{path} cannot be connected"), error)
+        }
+        other => StepError::because(codes::E_FAIL, format!("{path} cannot be connected"), other),
+    }
+}
+
+/// A right is known only when it was used: a file is made, written, renamed and deleted.
+fn write_test(folder: &Path, shown: &str) -> Result<(), StepError> {
+    let name = uuid::Uuid::new_v4().simple().to_string();
+    let first = folder.join(format!("wimforge-test-{name}.tmp"));
+    let second = folder.join(format!("wimforge-test-{name}.end"));
+    let result = (|| {
+        let mut file = fs::File::create_new(&first)?;
+        file.write_all(b"write test")?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&first, &second)?;
+        fs::remove_file(&second)
+    })();
+    if result.is_err() {
+        let _ = fs::remove_file(&first);
+        let _ = fs::remove_file(&second);
+    }
+    result.map_err(|e| StepError::io(format!("{shown} cannot be written to"), e))
 }

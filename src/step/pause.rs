@@ -13,7 +13,11 @@ use super::error::StepError;
 pub fn run(settings: &settings::Pause, cx: &StepCx) -> StepResult {
     let message = cx.host.expand(&settings.message);
     // A secret has no place on a screen that others may watch.
-    let message = if message.secret { settings.message.clone() } else { message.text };
+    let message = if message.secret {
+        settings.message.clone()
+    } else {
+        message.text
+    };
     cx.info(format!("Waiting for a technician: {message}"));
     match cx.host.ask(QuestionKind::Pause { message })? {
         Answered::No | Answered::Abort => Err(StepError::Cancelled),

@@ -16,12 +16,18 @@ const LONGEST_MESSAGE: usize = 512;
 /// Too long a message; a restart from the hard disk when no operating system was applied.
 pub fn run(settings: &settings::RestartComputer, cx: &StepCx) -> StepResult {
     let expanded = cx.host.expand(&settings.message);
-    let message = if expanded.secret { settings.message.clone() } else { expanded.text };
+    let message = if expanded.secret {
+        settings.message.clone()
+    } else {
+        expanded.text
+    };
     let characters = message.chars().count();
     if characters > LONGEST_MESSAGE {
         return Err(StepError::new(
             codes::INVALID_PARAMETER,
-            format!("the restart message has {characters} characters; at most {LONGEST_MESSAGE} are allowed"),
+            format!(
+                "the restart message has {characters} characters; at most {LONGEST_MESSAGE} are allowed"
+            ),
         ));
     }
     let to_winpe = settings.to == RestartTarget::WindowsPE;

@@ -66,7 +66,14 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
     } else {
         format!("command \"{}\"", crate::text::shorten(&command, SHOWN))
     };
-    cx.phase(if hidden { "running the command" } else { "running" }, Unit::Nothing);
+    cx.phase(
+        if hidden {
+            "running the command"
+        } else {
+            "running"
+        },
+        Unit::Nothing,
+    );
     cx.progress.detail(if hidden { "" } else { &program });
     if hidden {
         cx.info("Executing command line (not logged)");
@@ -86,7 +93,11 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
     })
     .map_err(|e| not_started(e, if hidden { "the program" } else { &program }, &shown))?;
 
-    if let Some(name) = settings.output_variable.as_deref().filter(|name| !name.trim().is_empty()) {
+    if let Some(name) = settings
+        .output_variable
+        .as_deref()
+        .filter(|name| !name.trim().is_empty())
+    {
         cx.host
             .set_variable(name, Value::Plain(done.last_characters.clone()))
             .map_err(|e| invalid(format!("the output cannot be kept in a variable: {e}")))?;
@@ -114,7 +125,10 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
             if cx.success_codes.contains(&code) {
                 Ok(StepEnd::Exit(code))
             } else {
-                Err(StepError::new(code, format!("{shown} ended with exit code {code}")).tail(done.tail))
+                Err(
+                    StepError::new(code, format!("{shown} ended with exit code {code}"))
+                        .tail(done.tail),
+                )
             }
         }
     }
@@ -134,7 +148,9 @@ fn expand_open(text: &str, what: &str, cx: &StepCx) -> Result<String, StepError>
         .hint("Let the command read the secret from a file that only root may read, and delete the file afterwards."));
     }
     for name in &expanded.unresolved {
-        cx.warn(format!("`%{name}%` stays as it is: there is no such variable"));
+        cx.warn(format!(
+            "`%{name}%` stays as it is: there is no such variable"
+        ));
     }
     Ok(expanded.text)
 }

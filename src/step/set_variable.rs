@@ -16,10 +16,15 @@ pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
     let name = settings.variable.trim();
     let expanded = cx.host.expand(&settings.value);
     for unresolved in &expanded.unresolved {
-        cx.warn(format!("`%{unresolved}%` stays as it is: there is no such variable"));
+        cx.warn(format!(
+            "`%{unresolved}%` stays as it is: there is no such variable"
+        ));
     }
     // Secrecy sticks: a variable that was secret stays so until it is deleted (spec 1.2).
-    let was_secret = cx.host.variable(name).is_some_and(|value| value.is_secret());
+    let was_secret = cx
+        .host
+        .variable(name)
+        .is_some_and(|value| value.is_secret());
     let value = if settings.secret || expanded.secret || was_secret {
         Value::Secret(Secret::new(expanded.text))
     } else {
@@ -34,7 +39,10 @@ pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
         }
     };
     cx.host.set_variable(name, value).map_err(|e| {
-        StepError::new(codes::INVALID_PARAMETER, format!("the variable {name} cannot be set: {e}"))
+        StepError::new(
+            codes::INVALID_PARAMETER,
+            format!("the variable {name} cannot be set: {e}"),
+        )
     })?;
     cx.info(line);
     Ok(StepEnd::Done)

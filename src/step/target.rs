@@ -11,14 +11,21 @@ use super::volumes;
 fn candidates(cx: &StepCx) -> Vec<PartitionRef> {
     let host = cx.host.as_ref();
     let letter = cx.text("OSDTargetSystemDrive").chars().next();
-    let mut list: Vec<_> = letter.and_then(|letter| volumes::by_letter(host, letter)).into_iter().collect();
+    let mut list: Vec<_> = letter
+        .and_then(|letter| volumes::by_letter(host, letter))
+        .into_iter()
+        .collect();
     list.extend(volumes::applied(host).into_iter().rev());
     list
 }
 
 /// The architecture that answer files name; `amd64` unless the applied image said otherwise.
 pub fn architecture(cx: &StepCx) -> &'static str {
-    match cx.text("_WimforgeImageArchitecture").to_ascii_lowercase().as_str() {
+    match cx
+        .text("_WimforgeImageArchitecture")
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "x86" => "x86",
         "arm64" => "arm64",
         _ => "amd64",
@@ -34,8 +41,13 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
     for at in candidates(cx) {
         cx.check_cancel()?;
         let name = format!("disk {} partition {}", at.disk, at.partition);
-        let disk = cx.machine.disk(at.disk).map_err(|e| platform(format!("{name} cannot be read"), e))?;
-        let Some(partition) = disk.partitions.iter().find(|p| p.at == at) else { continue };
+        let disk = cx
+            .machine
+            .disk(at.disk)
+            .map_err(|e| platform(format!("{name} cannot be read"), e))?;
+        let Some(partition) = disk.partitions.iter().find(|p| p.at == at) else {
+            continue;
+        };
         if partition.fs != crate::platform::FsKind::Ntfs {
             continue;
         }
@@ -43,24 +55,33 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
             .machine
             .mount_ntfs(&partition.node, true)
             .map_err(|e| platform(format!("{name} cannot be mounted"), e))?;
-        let has_windows = std::fs::read_dir(mounted.path())
-            .is_ok_and(|mut list| list.any(|e| e.is_ok_and(|e| e.file_name().eq_ignore_ascii_case("Windows"))));
+        let has_windows = std::fs::read_dir(mounted.path()).is_ok_and(|mut list| {
+            list.any(|e| e.is_ok_and(|e| e.file_name().eq_ignore_ascii_case("Windows")))
+        });
         let result = if has_windows {
-            Some(unattend::merge_volume(mounted.path(), architecture(cx), change))
+            Some(unattend::merge_volume(
+                mounted.path(),
+                architecture(cx),
+                change,
+            ))
         } else {
             None
         };
         let closed = mounted.close();
         if let Some(result) = result {
             result.map_err(|e| answer_file(&name, e))?;
-            closed.map_err(|e| platform(format!("the answer file may not have reached {name}"), e))?;
+            closed
+                .map_err(|e| platform(format!("the answer file may not have reached {name}"), e))?;
             cx.info(format!("Wrote Windows/Panther/unattend.xml on {name}"));
             return Ok(());
         }
         closed.map_err(|e| platform(format!("{name} cannot be unmounted"), e))?;
     }
-    Err(StepError::new(codes::NOT_FOUND, "no Windows was found on a volume that an image was applied to")
-        .hint("Put Apply Operating System Image before this step."))
+    Err(StepError::new(
+        codes::NOT_FOUND,
+        "no Windows was found on a volume that an image was applied to",
+    )
+    .hint("Put Apply Operating System Image before this step."))
 }
 
 fn answer_file(name: &str, error: UnattendError) -> StepError {
@@ -68,7 +89,11 @@ fn answer_file(name: &str, error: UnattendError) -> StepError {
         UnattendError::Bad { .. } => codes::INVALID_DATA,
         UnattendError::Io { source, .. } => codes::from_io(source),
     };
-    StepError::because(code, format!("the answer file on {name} cannot be written"), error)
+    StepError::because(
+        code,
+        format!("the answer file on {name} cannot be written"),
+        error,
+    )
 }
 
 fn platform(message: String, error: PlatformError) -> StepError {
@@ -82,15 +107,18 @@ fn platform(message: String, error: PlatformError) -> StepError {
     StepError::because(code, message, error)
 }
 
-/// A variable's text, checked for length; the text itself is not in the error.
+/// A variable's text, checked for length; the text itself is not in the error. The engine has expanded action variables
+/// already, and once is all (spec 1.3).
 ///
 /// # Errors
 /// Shorter or longer than allowed.
 pub fn limited(cx: &StepCx, name: &str, least: usize, most: usize) -> Result<String, StepError> {
-    let text = cx.host.expand(&cx.text(name)).text;
+    let text = cx.text(name);
     let characters = text.chars().count();
     if characters < least || characters > most {
-        return Err(invalid(format!("{name} has {characters} characters; {least} to {most} are allowed")));
+        return Err(invalid(format!(
+            "{name} has {characters} characters; {least} to {most} are allowed"
+        )));
     }
     if text.chars().any(char::is_control) {
         return Err(invalid(format!("{name} holds a control character")));

@@ -69,9 +69,18 @@ mod tests {
     #[test]
     fn quotes_and_backslashes_work_as_in_a_shell() {
         assert_eq!(split("a  b\tc\n").unwrap(), ["a", "b", "c"]);
-        assert_eq!(split(r#"echo "a b" 'c "d' e\ f"#).unwrap(), ["echo", "a b", "c \"d", "e f"]);
-        assert_eq!(split(r#""a\"b" "c\d" '' x"y"'z'"#).unwrap(), ["a\"b", "c\\d", "", "xyz"]);
-        assert_eq!(split("$HOME *.txt | > #").unwrap(), ["$HOME", "*.txt", "|", ">", "#"]);
+        assert_eq!(
+            split(r#"echo "a b" 'c "d' e\ f"#).unwrap(),
+            ["echo", "a b", "c \"d", "e f"]
+        );
+        assert_eq!(
+            split(r#""a\"b" "c\d" '' x"y"'z'"#).unwrap(),
+            ["a\"b", "c\\d", "", "xyz"]
+        );
+        assert_eq!(
+            split("$HOME *.txt | > #").unwrap(),
+            ["$HOME", "*.txt", "|", ">", "#"]
+        );
         assert!(split("   ").unwrap().is_empty());
     }
 

@@ -54,17 +54,16 @@ pub struct Model {
     pub keyboard: String,
     /// Seconds that local time is ahead of UTC.
     pub utc_offset: i32,
-    /// Columns and rows of the screen, once known.
-    pub size: Option<(u16, u16)>,
+    /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
+    pub size: (u16, u16),
     /// Goes out when the request of that number was accepted: a retry must not run without the change made for it.
     pub after: Option<(u64, Request)>,
 }
 
 impl Model {
-    /// Whether the screen is too small to see what a disk holds.
-    pub fn too_small_to_confirm(&self) -> bool {
-        self.size
-            .is_some_and(|(columns, rows)| columns < CONFIRM_AT_LEAST.0 || rows < CONFIRM_AT_LEAST.1)
+    /// Whether the screen is large enough to see what would be destroyed.
+    pub fn facts_in_sight(&self) -> bool {
+        self.size.0 >= CONFIRM_AT_LEAST.0 && self.size.1 >= CONFIRM_AT_LEAST.1
     }
 }
 
@@ -152,7 +151,7 @@ pub enum Purpose {
 }
 
 /// One field.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct FormField {
     /// Variable.
     pub variable: String,
@@ -166,6 +165,15 @@ pub struct FormField {
     pub optional: bool,
     /// How it is checked.
     pub check: Check,
+}
+
+/// What was typed may be a secret: it is left out.
+impl std::fmt::Debug for FormField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FormField")
+            .field("variable", &self.variable)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Form {
@@ -212,6 +220,7 @@ pub enum Pane {
 
 impl Pane {
     /// The next one.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Steps => Self::Variables,
@@ -269,7 +278,7 @@ impl RunView {
 
     /// Whether the open question covers the panels.
     pub fn shows_question(&self) -> bool {
-        matches!(self.over, Over::Nothing | Over::Wipe(_))
+        matches!(self.over, Over::Nothing | Over::Wipe(..))
     }
 }
 
@@ -294,8 +303,9 @@ pub enum Over {
     Cancel,
     /// A variable to be changed.
     Form(Form),
-    /// The word that wipes a disk, as far as typed.
-    Wipe(Input),
+    /// The word that wipes a disk, as far as typed, and the question it is for: what was typed for one disk must not
+    /// wipe another.
+    Wipe(u32, Input),
     /// The question was put aside to look at the run.
     Aside(u32),
 }

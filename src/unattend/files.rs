@@ -17,13 +17,18 @@ fn find(root: &Path, parts: &[&str]) -> Result<Option<PathBuf>, UnattendError> {
     for part in parts {
         let entries = match fs::read_dir(&at) {
             Ok(entries) => entries,
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(e) => return Err(io(format!("reading {}", at.display()))(e)),
         };
         let mut found = None;
         for entry in entries {
             let entry = entry.map_err(io(format!("reading {}", at.display())))?;
-            let matches = entry.file_name().to_str().is_some_and(|name| name.eq_ignore_ascii_case(part));
+            let matches = entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(part));
             if matches && !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
                 found = Some(entry.path());
             }
@@ -39,7 +44,9 @@ fn read(path: &Path) -> Result<Vec<u8>, UnattendError> {
     let file = File::open(path).map_err(io(doing()))?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that the parser sees that there is too much.
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(io(doing()))?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io(doing()))?;
     Ok(bytes)
 }
 
@@ -73,7 +80,10 @@ pub fn merge_volume(
     change: &mut dyn FnMut(&mut Document),
 ) -> Result<PathBuf, UnattendError> {
     let windows = find(root, &["Windows"])?.ok_or_else(|| {
-        io(format!("looking for the Windows folder in {}", root.display()))(ErrorKind::NotFound.into())
+        io(format!(
+            "looking for the Windows folder in {}",
+            root.display()
+        ))(ErrorKind::NotFound.into())
     })?;
     let panther = if let Some(folder) = find(&windows, &["Panther"])? {
         folder
@@ -101,11 +111,18 @@ pub fn merge_volume(
 pub fn scrub_volume(root: &Path) -> Result<usize, UnattendError> {
     let mut files = Vec::new();
     files.extend(find(root, &["Windows", "Panther", "unattend.xml"])?);
-    files.extend(find(root, &["Windows", "System32", "Sysprep", "unattend.xml"])?);
+    files.extend(find(
+        root,
+        &["Windows", "System32", "Sysprep", "unattend.xml"],
+    )?);
     if let Some(folder) = find(root, &["Windows", "Panther", "Unattend"])? {
         for entry in fs::read_dir(&folder).map_err(io(format!("reading {}", folder.display())))? {
-            let path = entry.map_err(io(format!("reading {}", folder.display())))?.path();
-            if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"))
+            let path = entry
+                .map_err(io(format!("reading {}", folder.display())))?
+                .path();
+            if path
+                .extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case("xml"))
                 && path.symlink_metadata().is_ok_and(|meta| meta.is_file())
             {
                 files.push(path);

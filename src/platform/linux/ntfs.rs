@@ -15,7 +15,7 @@ use crate::platform::error::PlatformError;
 use crate::platform::machine::Mounted;
 use crate::platform::types::NtfsState;
 
-use super::{ntfs_record, sysfs, tool};
+use super::{leftovers, ntfs_record, sysfs, tool};
 
 /// How long a mount may take to appear; a big journal is replayed first.
 const MOUNT_TIME: Duration = Duration::from_secs(60);
@@ -86,7 +86,12 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
             NtfsState::Broken(what) => return Err(unfit(&what)),
         }
     }
-    let at = std::env::temp_dir().join(format!("wimforge-ntfs-{:016x}", rand::random::<u64>()));
+    let at = std::env::temp_dir().join(format!(
+        "{}{}-{:016x}",
+        leftovers::PREFIX,
+        std::process::id(),
+        rand::random::<u64>()
+    ));
     let doing = || format!("mounting {}", node.display());
     let path = tool::find("ntfs-3g", "ntfs-3g")?;
     fs::DirBuilder::new()
@@ -94,7 +99,7 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
         .create(&at)
         .map_err(|error| PlatformError::io(doing(), error))?;
     let options = format!(
-        "{},no_detach,streams_interface=xattr",
+        "{},no_detach,streams_interface=xattr,compression",
         if writable { "rw" } else { "ro" }
     );
     let args: [OsString; 4] = [node.into(), at.clone().into(), "-o".into(), options.into()];

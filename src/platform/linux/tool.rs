@@ -117,7 +117,9 @@ pub(super) fn run(
     line: &mut dyn FnMut(&str),
 ) -> Result<Ended, PlatformError> {
     let path = find(tool, package)?;
-    let mut child = command(path.as_os_str(), args)
+    let mut command = command(path.as_os_str(), args);
+    crate::platform::process::die_with_parent(&mut command);
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

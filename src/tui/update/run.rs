@@ -1,11 +1,11 @@
 //! Keys of the run screen: its panels, the open question, the summary.
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::form::{self, FormEnd};
-use crate::event::{NodeKind, Question, QuestionKind, Severity};
+use crate::event::{NodeId, NodeKind, Question, QuestionKind, Severity};
 use crate::protocol::Request;
 use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD, undecided};
 use crate::tui::msg::{Effect, shell_variables};
@@ -13,13 +13,17 @@ use crate::tui::msg::{Effect, shell_variables};
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     let form = form::wanted(model);
-    let open = model.state.question.as_ref().map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
+    let open = model
+        .state
+        .question
+        .as_ref()
+        .map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
     let Screen::Run(view) = &mut model.screen else {
         return;
     };
     let asked = open.map(|(id, _)| id);
     let stale = match &view.over {
-        Over::Wipe(_) => !matches!(open, Some((_, true))),
+        Over::Wipe(id, _) => open != Some((*id, true)),
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
             Purpose::Secrets(id) => asked != Some(id),
@@ -44,7 +48,7 @@ pub(super) fn question_changed(model: &mut Model) {
     if matches!(view.over, Over::Nothing) {
         match (form, open) {
             (Some(form), _) => view.over = Over::Form(form),
-            (None, Some((_, true))) => view.over = Over::Wipe(Input::default()),
+            (None, Some((id, true))) => view.over = Over::Wipe(id, Input::default()),
             _ => {}
         }
     }
@@ -67,7 +71,9 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             open.mask_like(&model.state);
             match end {
                 FormEnd::Open => {}
-                FormEnd::Left if matches!(open.purpose, Purpose::Variable(Some(_))) => view.over = Over::Nothing,
+                FormEnd::Left if matches!(open.purpose, Purpose::Variable(Some(_))) => {
+                    view.over = Over::Nothing;
+                }
                 FormEnd::Left => aside(model, view),
                 FormEnd::Done(requests) => {
                     // A question answered here is put aside until the engine takes it back.
@@ -77,7 +83,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             }
             Vec::new()
         }
-        Over::Wipe(_) => wipe(model, view, key),
+        Over::Wipe(..) => wipe(model, view, key),
         Over::Nothing | Over::Aside(_) => free(model, view, key),
     }
 }
@@ -131,16 +137,22 @@ fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    let Some(id) = model.state.question.as_ref().map(|q| q.id) else {
-        view.over = Over::Nothing;
+    let Over::Wipe(id, typed) = &mut view.over else {
         return Vec::new();
     };
-    let Over::Wipe(typed) = &mut view.over else {
-        return Vec::new();
-    };
+    let id = *id;
     match key.code {
-        KeyCode::Enter if model.too_small_to_confirm() => {
-            model.note = "enlarge the screen first: the disk's facts must be seen".to_owned();
+        KeyCode::F(8) => {
+            view.over = Over::Aside(id);
+            vec![model.send(Request::Answer {
+                question: id,
+                yes: false,
+            })]
+        }
+        // Where the facts cannot be seen, nothing can be typed that wipes.
+        code if !model.facts_in_sight() && code != KeyCode::Esc => {
+            model.note = String::from("enlarge the screen first: the disk's facts must be seen");
+            typed.reset();
             Vec::new()
         }
         KeyCode::Enter if typed.value().eq_ignore_ascii_case(WIPE_WORD) => {
@@ -178,6 +190,9 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         // The panels are out of sight: their keys are, too.
         return question_keys(model, view, &question, key);
     }
+    if is_chord(key) {
+        return Vec::new();
+    }
     match key.code {
         KeyCode::Char('?') => model.help = true,
         KeyCode::Char('q' | 'd') => return vec![Effect::Quit],
@@ -202,14 +217,18 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
             };
             view.log_back = 0;
         }
-        KeyCode::Char('n') if view.pane == Pane::Log => search(model, view),
+        KeyCode::Char('n') if view.pane == Pane::Log && !view.log_search.value().is_empty() => {
+            search(model, view);
+        }
         KeyCode::Char('x') if model.state.end.is_none() => view.over = Over::Cancel,
         KeyCode::Char('e') if model.state.end.is_none() => {
             view.over = Over::Form(form::for_variable(None));
         }
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
-        KeyCode::Char('s') => return vec![model.send(Request::Step)],
+        KeyCode::Char('n') => return vec![model.send(Request::Step)],
+        KeyCode::Char('g') => return jump(model, view),
+        KeyCode::Char('!') => return vec![Effect::Shell(shell_variables(&model.state))],
         KeyCode::Char('b') => return breakpoint(model, view),
         KeyCode::Up => scroll(model, view, -1),
         KeyCode::Down => scroll(model, view, 1),
@@ -230,11 +249,19 @@ fn question_keys(
     key: KeyEvent,
 ) -> Vec<Effect> {
     let id = question.id;
+    if is_chord(key) {
+        return Vec::new();
+    }
     match (&question.kind, key.code) {
         (_, KeyCode::Esc) => view.over = Over::Aside(id),
         (_, KeyCode::Char('?')) => model.help = true,
         (_, KeyCode::Char('q' | 'd')) => return vec![Effect::Quit],
         (_, KeyCode::Char('x')) => view.over = Over::Cancel,
+        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y'))
+            if !model.facts_in_sight() =>
+        {
+            model.note = String::from("enlarge the screen first");
+        }
         (QuestionKind::Pause { .. }, KeyCode::Enter)
         | (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
             return vec![model.send(Request::Answer {
@@ -256,7 +283,8 @@ fn question_keys(
             match code {
                 KeyCode::Char('r') => return vec![model.send(Request::Retry { node, attempt })],
                 KeyCode::Char('s') => return vec![model.send(Request::Skip { node, attempt })],
-                KeyCode::Char('a') => return vec![model.send(Request::Cancel { kill: false })],
+                // Ends the whole run, beside keys that do not: asks first.
+                KeyCode::Char('a') => view.over = Over::Cancel,
                 KeyCode::Char('v') => {
                     view.over = Over::Form(form::for_variable(Some((node, attempt))));
                 }
@@ -269,13 +297,36 @@ fn question_keys(
     Vec::new()
 }
 
-fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
+/// Letters with Ctrl or Alt are the terminal's or the multiplexer's, not ours.
+fn is_chord(key: KeyEvent) -> bool {
+    matches!(key.code, KeyCode::Char(_))
+        && key
+            .modifiers
+            .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+}
+
+fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
     let chosen = view
         .step
         .and_then(|at| model.state.plan.nodes.get(at))
-        .filter(|node| matches!(node.kind, NodeKind::Step(_)));
-    let Some(node) = chosen.map(|node| node.id) else {
-        model.note = "choose a step with the arrow keys first".to_owned();
+        .filter(|node| matches!(node.kind, NodeKind::Step(_)))
+        .map(|node| node.id);
+    if chosen.is_none() {
+        model.note = String::from("choose a step with the arrow keys first");
+    }
+    chosen
+}
+
+/// The chosen step becomes the next one; the engine refuses while something runs.
+fn jump(model: &mut Model, view: &RunView) -> Vec<Effect> {
+    match chosen_step(model, view) {
+        Some(to) => vec![model.send(Request::Jump { to })],
+        None => Vec::new(),
+    }
+}
+
+fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
+    let Some(node) = chosen_step(model, view) else {
         return Vec::new();
     };
     let set = !model.state.breakpoints.contains(&node);
@@ -292,7 +343,7 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
             let last = model.state.plan.nodes.len().saturating_sub(1);
             let at = view
                 .step
-                .or(model.state.current.map(crate::event::NodeId::index))
+                .or(model.state.current.map(NodeId::index))
                 .unwrap_or(0);
             view.step = Some(moved(at, by, last));
         }
@@ -311,7 +362,7 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
 fn search(model: &mut Model, view: &mut RunView) {
     let wanted = view.log_search.value().to_lowercase();
     if wanted.is_empty() {
-        model.note = "nothing to search for: type / and a word".to_owned();
+        model.note = String::from("nothing to search for: type / and a word");
         return;
     }
     let found = view

@@ -2,11 +2,11 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use super::text::{fit, lines, pieces, span, width};
 use crate::event::QuestionKind;
-use crate::tui::model::{Form, Model, Over, Pane, Picker, Purpose, RunView, Screen};
+use crate::tui::model::{Form, Look, Model, Over, Pane, Picker, Purpose, RunView, Screen};
 use crate::tui::theme::Role;
 
 type Keys = &'static [(&'static str, &'static str)];
@@ -25,24 +25,84 @@ fn keys(model: &Model) -> Keys {
 }
 
 fn picker_keys(picker: &Picker) -> Keys {
-    let broken = picker.shown().get(picker.row).is_some_and(|info| !info.mistakes.is_empty());
+    let broken = picker
+        .shown()
+        .get(picker.row)
+        .is_some_and(|info| !info.mistakes.is_empty());
     match (broken, picker.filter.value().is_empty()) {
-        (true, _) => &[("Enter", "show its mistakes"), ("Up/Down", "move"), ("F5", "look again"), ("F1", "help"), ("Esc", "back")],
-        (false, true) => &[("Enter", "choose"), ("Up/Down", "move"), ("letters", "filter"), ("F5", "look again"), ("F1", "help"), ("Esc", "leave")],
-        (false, false) => &[("Enter", "choose"), ("Up/Down", "move"), ("Esc", "clear the filter"), ("F5", "look again"), ("F1", "help")],
+        (true, _) => &[
+            ("Enter", "show its mistakes"),
+            ("Up/Down", "move"),
+            ("F5", "look again"),
+            ("F1", "help"),
+            ("Esc", "back"),
+        ],
+        (false, true) => &[
+            ("Enter", "choose"),
+            ("Up/Down", "move"),
+            ("letters", "filter"),
+            ("F5", "look again"),
+            ("F1", "help"),
+            ("Esc", "leave"),
+        ],
+        (false, false) => &[
+            ("Enter", "choose"),
+            ("Up/Down", "move"),
+            ("Esc", "clear the filter"),
+            ("F5", "look again"),
+            ("F1", "help"),
+        ],
     }
 }
 
 fn form_keys(form: &Form) -> Keys {
     let last = form.at + 1 >= form.fields.len();
     match (&form.purpose, last, form.has_secrets()) {
-        (_, false, true) => &[("Enter", "next field"), ("Up", "field before"), ("Esc", "back"), ("F2", "show secrets"), ("F1", "help")],
-        (_, false, false) => &[("Enter", "next field"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
-        (Purpose::Start(_), true, true) => &[("Enter", "start"), ("Up", "field before"), ("Esc", "back"), ("F2", "show secrets"), ("F1", "help")],
-        (Purpose::Start(_), true, false) => &[("Enter", "start"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
-        (Purpose::Secrets(_), true, _) => &[("Enter", "go on"), ("Up", "field before"), ("Esc", "look at the run"), ("F2", "show secrets"), ("F1", "help")],
-        (Purpose::Variable(Some(_)), true, _) => &[("Enter", "set it and retry"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
-        (Purpose::Variable(None), true, _) => &[("Enter", "set it"), ("Up", "field before"), ("Esc", "back"), ("F1", "help")],
+        (_, false, true) => &[
+            ("Enter", "next field"),
+            ("Up", "field before"),
+            ("Esc", "back"),
+            ("F2", "show secrets"),
+            ("F1", "help"),
+        ],
+        (_, false, false) => &[
+            ("Enter", "next field"),
+            ("Up", "field before"),
+            ("Esc", "back"),
+            ("F1", "help"),
+        ],
+        (Purpose::Start(_), true, true) => &[
+            ("Enter", "start"),
+            ("Up", "field before"),
+            ("Esc", "back"),
+            ("F2", "show secrets"),
+            ("F1", "help"),
+        ],
+        (Purpose::Start(_), true, false) => &[
+            ("Enter", "start"),
+            ("Up", "field before"),
+            ("Esc", "back"),
+            ("F1", "help"),
+        ],
+        (Purpose::Secrets(_), true, _) => &[
+            ("Enter", "go on"),
+            ("Up", "field before"),
+            ("Esc", "look at the run"),
+            ("F2", "show secrets"),
+            ("F1", "help"),
+        ],
+        (Purpose::Variable(Some(_)), true, _) => &[
+            ("Enter", "set it and retry"),
+            ("Up", "field before"),
+            ("Esc", "back"),
+            ("F1", "help"),
+        ],
+        (Purpose::Variable(None), true, _) => &[
+            ("Enter", "set it"),
+            ("Up", "field before"),
+            ("Esc", "back"),
+            ("F1", "help"),
+        ],
     }
 }
 
@@ -50,35 +110,137 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
     let state = &model.state;
     match &view.over {
         Over::Typing => return &[("Enter", "keep"), ("Esc", "clear")],
-        Over::Cancel if state.cancelling.is_some() => return &[("y", "kill"), ("d", "detach"), ("Esc", "wait")],
+        Over::Cancel if state.cancelling.is_some() => {
+            return &[("y", "kill"), ("d", "detach"), ("Esc", "wait")];
+        }
         Over::Cancel => return &[("y", "cancel"), ("d", "detach"), ("Esc", "back")],
         Over::Form(form) => return form_keys(form),
-        Over::Wipe(_) | Over::Nothing | Over::Aside(_) => {}
+        Over::Wipe(..) | Over::Nothing | Over::Aside(_) => {}
     }
     if !model.connected {
-        return &[("q", "leave"), ("Tab", "panel"), ("arrows", "scroll"), ("?", "help")];
+        return &[
+            ("q", "leave"),
+            ("Tab", "panel"),
+            ("arrows", "scroll"),
+            ("?", "help"),
+        ];
     }
     if state.end.is_some() {
-        return &[("Enter", "leave"), ("Tab", "variables, log"), ("Esc", "summary"), ("?", "help")];
+        return &[
+            ("Enter", "leave"),
+            ("Tab", "variables, log"),
+            ("Esc", "summary"),
+            ("?", "help"),
+        ];
     }
-    match (&view.over, state.question.as_ref().map(|question| &question.kind)) {
-        (Over::Aside(_), _) => &[("Esc", "back to the question"), ("Tab", "panel"), ("e", "set variable"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
-        (Over::Wipe(_), _) => &[("wipe Enter", "go on"), ("Esc", "look at the run"), ("Ctrl-C", "cancel the run"), ("F1", "help")],
-        (_, Some(QuestionKind::Failed { .. })) => &[("r", "retry"), ("v", "set variable"), ("s", "skip"), ("a", "abort"), ("!", "shell"), ("Esc", "see run"), ("?", "help"), ("q", "detach")],
-        (_, Some(QuestionKind::ConfirmReplace { .. })) => &[("y", "replace"), ("n", "do not"), ("Esc", "look at the run"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
-        (_, Some(QuestionKind::Pause { .. })) => &[("Enter", "go on"), ("Esc", "look at the run"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
-        (_, Some(_)) => &[("Esc", "look at the run"), ("x", "cancel"), ("?", "help"), ("q", "detach")],
+    match (
+        &view.over,
+        state.question.as_ref().map(|question| &question.kind),
+    ) {
+        (Over::Aside(_), _) => &[
+            ("Esc", "back to the question"),
+            ("Tab", "panel"),
+            ("e", "set"),
+            ("g", "go to"),
+            ("x", "cancel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (Over::Wipe(..), _) => &[
+            ("wipe Enter", "go on"),
+            ("F8", "no"),
+            ("Esc", "look at the run"),
+            ("Ctrl-C", "cancel"),
+            ("F1", "help"),
+        ],
+        (_, Some(QuestionKind::Failed { .. })) => &[
+            ("r", "retry"),
+            ("v", "change, retry"),
+            ("s", "skip"),
+            ("a", "abort"),
+            ("!", "shell"),
+            ("Esc", "look"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (_, Some(QuestionKind::ConfirmReplace { .. })) => &[
+            ("y", "replace"),
+            ("n", "do not"),
+            ("Esc", "look at the run"),
+            ("x", "cancel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (_, Some(QuestionKind::Pause { .. })) => &[
+            ("Enter", "go on"),
+            ("Esc", "look at the run"),
+            ("x", "cancel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (_, Some(_)) => &[
+            ("Esc", "look at the run"),
+            ("x", "cancel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
         (_, None) => free_keys(model, view),
     }
 }
 
 fn free_keys(model: &Model, view: &RunView) -> Keys {
     match (view.pane, model.state.paused) {
-        (Pane::Steps, true) => &[("c", "continue"), ("s", "one step"), ("x", "cancel"), ("Tab", "panel"), ("e", "set variable"), ("b", "break"), ("?", "help"), ("q", "detach")],
-        (Pane::Steps, false) => &[("p", "pause"), ("x", "cancel"), ("Tab", "panel"), ("arrows", "choose"), ("b", "break"), ("?", "help"), ("q", "detach")],
-        (Pane::Variables, true) => &[("/", "filter"), ("e", "set"), ("Tab", "panel"), ("c", "continue"), ("?", "help"), ("q", "detach")],
-        (Pane::Variables, false) => &[("/", "filter"), ("e", "set"), ("Tab", "panel"), ("p", "pause"), ("?", "help"), ("q", "detach")],
-        (Pane::Log, _) => &[("/", "search"), ("n", "older hit"), ("f", "severity"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
+        (Pane::Steps, true) => &[
+            ("c", "continue"),
+            ("n", "one step"),
+            ("x", "cancel"),
+            ("e", "set"),
+            ("g", "go to"),
+            ("b", "break"),
+            ("Tab", "panel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (Pane::Steps, false) => &[
+            ("p", "pause"),
+            ("x", "cancel"),
+            ("Tab", "panel"),
+            ("arrows", "choose"),
+            ("b", "break"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (Pane::Variables, true) => &[
+            ("/", "filter"),
+            ("e", "set"),
+            ("Tab", "panel"),
+            ("c", "continue"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (Pane::Variables, false) => &[
+            ("/", "filter"),
+            ("e", "set"),
+            ("Tab", "panel"),
+            ("p", "pause"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (Pane::Log, _) if view.log_search.value().is_empty() => &[
+            ("/", "search"),
+            ("f", "severity"),
+            ("Tab", "panel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        (Pane::Log, _) => &[
+            ("/", "search"),
+            ("n", "older hit"),
+            ("f", "severity"),
+            ("Tab", "panel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
     }
 }
 
@@ -99,24 +261,47 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             .collect();
         lines(frame, area, note);
     }
-    let row = Rect {
-        y: area.y + area.height.saturating_sub(1),
-        height: area.height.min(1),
+    // Without a note its row takes the keys that do not fit into the last one.
+    let key_rows = if model.note.is_empty() {
+        area.height
+    } else {
+        area.height.min(1)
+    };
+    let all = flow(look, keys(model), columns, usize::from(key_rows));
+    let used = u16::try_from(all.len()).unwrap_or(1).min(area.height);
+    let bottom = Rect {
+        y: area.y + area.height - used,
+        height: used,
         ..area
     };
-    let mut spans = Vec::new();
+    lines(frame, bottom, all);
+}
+
+/// Keys side by side in at most `rows` rows; what does not fit is left out, from the end.
+fn flow(look: &Look, keys: Keys, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let mut all: Vec<Vec<Span<'static>>> = vec![Vec::new()];
     let mut used = 0;
-    for (key, what) in keys(model) {
+    for (key, what) in keys {
         let needed = width(key) + 1 + width(what);
-        if used + needed > columns {
+        if used > 0 && used + needed > columns {
+            if all.len() >= rows {
+                break;
+            }
+            all.push(Vec::new());
+            used = 0;
+        }
+        if needed > columns {
             break;
         }
         used += needed + 2;
-        spans.push(span(look, Role::Key, *key));
-        spans.push(span(look, Role::Text, format!(" {what}  ")));
+        if let Some(row) = all.last_mut() {
+            row.push(span(look, Role::Key, *key));
+            row.push(span(look, Role::Text, format!(" {what}  ")));
+        }
     }
-    if spans.is_empty() {
-        spans.push(span(look, Role::Key, fit(look, "? help", columns)));
+    all.retain(|row| !row.is_empty());
+    if all.is_empty() {
+        all.push(vec![span(look, Role::Key, fit(look, "? help", columns))]);
     }
-    lines(frame, row, vec![Line::from(spans)]);
+    all.into_iter().map(Line::from).collect()
 }

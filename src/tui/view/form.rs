@@ -5,8 +5,16 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::text::{fit, lines, panel, pieces, span, typed, width};
-use crate::tui::model::{Form, Model};
+use crate::tui::model::{Form, FormField, Model};
 use crate::tui::theme::Role;
+
+fn label(field: &FormField) -> String {
+    if field.optional && !field.variable.is_empty() {
+        format!("{} (optional)", field.label)
+    } else {
+        field.label.clone()
+    }
+}
 
 /// Rows of the sentence above the fields.
 fn intro(form: &Form, model: &Model, columns: usize) -> Vec<Line<'static>> {
@@ -22,7 +30,11 @@ fn intro(form: &Form, model: &Model, columns: usize) -> Vec<Line<'static>> {
 /// Rows that a form of `columns` takes with its frame.
 pub(super) fn rows(form: &Form, columns: u16) -> u16 {
     let room = usize::from(columns.saturating_sub(2)).max(1);
-    let intro = if form.intro.is_empty() { 0 } else { width(&form.intro).div_ceil(room).min(2) };
+    let intro = if form.intro.is_empty() {
+        0
+    } else {
+        width(&form.intro).div_ceil(room).min(2)
+    };
     u16::try_from(form.fields.len() * 2 + 2 + intro).unwrap_or(u16::MAX)
 }
 
@@ -33,42 +45,58 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
     let label_columns = form
         .fields
         .iter()
-        .map(|field| width(&field.label))
+        .map(|field| width(&label(field)))
         .max()
         .unwrap_or(0)
         .min(columns / 2);
-    let mut all = if inside.height > 4 { intro(form, model, columns) } else { Vec::new() };
+    let mut all = if inside.height > 4 {
+        intro(form, model, columns)
+    } else {
+        Vec::new()
+    };
     let rows = usize::from(inside.height).saturating_sub(all.len());
     // Two rows a field; the one with the keys is always in sight.
     let skip = (form.at + 1).saturating_sub((rows / 2).max(1));
     for (at, field) in form.fields.iter().enumerate().skip(skip) {
         let here = at == form.at;
         let mark = if here { look.glyphs.cursor } else { " " };
-        let label = fit(look, &field.label, label_columns);
+        let label = fit(look, &label(field), label_columns);
         let pad = " ".repeat(label_columns.saturating_sub(width(&label)));
         let value = field.input.value();
         let room = columns.saturating_sub(label_columns + 5);
         let masked = field.secret && !form.reveal;
         let shown = match (here, masked) {
             (true, true) => {
-                let mask = look.glyphs.mask.repeat(value.chars().count());
-                typed(look, &mask, field.input.cursor(), room)
+                let hidden = look.glyphs.mask.repeat(value.chars().count());
+                typed(look, &hidden, field.input.cursor(), room)
             }
             (true, false) => typed(look, value, field.input.cursor(), room),
             (false, true) => {
-                let mask = look.glyphs.mask.repeat(value.chars().count().min(room));
-                vec![span(look, Role::Text, mask)]
+                let hidden = look.glyphs.mask.repeat(value.chars().count().min(room));
+                vec![span(look, Role::Text, hidden)]
             }
             (false, false) => vec![span(look, Role::Text, fit(look, value, room))],
         };
         let mut row = vec![
             span(look, Role::Focus, format!("{mark} ")),
-            span(look, if here { Role::Title } else { Role::Text }, format!("{label}{pad}: ")),
+            span(
+                look,
+                if here { Role::Title } else { Role::Text },
+                format!("{label}{pad}: "),
+            ),
         ];
         row.extend(shown);
         all.push(Line::from(row));
-        let layout = if model.keyboard.is_empty() { "keyboard layout unknown" } else { &model.keyboard };
-        let reveal = if form.reveal { "F2 hides it" } else { "F2 shows it" };
+        let layout = if model.keyboard.is_empty() {
+            "keyboard layout unknown"
+        } else {
+            &model.keyboard
+        };
+        let reveal = if form.reveal {
+            "F2 hides it"
+        } else {
+            "F2 shows it"
+        };
         let below = match field.mistake() {
             Some(why) if !value.is_empty() => (Role::Warning, why),
             why if here && field.secret => {
@@ -79,7 +107,13 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
             None if here && field.optional => (Role::Dim, "may stay empty".to_owned()),
             _ => (Role::Dim, String::new()),
         };
-        let indent = " ".repeat(label_columns.min(columns / 3) + 4);
+        // A narrow screen needs the room for the reason itself.
+        let indent = if columns < 60 {
+            4
+        } else {
+            label_columns.min(columns / 3) + 4
+        };
+        let indent = " ".repeat(indent);
         let room = columns.saturating_sub(indent.len());
         all.push(Line::from(vec![
             span(look, Role::Dim, indent),

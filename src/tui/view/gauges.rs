@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{bar, fit, lines, span, width};
+use super::text::{bar, fit, fit_end, lines, span, width};
 use crate::event::Unit;
 use crate::run_state::PhaseState;
 use crate::tui::model::{Look, Model};
@@ -44,11 +44,19 @@ fn amounts(phase: &PhaseState) -> String {
     match phase.unit {
         Unit::Bytes if phase.total > 0 => {
             let done = phase.done.min(phase.total);
-            parts.push(format!("{} of {}", units::bytes(done), units::bytes(phase.total)));
+            parts.push(format!(
+                "{} of {}",
+                units::bytes(done),
+                units::bytes(phase.total)
+            ));
         }
         Unit::Bytes if phase.done > 0 => parts.push(units::bytes(phase.done)),
         Unit::Items if phase.total > 0 => {
-            parts.push(format!("{} of {}", phase.done.min(phase.total), phase.total));
+            parts.push(format!(
+                "{} of {}",
+                phase.done.min(phase.total),
+                phase.total
+            ));
         }
         Unit::Items => parts.push(format!("{}", phase.done)),
         Unit::Bytes | Unit::Permille | Unit::Nothing => {}
@@ -75,10 +83,17 @@ fn time_left(phase: &PhaseState, elapsed: Duration) -> Option<Duration> {
 fn alive(phase: &PhaseState) -> Option<(Role, String)> {
     if phase.stalled_seconds > 0 {
         let seconds = (phase.silent_millis / 1000).max(phase.stalled_seconds);
-        return Some((Role::Bad, format!("STALLED: no sign of life for {seconds} s")));
+        return Some((
+            Role::Bad,
+            format!("STALLED: no sign of life for {seconds} s"),
+        ));
     }
-    (phase.silent_millis >= QUIET)
-        .then(|| (Role::Warning, format!("quiet for {} s", phase.silent_millis / 1000)))
+    (phase.silent_millis >= QUIET).then(|| {
+        (
+            Role::Warning,
+            format!("quiet for {} s", phase.silent_millis / 1000),
+        )
+    })
 }
 
 /// Rows: two bars and the signals.
@@ -91,19 +106,20 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let mut all = vec![gauge(look, "Whole run", Some(state.overall), columns)];
     if let Some(phase) = &state.phase {
         all.push(gauge(look, &phase.name, phase.permille, columns));
-        let parts = [
-            alive(phase),
-            Some((Role::Text, amounts(phase))),
-            Some((Role::Dim, phase.detail.clone())),
-        ];
+        let parts = [alive(phase), Some((Role::Text, amounts(phase)))];
         let mut room = columns;
         let mut spans = Vec::new();
-        for (role, text) in parts.into_iter().flatten().filter(|(_, text)| !text.is_empty()) {
+        for (role, text) in parts
+            .into_iter()
+            .flatten()
+            .filter(|(_, text)| !text.is_empty())
+        {
             let text = fit(look, &text, room);
             room = room.saturating_sub(width(&text) + 2);
             spans.push(span(look, role, text));
             spans.push(span(look, Role::Text, "  "));
         }
+        spans.push(span(look, Role::Dim, fit_end(look, &phase.detail, room)));
         all.push(Line::from(spans));
     }
     // One row only: the phase says more than the whole.

@@ -21,10 +21,13 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         _ => {}
     }
     if typing || !search.is_empty() {
-        title.push_str(&format!(" /{search}{}", if typing { "_" } else { "" }));
+        title.push_str(" /");
+        title.push_str(search);
+        title.push_str(if typing { "_" } else { "" });
     }
     if view.log_back > 0 {
-        title.push_str(&format!(" {} lines back, Esc follows", view.log_back));
+        let back = format!(" {} lines back, Esc follows", view.log_back);
+        title.push_str(&back);
     }
     let inside = panel(frame, look, area, &title, focus);
     let rows = usize::from(inside.height);
@@ -52,7 +55,11 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         for (at, part) in parts.into_iter().enumerate().rev() {
             let first = at == 0;
             all.push(Line::from(vec![
-                span(look, Role::Dim, if first { time.clone() } else { blank.clone() }),
+                span(
+                    look,
+                    Role::Dim,
+                    if first { time.clone() } else { blank.clone() },
+                ),
                 span(look, Role::Active, if first { mark } else { " " }),
                 span(look, role, part),
             ]));

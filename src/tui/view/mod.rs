@@ -18,4 +18,4 @@ mod variables;
 
 pub use draw::draw;
 pub(in crate::tui) use help::LINES as HELP_LINES;
-pub use render::{render, render_text};
+pub use render::{draw_text, render, render_text};

@@ -18,10 +18,19 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
     .areas::<3>(area);
     let mut filter = vec![span(look, Role::Text, "Filter: ")];
     let room = usize::from(top.width.saturating_sub(8));
-    filter.extend(typed(look, picker.filter.value(), picker.filter.cursor(), room));
+    filter.extend(typed(
+        look,
+        picker.filter.value(),
+        picker.filter.cursor(),
+        room,
+    ));
     lines(frame, top, vec![Line::from(filter)]);
     let shown = picker.shown();
-    let title = format!("Task sequences ({} of {})", shown.len(), picker.sequences.len());
+    let title = format!(
+        "Task sequences ({} of {})",
+        shown.len(),
+        picker.sequences.len()
+    );
     let inside = panel(frame, look, list, &title, true);
     if shown.is_empty() {
         let text = if !picker.loaded {
@@ -44,8 +53,16 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
         .take(rows)
         .map(|(at, info)| {
             let good = info.mistakes.is_empty();
-            let mark = if at == picker.row { look.glyphs.cursor } else { " " };
-            let (sign, role) = if good { (" ", Role::Text) } else { (look.glyphs.failed, Role::Bad) };
+            let mark = if at == picker.row {
+                look.glyphs.cursor
+            } else {
+                " "
+            };
+            let (sign, role) = if good {
+                (" ", Role::Text)
+            } else {
+                (look.glyphs.failed, Role::Bad)
+            };
             let text = if good {
                 format!("{}  ({} steps)", info.name, info.steps)
             } else {
@@ -96,7 +113,10 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
 pub(super) fn draw_mistakes(model: &Model, view: &Mistakes, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
     let count = view.text.lines().count();
-    let title = format!("This sequence has mistakes (line {} of {count})", (view.top + 1).min(count));
+    let title = format!(
+        "This sequence has mistakes (line {} of {count})",
+        (view.top + 1).min(count)
+    );
     let inside = panel(frame, look, area, &title, true);
     let columns = usize::from(inside.width);
     let rows = usize::from(inside.height);
@@ -107,7 +127,11 @@ pub(super) fn draw_mistakes(model: &Model, view: &Mistakes, frame: &mut Frame<'_
         // A source line and the carets below it must stay one above the other: they are cut, words are not.
         let source = text.contains(" | ") || text.trim_end().ends_with(['^', '|']);
         let parts = pieces(look, text, columns, if source { 1 } else { 6 });
-        all.extend(parts.into_iter().map(|part| Line::from(span(look, role, part))));
+        all.extend(
+            parts
+                .into_iter()
+                .map(|part| Line::from(span(look, role, part))),
+        );
     }
     all.truncate(rows);
     lines(frame, inside, all);

@@ -35,7 +35,7 @@ pub(super) fn draw(
     let whole = |role, text: &str| whole(look, role, text, columns);
     let mut all = Vec::new();
     match &question.kind {
-        QuestionKind::ConfirmDisk(_) if model.too_small_to_confirm() || small(frame) => all.extend(whole(
+        QuestionKind::ConfirmDisk(_) if small(frame) => all.extend(whole(
             Role::Bad,
             "Enlarge the screen: a disk is only confirmed where its facts can be seen.",
         )),
@@ -52,9 +52,12 @@ pub(super) fn draw(
             all.push(Line::default());
             let promise = "It stays whole until the new image is complete and verified.";
             all.extend(whole(Role::Text, promise));
-            all.extend(whole(Role::Title, "y replace it    n do not: the step fails"));
+            all.extend(whole(
+                Role::Title,
+                "y replace it    n do not: the step fails",
+            ));
         }
-        QuestionKind::Failed { failure, .. } => all = failed(look, failure, columns, rows),
+        QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, rows),
         QuestionKind::Pause { message } => {
             for line in message.lines() {
                 all.extend(whole(Role::Text, line));
@@ -81,6 +84,8 @@ fn whole(look: &Look, role: Role, text: &str, columns: usize) -> Vec<Line<'stati
         .collect()
 }
 
+/// The facts take five rows, the answer one: as many as there are on the smallest screen that may confirm. What the disk
+/// holds gets the rows in between.
 fn disk(
     look: &Look,
     view: &RunView,
@@ -88,55 +93,103 @@ fn disk(
     columns: usize,
     rows: usize,
 ) -> Vec<Line<'static>> {
-    let cut = |role, text: &str| Line::from(span(look, role, fit(look, text, columns)));
-    let serial = if facts.serial.is_empty() { "(none)" } else { &facts.serial };
-    let mut all = vec![
-        cut(Role::Bad, "EVERYTHING ON THIS DISK WILL BE LOST."),
-        cut(Role::Title, &format!("{}  {}  {}", units::bytes(facts.bytes), facts.path, facts.table)),
-        cut(Role::Text, &format!("model {}  serial {serial}", facts.model)),
-    ];
-    if facts.contents.is_empty() {
-        all.push(cut(Role::Text, "It is empty: no partitions were found."));
-    }
-    // The last rows are for the word.
-    let room = rows.saturating_sub(all.len() + 2);
-    let fitting = if facts.contents.len() > room { room.saturating_sub(1) } else { room };
-    for content in facts.contents.iter().take(fitting) {
-        all.push(cut(Role::Text, &format!("  {content}")));
-    }
-    if facts.contents.len() > fitting {
-        let more = facts.contents.len() - fitting;
-        let word = if fitting == 0 { "partitions" } else { "more partitions" };
-        all.push(cut(Role::Warning, &format!("  and {more} {word}")));
-    }
-    let (typed, caret) = match &view.over {
-        Over::Wipe(input) => (input.value(), "_"),
-        _ => ("", ""),
+    let line = |role, text: &str| Line::from(span(look, role, fit(look, text, columns)));
+    let or_none = |text: &str| {
+        if text.is_empty() {
+            "(none)".to_owned()
+        } else {
+            text.to_owned()
+        }
     };
-    if all.len() + 1 < rows {
-        all.push(Line::default());
+    let partitions = facts.contents.len();
+    let holds = match partitions {
+        0 => "empty: no partitions were found".to_owned(),
+        1 => "holds 1 partition".to_owned(),
+        _ => format!("holds {partitions} partitions"),
+    };
+    let mut lines = vec![
+        line(Role::Bad, "ALL DATA ON THIS DISK WILL BE LOST"),
+        line(
+            Role::Title,
+            &format!("{}  {}", units::bytes(facts.bytes), facts.path),
+        ),
+        line(Role::Text, &format!("model  {}", or_none(&facts.model))),
+        line(Role::Text, &format!("serial {}", or_none(&facts.serial))),
+        line(Role::Text, &format!("{}; {holds}", or_none(&facts.table))),
+    ];
+    let room = rows.saturating_sub(lines.len() + 1);
+    let shown = if partitions > room {
+        room.saturating_sub(1)
+    } else {
+        partitions
+    };
+    for content in facts.contents.iter().take(shown) {
+        lines.push(line(Role::Text, &format!("  {content}")));
     }
-    all.push(cut(Role::Title, &format!("Type {WIPE_WORD} and press Enter: {typed}{caret}")));
-    all
+    if partitions > shown && room > 0 {
+        lines.push(line(
+            Role::Warning,
+            &format!("  and {} more", partitions - shown),
+        ));
+    }
+    if lines.len() + 2 <= rows {
+        lines.push(Line::default());
+    }
+    let typed = match &view.over {
+        Over::Wipe(_, input) => input.value().to_owned(),
+        _ => String::new(),
+    };
+    lines.push(line(
+        Role::Title,
+        &format!("Type {WIPE_WORD} and Enter, F8 for no: {typed}_"),
+    ));
+    lines
 }
 
-fn failed(look: &Look, failure: &Failure, columns: usize, rows: usize) -> Vec<Line<'static>> {
+fn failed(model: &Model, failure: &Failure, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let look = &model.look;
     let mut all = whole(look, Role::Bad, &failure.message, columns);
-    let meaning = codes::meaning(failure.code).map(|m| format!(": {m}")).unwrap_or_default();
+    let meaning = codes::meaning(failure.code)
+        .map(|m| format!(": {m}"))
+        .unwrap_or_default();
     let code = format!("code {}{meaning}", codes::show(failure.code));
     all.extend(whole(look, Role::Text, &code, columns));
     if let Some(hint) = &failure.hint {
-        all.extend(whole(look, Role::Warning, &format!("way out: {hint}"), columns));
+        all.extend(whole(
+            look,
+            Role::Warning,
+            &format!("way out: {hint}"),
+            columns,
+        ));
     }
     for cause in &failure.causes {
-        all.extend(whole(look, Role::Text, &format!("because: {cause}"), columns));
+        all.extend(whole(
+            look,
+            Role::Text,
+            &format!("because: {cause}"),
+            columns,
+        ));
     }
+    all.extend(whole(
+        look,
+        Role::Dim,
+        &format!("log: {}", model.state.folder),
+        columns,
+    ));
     let room = rows.saturating_sub(all.len());
     if !failure.tail.is_empty() && room > 1 {
-        all.push(Line::from(span(look, Role::Dim, fit(look, "last lines of the tool:", columns))));
+        all.push(Line::from(span(
+            look,
+            Role::Dim,
+            fit(look, "last lines of the tool:", columns),
+        )));
         let skip = failure.tail.len().saturating_sub(room - 1);
         for line in failure.tail.iter().skip(skip) {
-            all.push(Line::from(span(look, Role::Dim, fit(look, &format!("  {line}"), columns))));
+            all.push(Line::from(span(
+                look,
+                Role::Dim,
+                fit(look, &format!("  {line}"), columns),
+            )));
         }
     }
     all

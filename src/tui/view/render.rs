@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 
 use super::draw;
 use super::text::width as columns_of;
-use crate::tui::model::Model;
+use crate::run_state::RunState;
+use crate::tui::model::{Model, RunView, Screen};
 
 /// The cells of a screen of `width` columns and `height` rows.
 pub fn render(model: &Model, width: u16, height: u16) -> Buffer {
@@ -17,8 +18,21 @@ pub fn render(model: &Model, width: u16, height: u16) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
+/// The run screen as plain text, in Unicode signs: for documentation and for tests.
+pub fn render_text(state: &RunState, columns: u16, rows: u16) -> String {
+    let model = Model {
+        state: state.clone(),
+        screen: Screen::Run(RunView::default()),
+        connected: true,
+        size: (columns, rows),
+        now: state.now,
+        ..Model::default()
+    };
+    draw_text(&model, columns, rows)
+}
+
 /// The text of a screen of `width` columns and `height` rows: one line a row, blanks at its end cut off.
-pub fn render_text(model: &Model, width: u16, height: u16) -> String {
+pub fn draw_text(model: &Model, width: u16, height: u16) -> String {
     let buffer = render(model, width, height);
     let Rect { width, height, .. } = buffer.area;
     let mut out = String::new();

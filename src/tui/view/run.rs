@@ -9,7 +9,11 @@ use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
 
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
-    if model.state.end.is_some() && matches!(view.over, Over::Nothing) && view.pane == Pane::Steps && view.step.is_none() {
+    if model.state.end.is_some()
+        && matches!(view.over, Over::Nothing)
+        && view.pane == Pane::Steps
+        && view.step.is_none()
+    {
         summary::draw(model, frame, area);
         return;
     }
@@ -50,11 +54,14 @@ fn panels(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
     }
     // The log needs the room when it is read.
     let log_share = if view.pane == Pane::Log { 65 } else { 42 };
-    let [upper, lower] =
-        Layout::vertical([Constraint::Percentage(100 - log_share), Constraint::Percentage(log_share)])
-            .areas::<2>(rest);
+    let [upper, lower] = Layout::vertical([
+        Constraint::Percentage(100 - log_share),
+        Constraint::Percentage(log_share),
+    ])
+    .areas::<2>(rest);
     let [left, right] =
-        Layout::horizontal([Constraint::Percentage(55), Constraint::Percentage(45)]).areas::<2>(upper);
+        Layout::horizontal([Constraint::Percentage(55), Constraint::Percentage(45)])
+            .areas::<2>(upper);
     steps::draw(model, view, frame, left);
     variables::draw(model, view, frame, right);
     log::draw(model, view, frame, lower);
@@ -67,7 +74,9 @@ fn draw_cancel(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let inside = text::panel(frame, look, over, "Cancel the run?", true);
     let (what, keys) = match &model.state.cancelling {
         Some(what) => (
-            format!("The run is being cancelled and waits for {what}. Killing may leave a volume or image half written."),
+            format!(
+                "The run is being cancelled and waits for {what}. Killing may leave a volume or image half written."
+            ),
             "y kill what runs   d detach   any other key: wait",
         ),
         None => (
@@ -76,11 +85,23 @@ fn draw_cancel(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         ),
     };
     let columns = usize::from(inside.width);
-    let mut all: Vec<_> = text::pieces(look, &what, columns, usize::from(inside.height.saturating_sub(1)).max(1))
-        .into_iter()
-        .map(|part| Line::from(text::span(look, Role::Text, part)))
-        .collect();
-    all.resize(usize::from(inside.height.saturating_sub(1)).min(3), Line::default());
-    all.push(Line::from(text::span(look, Role::Title, text::fit(look, keys, columns))));
+    let mut all: Vec<_> = text::pieces(
+        look,
+        &what,
+        columns,
+        usize::from(inside.height.saturating_sub(1)).max(1),
+    )
+    .into_iter()
+    .map(|part| Line::from(text::span(look, Role::Text, part)))
+    .collect();
+    all.resize(
+        usize::from(inside.height.saturating_sub(1)).min(3),
+        Line::default(),
+    );
+    all.push(Line::from(text::span(
+        look,
+        Role::Title,
+        text::fit(look, keys, columns),
+    )));
     text::lines(frame, inside, all);
 }

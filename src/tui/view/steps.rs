@@ -54,7 +54,11 @@ fn story(model: &Model, at: usize) -> String {
         Status::Ended(Outcome::Succeeded) => "succeeded".to_owned(),
         Status::Ended(Outcome::Warned(text)) => format!("warning: {text}"),
         Status::Ended(Outcome::Failed { failure, ignored }) => {
-            let word = if *ignored { "failed, ignored" } else { "failed" };
+            let word = if *ignored {
+                "failed, ignored"
+            } else {
+                "failed"
+            };
             format!("{word}: {}", failure.message)
         }
         Status::Ended(Outcome::Aborted) => "aborted".to_owned(),
@@ -67,20 +71,36 @@ fn story(model: &Model, at: usize) -> String {
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
     let story = view.step.map(|at| story(model, at)).unwrap_or_default();
-    let title = if story.is_empty() { "1 Steps".to_owned() } else { format!("1 {story}") };
+    let title = if story.is_empty() {
+        "1 Steps".to_owned()
+    } else {
+        format!("1 {story}")
+    };
     let inside = panel(frame, look, area, &title, view.pane == Pane::Steps);
     let rows = usize::from(inside.height);
     let columns = usize::from(inside.width);
     let state = &model.state;
     let followed = state.current.map_or_else(
-        || if state.end.is_some() { state.plan.nodes.len() } else { 0 },
+        || {
+            if state.end.is_some() {
+                state.plan.nodes.len()
+            } else {
+                0
+            }
+        },
         NodeId::index,
     );
     let middle = view.step.unwrap_or(followed);
     let top = middle
         .saturating_sub(rows / 2)
         .min(state.plan.nodes.len().saturating_sub(rows));
-    let shown = state.plan.nodes.iter().zip(&state.nodes).skip(top).take(rows);
+    let shown = state
+        .plan
+        .nodes
+        .iter()
+        .zip(&state.nodes)
+        .skip(top)
+        .take(rows);
     let mut all = Vec::new();
     for (planned, node) in shown {
         let (sign, role) = sign(look, &node.status, planned.disabled);

@@ -33,11 +33,19 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let parts = pieces(look, text, columns, 4).into_iter();
         all.extend(parts.map(|part| Line::from(span(look, role, part))));
     };
-    say(role, &format!("{word} after {}", units::duration(header::elapsed(model))));
+    say(
+        role,
+        &format!("{word} after {}", units::duration(header::elapsed(model))),
+    );
     say(Role::Text, &end.summary);
     if end.code != 0 {
-        let meaning = codes::meaning(end.code).map(|m| format!(": {m}")).unwrap_or_default();
-        say(Role::Text, &format!("code {}{meaning}", codes::show(end.code)));
+        let meaning = codes::meaning(end.code)
+            .map(|m| format!(": {m}"))
+            .unwrap_or_default();
+        say(
+            Role::Text,
+            &format!("code {}{meaning}", codes::show(end.code)),
+        );
     }
     if end.outcome == RunOutcome::Failed
         && let Some((_, failure)) = &state.last_failure
@@ -58,37 +66,66 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
                 files,
             } => say(
                 Role::Good,
-                &format!("{} image {index}: {volume}, {} in {files} files", look.glyphs.done, units::bytes(*bytes)),
+                &format!(
+                    "{} image {index}: {volume}, {} in {files} files",
+                    look.glyphs.done,
+                    units::bytes(*bytes)
+                ),
             ),
             Artifact::SkippedVolume { volume, reason } => say(
                 Role::Warning,
                 &format!("{} not captured: {volume}: {reason}", look.glyphs.skipped),
             ),
             Artifact::File { path, bytes, what } => {
-                say(Role::Title, &format!("{what}: {path}, {}", units::bytes(*bytes)));
+                say(
+                    Role::Title,
+                    &format!("{what}: {path}, {}", units::bytes(*bytes)),
+                );
             }
         }
     }
-    say(Role::Text, &format!("log, journal, report: {}", state.folder));
+    // Where the log is comes last of what must be seen, however little room there is.
+    let place = format!("log, journal, report: {}", state.folder);
+    let place = pieces(look, &place, columns, 3);
+    all.truncate(rows.saturating_sub(place.len()));
+    all.extend(
+        place
+            .into_iter()
+            .map(|part| Line::from(span(look, Role::Text, part))),
+    );
     let mut steps: Vec<_> = state
         .plan
         .nodes
         .iter()
         .zip(&state.nodes)
-        .filter(|(planned, node)| matches!(planned.kind, NodeKind::Step(_)) && node.spent_millis > 0)
+        .filter(|(planned, node)| {
+            matches!(planned.kind, NodeKind::Step(_)) && node.spent_millis > 0
+        })
         .collect();
     steps.sort_by_key(|(_, node)| std::cmp::Reverse(node.spent_millis));
     all.push(Line::default());
     let room = rows.saturating_sub(all.len());
-    let fitting = if steps.len() > room { room.saturating_sub(1) } else { room };
+    let fitting = if steps.len() > room {
+        room.saturating_sub(1)
+    } else {
+        room
+    };
     let more = steps.len().saturating_sub(fitting);
     for (planned, node) in steps.into_iter().take(fitting) {
         let time = units::duration(Duration::from_millis(node.spent_millis));
-        let text = fit(look, &format!("{time:>8}  {}", state.title(planned.id)), columns);
+        let text = fit(
+            look,
+            &format!("{time:>8}  {}", state.title(planned.id)),
+            columns,
+        );
         all.push(Line::from(span(look, Role::Text, text)));
     }
     if more > 0 {
-        let text = fit(look, &format!("          and {more} shorter steps"), columns);
+        let text = fit(
+            look,
+            &format!("          and {more} shorter steps"),
+            columns,
+        );
         all.push(Line::from(span(look, Role::Dim, text)));
     }
     lines(frame, inside, all);

@@ -17,6 +17,9 @@ pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
+/// Characters of one text that are looked at.
+const LONGEST: usize = 2_000;
+
 /// Marks kept on one character: more are no writing but a heap that costs a slow line dear.
 const MOST_MARKS: usize = 3;
 
@@ -45,6 +48,11 @@ pub(super) fn clean(look: &Look, text: &str) -> String {
     let ascii = look.glyphs.ellipsis.is_ascii();
     let mut marks = 0;
     let mut out = String::new();
+    // No screen shows more than this of one text, and cleaning costs time.
+    let text = text
+        .char_indices()
+        .nth(LONGEST)
+        .map_or(text, |(at, _)| &text[..at]);
     for c in harmless(text).chars().filter(|c| !is_invisible(*c)) {
         let columns = c.width().unwrap_or(0);
         marks = if columns == 0 { marks + 1 } else { 0 };
@@ -78,6 +86,26 @@ pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
     }
     out.push_str(look.glyphs.ellipsis);
     out
+}
+
+/// Like [`fit`], but the end is kept: of a path it says more than the beginning.
+pub(super) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
+    let clean = clean(look, text);
+    let mut room = match width(&clean) <= columns {
+        true => return clean,
+        false if columns == 0 => return String::new(),
+        false => columns - 1,
+    };
+    let mut from = clean.len();
+    for (at, c) in clean.char_indices().rev() {
+        let needed = c.width().unwrap_or(0);
+        if needed > room {
+            break;
+        }
+        room -= needed;
+        from = at;
+    }
+    format!("{}{}", look.glyphs.ellipsis, &clean[from..])
 }
 
 /// `text` in at most `rows` pieces of at most `columns`, broken at blanks where there are any near; the last is cut.
@@ -172,7 +200,10 @@ pub(super) fn panel(
     let block = Block::bordered()
         .border_set(look.glyphs.border)
         .border_style(look.theme.style(role))
-        .title(Span::styled(format!("{mark}{title} "), look.theme.style(Role::Title)));
+        .title(Span::styled(
+            format!("{mark}{title} "),
+            look.theme.style(Role::Title),
+        ));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     inside
@@ -196,14 +227,22 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
 /// Local time of day.
 pub(super) fn clock(model: &Model, at: Millis) -> String {
     let seconds = (at.div_euclid(1000) + i64::from(model.utc_offset)).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// Local date and time of day.
 pub(super) fn date(model: &Model, at: Millis) -> String {
     let offset = jiff::tz::Offset::from_seconds(model.utc_offset).unwrap_or(jiff::tz::Offset::UTC);
     match jiff::Timestamp::from_millisecond(at) {
-        Ok(time) => offset.to_datetime(time).strftime("%Y-%m-%d %H:%M").to_string(),
+        Ok(time) => offset
+            .to_datetime(time)
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string(),
         Err(_) => "an unknown time".to_owned(),
     }
 }

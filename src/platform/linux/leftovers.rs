@@ -1,0 +1,97 @@
+//! What a killed engine leaves behind: NTFS mounts whose engine is gone. They would keep their volumes busy for ever.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
+
+use super::sysfs;
+
+/// Name of a mount folder: prefix, process of the engine, random part.
+pub(super) const PREFIX: &str = "wimforge-ntfs-";
+/// How long the file system process of a left mount may take to write everything.
+const FLUSH_TIME: Duration = Duration::from_secs(30);
+
+/// The engine that made a mount folder, by its name.
+fn owner(at: &Path) -> Option<u32> {
+    let name = at.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    name.split_once('-')?.0.parse().ok()
+}
+
+/// Whether a process lives; one that was killed and not yet waited for does not.
+fn alive(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold anything: the state stands behind the last one.
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    !state.is_empty() && !state.starts_with(['Z', 'X'])
+}
+
+fn left(at: &Path) -> bool {
+    owner(at).is_some_and(|process| !alive(process))
+}
+
+/// Unmounts what engines that no longer live have mounted (or were just mounting), and waits until the data is on the medium.
+pub(super) fn unmount() {
+    let mut folders: Vec<PathBuf> = sysfs::mounts()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|mount| mount.at)
+        .chain(served())
+        .filter(|at| left(at))
+        .collect();
+    folders.sort();
+    folders.dedup();
+    for at in folders {
+        let until = Instant::now() + FLUSH_TIME;
+        loop {
+            match umount2(&at, MntFlags::UMOUNT_NOFOLLOW) {
+                Err(Errno::EBUSY) => {
+                    // A tool of the dead engine still looks: out of sight now, gone with its last user.
+                    let _ = umount2(&at, MntFlags::MNT_DETACH);
+                }
+                Ok(()) | Err(_) => {}
+            }
+            if !served().contains(&at) || Instant::now() > until {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = fs::remove_dir(&at);
+    }
+}
+
+/// The mount folders that running processes serve: ntfs-3g names its folder among its arguments.
+fn served() -> Vec<PathBuf> {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    processes
+        .filter_map(Result::ok)
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
+        .filter(|text| text.starts_with(b"/") || text.starts_with(b"ntfs-3g"))
+        .flat_map(|text| {
+            text.split(|byte| *byte == 0)
+                .map(|word| PathBuf::from(OsStr::from_bytes(word)))
+                .filter(|path| owner(path).is_some())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_folder_names_its_engine() {
+        assert_eq!(owner(Path::new("/tmp/wimforge-ntfs-42-00ff")), Some(42));
+        assert_eq!(owner(Path::new("/tmp/wimforge-ntfs-00ff")), None);
+        assert_eq!(owner(Path::new("/home/else")), None);
+        assert!(alive(std::process::id()));
+        assert!(!alive(u32::MAX));
+    }
+}

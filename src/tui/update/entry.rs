@@ -1,0 +1,310 @@
+//! The entrance: what concerns every screen; the rest goes to the screen that is open.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
+
+use super::{form, picker, run};
+use crate::event::EventBody;
+use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
+use crate::tui::model::{
+    Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, RunView, Screen,
+};
+use crate::tui::msg::{Effect, Msg};
+
+/// A model before the engine is connected.
+pub fn initial(model: Model) -> Model {
+    Model {
+        next_request: 1,
+        ..model
+    }
+}
+
+/// One message.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(key) => {
+            model.note.clear();
+            keys(model, key)
+        }
+        Msg::Paste(text) => {
+            paste(model, &text);
+            Vec::new()
+        }
+        Msg::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            Vec::new()
+        }
+        Msg::Connected => {
+            if model.note.starts_with(LOST) {
+                model.note = String::from("connected again");
+            }
+            model.connected = true;
+            Vec::new()
+        }
+        Msg::Push(push) => pushed(model, push),
+        Msg::Reply(number, reply) => {
+            let after = model.after.take_if(|(of, _)| *of == number);
+            match (&reply, after) {
+                (Reply::Accepted, Some((_, request))) => vec![model.send(request)],
+                _ => replied(model, reply),
+            }
+        }
+        Msg::Lost(why) => {
+            model.connected = false;
+            model.after = None;
+            model.note = format!("{LOST}; trying again: {why}");
+            Vec::new()
+        }
+        Msg::Tick(now) => {
+            model.now = now;
+            Vec::new()
+        }
+        Msg::ShellEnded(trouble) => {
+            model.note = trouble.unwrap_or_else(|| "back from the shell".to_owned());
+            vec![Effect::Redraw]
+        }
+    }
+}
+
+/// Start of the note about a lost connection.
+const LOST: &str = "connection lost";
+
+/// Pasted text goes where text is typed, and nowhere else: it must not press the keys of a panel, nor wipe a disk.
+fn paste(model: &mut Model, text: &str) {
+    let form_input = |form: &mut Form, text: &str| {
+        if let Some(field) = form.fields.get_mut(form.at) {
+            insert(&mut field.input, text);
+        }
+    };
+    if model.help {
+        return;
+    }
+    match &mut model.screen {
+        Screen::Picker(picker) => {
+            insert(&mut picker.filter, text);
+            picker.row = 0;
+        }
+        Screen::Form(form) => form_input(form, text),
+        Screen::Run(view) => match (&mut view.over, view.pane) {
+            (Over::Form(form), _) => {
+                form_input(form, text);
+                form.mask_like(&model.state);
+            }
+            (Over::Typing, Pane::Log) => insert(&mut view.log_search, text),
+            (Over::Typing, _) => insert(&mut view.variable_filter, text),
+            _ => {}
+        },
+        Screen::Connecting | Screen::Mistakes(_) => {}
+    }
+}
+
+fn insert(input: &mut Input, text: &str) {
+    for c in text.chars().filter(|c| !c.is_control()) {
+        input.handle(InputRequest::InsertChar(c));
+    }
+}
+
+impl Model {
+    /// A request under a fresh number.
+    pub(super) fn send(&mut self, request: Request) -> Effect {
+        let number = self.next_request;
+        self.next_request += 1;
+        Effect::Send(number, request)
+    }
+}
+
+fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
+    match push {
+        Push::Snapshot(state) => {
+            model.now = model.now.max(state.now);
+            model.state = *state;
+            arrived(model)
+        }
+        Push::Event(event) => {
+            model.now = model.now.max(event.at);
+            model.state.apply(&event);
+            if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
+                model.screen = Screen::Run(RunView::default());
+            }
+            if let (Screen::Run(view), EventBody::Log { severity, .. }) =
+                (&mut model.screen, &event.body)
+                && view.log_back > 0
+                && view.log_severity.is_none_or(|least| *severity >= least)
+            {
+                // Lines that come must not push away those being read.
+                view.log_back += 1;
+            }
+            run::question_changed(model);
+            Vec::new()
+        }
+        Push::Progress(progress) => {
+            model.now = model.now.max(progress.at);
+            model.state.sample(&progress);
+            Vec::new()
+        }
+        Push::Bye(why) => {
+            model.note = why;
+            Vec::new()
+        }
+    }
+}
+
+/// A snapshot came: open the screen that fits it.
+fn arrived(model: &mut Model) -> Vec<Effect> {
+    let going = model.state.has_run() && model.state.end.is_none();
+    if going && model.start.take().is_some() {
+        model.note = String::from("another run is going already: this is it");
+    }
+    if let Some(start) = &model.start {
+        let sequence = start.sequence.clone();
+        return vec![model.send(Request::Describe { sequence })];
+    }
+    if model.state.has_run() {
+        if !matches!(model.screen, Screen::Run(_)) {
+            model.screen = Screen::Run(RunView::default());
+        }
+        run::question_changed(model);
+        return Vec::new();
+    }
+    if matches!(model.screen, Screen::Connecting | Screen::Run(_)) {
+        model.screen = Screen::Picker(Picker::default());
+    }
+    vec![model.send(Request::ListSequences {
+        folders: Vec::new(),
+    })]
+}
+
+fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
+    match reply {
+        Reply::Accepted => Vec::new(),
+        Reply::Snapshot(state) => {
+            model.state = *state;
+            Vec::new()
+        }
+        Reply::Sequences(sequences) => match (model.start.take(), &mut model.screen) {
+            (Some(start), _) => {
+                let info = sequences.into_iter().next().unwrap_or_default();
+                begin(model, &info, start)
+            }
+            (None, Screen::Picker(picker) | Screen::Mistakes(Mistakes { back: picker, .. })) => {
+                picker.sequences = sequences;
+                picker.loaded = true;
+                picker.row = picker.row.min(picker.shown().len().saturating_sub(1));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        },
+        Reply::Refused(Refusal::BadSequence(text)) => {
+            let back = match std::mem::take(&mut model.screen) {
+                Screen::Picker(picker) => picker,
+                _ => Picker::default(),
+            };
+            model.screen = Screen::Mistakes(Mistakes { text, top: 0, back });
+            // The list that is asked for now must not be taken for what this run's sequence asks.
+            model.start = None;
+            vec![model.send(Request::ListSequences {
+                folders: Vec::new(),
+            })]
+        }
+        Reply::Refused(refusal) => {
+            model.note = refusal.to_string();
+            model.start = None;
+            // What was answered is open still: it wants its form again.
+            run::question_changed(model);
+            if matches!(model.screen, Screen::Connecting) {
+                model.screen = Screen::Picker(Picker::default());
+                return vec![model.send(Request::ListSequences {
+                    folders: Vec::new(),
+                })];
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// A sequence was chosen: ask for its inputs, or start it when there are none to ask.
+pub(super) fn begin(
+    model: &mut Model,
+    info: &SequenceInfo,
+    start: crate::protocol::StartRun,
+) -> Vec<Effect> {
+    let given = |name: &str| {
+        start
+            .set
+            .iter()
+            .any(|(other, _)| other.eq_ignore_ascii_case(name))
+            || start
+                .secrets
+                .iter()
+                .any(|(other, _)| other.eq_ignore_ascii_case(name))
+    };
+    let fields: Vec<FormField> = info
+        .inputs
+        .iter()
+        .filter(|input| !given(&input.variable))
+        .map(|input| FormField {
+            variable: input.variable.clone(),
+            label: input.label.clone(),
+            input: tui_input::Input::new(input.default.clone()),
+            secret: input.secret,
+            optional: input.optional,
+            check: input.check.clone(),
+        })
+        .collect();
+    if fields.is_empty() {
+        return vec![model.send(Request::Start(start))];
+    }
+    model.screen = Screen::Form(Form {
+        title: info.name.clone(),
+        intro: String::new(),
+        purpose: Purpose::Start(start),
+        fields,
+        at: 0,
+        reveal: false,
+    });
+    Vec::new()
+}
+
+fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    if control && key.code == KeyCode::Char('l') {
+        return vec![Effect::Redraw];
+    }
+    if model.help {
+        let last = crate::tui::view::HELP_LINES.saturating_sub(1);
+        match key.code {
+            KeyCode::Up => model.help_top = model.help_top.saturating_sub(1),
+            KeyCode::Down => model.help_top = (model.help_top + 1).min(last),
+            KeyCode::PageUp => model.help_top = model.help_top.saturating_sub(10),
+            KeyCode::PageDown => model.help_top = (model.help_top + 10).min(last),
+            _ => {
+                model.help = false;
+                model.help_top = 0;
+            }
+        }
+        return Vec::new();
+    }
+    if control && key.code == KeyCode::Char('c') {
+        return match &mut model.screen {
+            Screen::Run(view) if model.state.end.is_none() && model.connected => {
+                view.over = Over::Cancel;
+                Vec::new()
+            }
+            _ => vec![Effect::Quit],
+        };
+    }
+    if key.code == KeyCode::F(1) {
+        model.help = true;
+        return Vec::new();
+    }
+    match std::mem::take(&mut model.screen) {
+        Screen::Connecting => match key.code {
+            KeyCode::Char('q') | KeyCode::Esc => vec![Effect::Quit],
+            _ => Vec::new(),
+        },
+        Screen::Picker(view) => picker::keys(model, view, key),
+        Screen::Mistakes(view) => picker::mistakes_keys(model, view, key),
+        Screen::Form(view) => form::start_keys(model, view, key),
+        Screen::Run(view) => run::keys(model, view, key),
+    }
+}

@@ -1,0 +1,47 @@
+//! Keys by name.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use wimforge::tui::model::Model;
+use wimforge::tui::msg::{Effect, Msg};
+use wimforge::tui::update::update;
+
+/// Presses keys: `<Name>` for those without a sign.
+pub fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let named = rest
+            .strip_prefix('<')
+            .and_then(|inner| inner.split_once('>'));
+        let key = if let Some((name, after)) = named {
+            rest = after;
+            named_key(name)
+        } else {
+            rest = &rest[first.len_utf8()..];
+            KeyEvent::new(KeyCode::Char(first), KeyModifiers::NONE)
+        };
+        effects.extend(update(model, Msg::Key(key)));
+    }
+    effects
+}
+
+/// The key that a name stands for.
+pub fn named_key(name: &str) -> KeyEvent {
+    let plain = |code| KeyEvent::new(code, KeyModifiers::NONE);
+    match name {
+        "Enter" => plain(KeyCode::Enter),
+        "Esc" => plain(KeyCode::Esc),
+        "Tab" => plain(KeyCode::Tab),
+        "Up" => plain(KeyCode::Up),
+        "Down" => plain(KeyCode::Down),
+        "Left" => plain(KeyCode::Left),
+        "PageUp" => plain(KeyCode::PageUp),
+        "Backspace" => plain(KeyCode::Backspace),
+        "F1" => plain(KeyCode::F(1)),
+        "F2" => plain(KeyCode::F(2)),
+        "F5" => plain(KeyCode::F(5)),
+        "C-c" => KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+        "C-l" => KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL),
+        other => panic!("no key is called {other}"),
+    }
+}
