@@ -261,7 +261,7 @@ pub enum Check {
     Text,
     /// NetBIOS computer name.
     ComputerName,
-    /// UNC or absolute path that ends in `.wim`.
+    /// UNC or local path that ends in `.wim`.
     ImagePath,
     /// `domain\user` or `user@domain`.
     Account,
@@ -293,9 +293,8 @@ impl Check {
                 }
             }
             Self::ImagePath => {
-                let rooted = value.starts_with("\\\\") || value.starts_with('/');
-                if !rooted {
-                    Some("start with \\\\server\\share or /".to_owned())
+                if value.ends_with(['\\', '/']) {
+                    Some("name a file, not a folder".to_owned())
                 } else if value.chars().count() > 255 {
                     Some("at most 255 characters".to_owned())
                 } else if !value.to_lowercase().ends_with(".wim") {

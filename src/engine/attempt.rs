@@ -129,7 +129,11 @@ impl Attempt<'_> {
             self.dispatcher.write_through();
         };
         sampler.sample(self, cx);
-        let _ = thread.join();
+        let panic = thread.join().err().map(|payload| {
+            let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+            text.or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_default()
+        });
         match result {
             Some(Ok(end)) => Ended::Well(end),
             Some(Err(StepError::Cancelled)) if !run_cancel.is_cancelled() && timed_out => {
@@ -153,6 +157,7 @@ impl Attempt<'_> {
             None => Ended::Failed(Failure {
                 code: codes::E_FAIL,
                 message: "the step ended by an internal error of wimforge".to_owned(),
+                causes: panic.into_iter().collect(),
                 hint: Some("this is a bug: please report it with the run folder".to_owned()),
                 ..Failure::default()
             }),
@@ -184,16 +189,18 @@ impl Sampler {
         // A silent tool is reported once a second: the screen shows how long it has been silent.
         self.since_silent_push += 1;
         let changed = reading.version != self.version;
+        if !changed && attempt.dispatcher.question_open() {
+            // Waiting for a person is not silence: nothing to report, and no stall when the work goes on.
+            cx.progress.alive();
+            return;
+        }
         if !changed && self.since_silent_push < 10 {
             return;
         }
         self.since_silent_push = 0;
         self.version = reading.version;
         let steps = silent.as_secs() / STALLED.as_secs();
-        if steps != self.stalled_for && attempt.dispatcher.question_open() {
-            // Waiting for a person is not stalling.
-            cx.progress.alive();
-        } else if steps != self.stalled_for {
+        if steps != self.stalled_for {
             self.stalled_for = steps;
             attempt.dispatcher.emit(EventBody::Stalled {
                 node: attempt.node,

@@ -24,6 +24,9 @@ use crate::text;
 /// Pushes kept for a client that is slow; one that falls further behind gets a fresh snapshot.
 const QUEUE: usize = 4_096;
 
+/// Variables with this beginning are durable as soon as they are set and outlive the interruption of their step.
+pub(super) const MARK: &str = "_WimforgeMark";
+
 /// The answer to a question as the engine uses it (events carry [`Answered`]).
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
@@ -234,6 +237,11 @@ impl Inner {
 fn is_edge(body: &EventBody) -> bool {
     if let EventBody::StepFinished { outcome, .. } = body {
         return !matches!(outcome, Outcome::WillNotRun(_));
+    }
+    if let EventBody::VariableSet { name, .. } = body
+        && name.starts_with(MARK)
+    {
+        return true;
     }
     !matches!(
         body,

@@ -7,7 +7,7 @@ use super::boots::{Boots, MachineMaker, RunEnding};
 use super::catalog;
 use super::clock;
 use super::cmtrace::Log;
-use super::dispatcher::{Dispatcher, Grants};
+use super::dispatcher::{Dispatcher, Grants, MARK};
 use super::error::EngineError;
 use super::journal::Journal;
 use super::run_folder::{RunFile, RunFolder, write_atomically};
@@ -177,7 +177,10 @@ fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(Strin
             let (now, then) = (state.variables.get(name), before.variables.get(name));
             let by_technician =
                 now.is_some_and(|variable| matches!(variable.origin, Origin::Technician(_)));
-            if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician {
+            let mark = now
+                .or(then)
+                .is_some_and(|variable| variable.name.starts_with(MARK));
+            if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician || mark {
                 return None;
             }
             let value = match then.map(|variable| &variable.value) {

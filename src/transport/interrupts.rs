@@ -1,9 +1,11 @@
-//! Ctrl-C and a polite kill, as one stream.
+//! Ctrl-C, a polite kill and a terminal that is closed, as one stream.
 
 /// See the module.
 pub struct Interrupts {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl Interrupts {
@@ -15,6 +17,22 @@ impl Interrupts {
         Ok(Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+            #[cfg(unix)]
+            hang_up: None,
+        })
+    }
+
+    /// The end of the terminal is one of them, too: for programs that have something to give back.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn with_hang_up(self) -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            hang_up: Some(tokio::signal::unix::signal(
+                tokio::signal::unix::SignalKind::hangup(),
+            )?),
+            ..self
         })
     }
 
@@ -24,8 +42,19 @@ impl Interrupts {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = self.terminate.recv() => {}
+            () = hung_up(&mut self.hang_up) => {}
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(unix)]
+async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }

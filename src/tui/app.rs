@@ -22,6 +22,9 @@ use crate::transport::{Endpoint, Interrupts};
 
 /// How long a just started engine may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the clock is drawn while a step works, and while a person is waited for: the line rests then.
+const SECOND: Duration = Duration::from_secs(1);
+const WAITING: Duration = Duration::from_secs(10);
 /// How often a lost engine is looked for.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -85,6 +88,10 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
         ..Model::default()
     });
     let mut screen = Screen::take(abilities.synchronized)?;
+    let model = Model {
+        size: screen.size(),
+        ..model
+    };
     let mut console = Console {
         model,
         endpoint: options.endpoint,
@@ -98,7 +105,9 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
     console.draw(&mut screen)?;
     console.connect(PATIENCE).await?;
     let mut screen = Some(screen);
-    console.main_loop(&mut screen, abilities.synchronized).await?;
+    console
+        .main_loop(&mut screen, abilities.synchronized)
+        .await?;
     drop(screen);
     Ok(match &console.model.state.end {
         Some(end) => ConsoleEnd::RunEnded(end.outcome),
@@ -156,18 +165,28 @@ impl Console {
             && self.model.connected
     }
 
+    /// How often.
+    fn tick(&self) -> Duration {
+        let state = &self.model.state;
+        if state.question.is_some() || state.paused {
+            WAITING
+        } else {
+            SECOND
+        }
+    }
+
     async fn main_loop(
         &mut self,
         screen: &mut Option<Screen>,
         synchronized: bool,
     ) -> Result<(), TuiError> {
         let mut events = EventStream::new();
-        let mut interrupts = Interrupts::new()?;
+        let mut interrupts = Interrupts::new()?.with_hang_up()?;
         let mut drawn = Instant::now();
         let mut second = Instant::now();
         while !self.quit {
             let due = drawn + self.frame;
-            let mut wake = second + Duration::from_secs(1);
+            let mut wake = second + self.tick();
             if self.dirty {
                 wake = wake.min(due);
             }
@@ -175,23 +194,26 @@ impl Console {
                 wake = wake.min(Instant::now() + AGAIN);
             }
             let timed = self.dirty || self.shows_time() || self.receiver.is_none();
-            let woke = tokio::select! {
+            let happened = tokio::select! {
                 event = events.next() => Woke::Terminal(event),
                 incoming = next(&mut self.receiver) => Woke::Engine(incoming),
                 () = interrupts.next() => Woke::Ended,
                 () = tokio::time::sleep_until(wake), if timed => Woke::Time,
             };
-            let effects = match woke {
+            let effects = match happened {
                 Woke::Ended | Woke::Terminal(None | Some(Err(_))) => return Ok(()),
                 Woke::Terminal(Some(Ok(event))) => self.terminal_event(&event, screen)?,
                 Woke::Engine(Some(Incoming::Push(push))) => self.update(Msg::Push(push)),
-                Woke::Engine(Some(Incoming::Reply(id, reply))) => self.update(Msg::Reply(id, reply)),
+                Woke::Engine(Some(Incoming::Reply(id, reply))) => {
+                    self.update(Msg::Reply(id, reply))
+                }
                 Woke::Engine(Some(Incoming::Lost(why))) => self.lost(&why),
                 Woke::Engine(None) => self.lost("it ended"),
                 Woke::Time => self.time_passed(&mut second).await,
             };
             for effect in effects {
-                self.perform(effect, screen, &mut events, synchronized).await?;
+                self.perform(effect, screen, &mut events, synchronized)
+                    .await?;
             }
             if self.dirty && Instant::now() >= due {
                 if let Some(screen) = screen {
@@ -213,10 +235,12 @@ impl Console {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.update(Msg::Key(*key)),
             Event::Paste(text) => self.update(Msg::Paste(text.clone())),
             Event::Resize(columns, rows) => {
+                let mut size = (*columns, *rows);
                 if let Some(screen) = screen {
                     screen.resize(*columns, *rows)?;
+                    size = screen.size();
                 }
-                self.update(Msg::Resize(*columns, *rows))
+                self.update(Msg::Resize(size.0, size.1))
             }
             _ => Vec::new(),
         })
@@ -226,7 +250,7 @@ impl Console {
         if self.receiver.is_none() && self.connect(Duration::ZERO).await.is_ok() {
             return Vec::new();
         }
-        if Instant::now() < *second + Duration::from_secs(1) {
+        if Instant::now() < *second + self.tick() {
             return Vec::new();
         }
         *second = Instant::now();
@@ -258,13 +282,15 @@ impl Console {
                     None => false,
                 };
                 if !sent {
-                    self.model.note = "the engine is not connected".to_owned();
+                    self.model.note = String::from("the engine is not connected");
                     self.dirty = true;
                 }
             }
             Effect::Redraw => {
                 if let Some(screen) = screen {
                     screen.redraw()?;
+                    let (columns, rows) = screen.size();
+                    let _ = self.update(Msg::Resize(columns, rows));
                 }
                 self.dirty = true;
             }
@@ -281,7 +307,10 @@ impl Console {
                     Ok(Err(why)) => Some(why),
                     Err(_) => Some("the shell could not be run".to_owned()),
                 };
-                *screen = Some(Screen::take(synchronized)?);
+                let taken = Screen::take(synchronized)?;
+                let (columns, rows) = taken.size();
+                let _ = self.update(Msg::Resize(columns, rows));
+                *screen = Some(taken);
                 let _ = self.update(Msg::ShellEnded(trouble));
             }
         }

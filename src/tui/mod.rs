@@ -15,3 +15,4 @@ pub mod update;
 pub mod view;
 
 pub use app::{ConsoleEnd, ConsoleOptions, TuiError, run};
+pub use view::render_text;

@@ -42,6 +42,8 @@ pub struct Model {
     pub note: String,
     /// The engine is connected.
     pub connected: bool,
+    /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
+    pub size: (u16, u16),
     /// The time, for what counts up.
     pub now: Millis,
     /// A run given on the command line, until it has started.
@@ -136,7 +138,7 @@ pub enum Purpose {
 }
 
 /// One field.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct FormField {
     /// Variable.
     pub variable: String,
@@ -150,6 +152,15 @@ pub struct FormField {
     pub optional: bool,
     /// How it is checked.
     pub check: Check,
+}
+
+/// What was typed may be a secret: it is left out.
+impl std::fmt::Debug for FormField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FormField")
+            .field("variable", &self.variable)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FormField {
@@ -177,6 +188,7 @@ pub enum Pane {
 
 impl Pane {
     /// The next one.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Steps => Self::Variables,
@@ -219,8 +231,9 @@ pub enum Over {
     Cancel,
     /// A variable to be changed.
     Form(Form),
-    /// The word that wipes a disk, as far as typed.
-    Wipe(Input),
+    /// The word that wipes a disk, as far as typed, and the question it is for: what was typed for one disk must not
+    /// wipe another.
+    Wipe(u32, Input),
     /// The question was put aside to look at the run.
     Aside(u32),
 }

@@ -1,6 +1,8 @@
 //! The terminal: taken over whole, always given back. Size logic and frame rate for slow lines.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,23 +10,56 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
 use ratatui::layout::Rect;
 
-/// Bytes gathered before they are written: a whole frame goes out in few writes.
-const BUFFER: usize = 64 * 1024;
 /// What is drawn on when nobody knows the size.
 const FALLBACK: (u16, u16) = (80, 24);
 
 /// Whether the terminal is ours now; the panic hook gives it back only then.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// What is to be written, gathered until [`Output::send`]: a frame goes out in one write, and a frame broken off by a panic
+/// never. Flushes from within are ignored on purpose: drawing flushes several times a frame.
+#[derive(Clone, Debug, Default)]
+struct Output(Rc<RefCell<Gathered>>);
+
+#[derive(Debug, Default)]
+struct Gathered {
+    waiting: Vec<u8>,
+    written: u64,
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().waiting.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output {
+    fn send(&self) -> io::Result<()> {
+        let mut gathered = self.0.borrow_mut();
+        let mut out = io::stdout().lock();
+        out.write_all(&gathered.waiting)?;
+        out.flush()?;
+        gathered.written += gathered.waiting.len() as u64;
+        gathered.waiting.clear();
+        Ok(())
+    }
+}
+
 /// The terminal, taken over. Given back on drop.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<io::BufWriter<io::Stdout>>>,
+    terminal: Terminal<CrosstermBackend<Output>>,
+    output: Output,
     synchronized: bool,
     size: (u16, u16),
 }
@@ -72,7 +107,12 @@ impl Abilities {
 fn restore() {
     if TAKEN.swap(false, Ordering::AcqRel) {
         let mut out = io::stdout();
-        let _ = execute!(out, DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
+        let _ = execute!(
+            out,
+            DisableBracketedPaste,
+            cursor::Show,
+            LeaveAlternateScreen
+        );
         let _ = disable_raw_mode();
     }
 }
@@ -108,14 +148,17 @@ impl Screen {
     fn set_up(synchronized: bool) -> io::Result<Self> {
         // The size is asked for before the alternate screen, with raw mode on, so that no answer is echoed.
         let size = size();
-        let mut out = io::BufWriter::with_capacity(BUFFER, io::stdout());
-        execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
-        let options = ratatui::TerminalOptions {
-            viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, size.0, size.1)),
-        };
-        let mut terminal = Terminal::with_options(CrosstermBackend::new(out), options)?;
-        terminal.clear()?;
+        let mut out = Output::default();
+        queue!(
+            out,
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            cursor::Hide
+        )?;
+        let terminal = blank(&out, size)?;
+        out.send()?;
         Ok(Self {
+            output: out,
             terminal,
             synchronized,
             size,
@@ -139,7 +182,12 @@ impl Screen {
         if self.synchronized {
             queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         }
-        self.terminal.backend_mut().flush()
+        self.output.send()
+    }
+
+    /// Bytes written to the terminal so far.
+    pub fn written(&self) -> u64 {
+        self.output.0.borrow().written
     }
 
     /// Uses another size and draws everything anew.
@@ -147,9 +195,13 @@ impl Screen {
     /// # Errors
     /// The terminal is gone.
     pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
-        self.size = if columns == 0 || rows == 0 { size() } else { (columns, rows) };
-        self.terminal.resize(Rect::new(0, 0, self.size.0, self.size.1))?;
-        self.terminal.clear()
+        self.size = if columns == 0 || rows == 0 {
+            size()
+        } else {
+            (columns, rows)
+        };
+        self.terminal = blank(&self.output, self.size)?;
+        Ok(())
     }
 
     /// Asks for the size again and draws everything anew.
@@ -169,9 +221,18 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = self.terminal.backend_mut().flush();
         restore();
     }
+}
+
+/// A terminal on a cleared screen. Made anew for every size: ratatui's own way to clear asks the terminal for the cursor's
+/// place and fails where nobody answers, as on some serial lines.
+fn blank(output: &Output, size: (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Output>>> {
+    queue!(output.clone(), Clear(ClearType::All))?;
+    let options = ratatui::TerminalOptions {
+        viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, size.0, size.1)),
+    };
+    Terminal::with_options(CrosstermBackend::new(output.clone()), options)
 }
 
 /// Columns and rows: what the kernel says, else what the terminal itself says, else 80x24. A serial line's kernel size is

@@ -1,35 +1,69 @@
 //! Keys of the run screen: its panels, the open question, the summary.
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::form::{self, FormEnd};
-use crate::event::{NodeKind, Question, QuestionKind, Severity};
-use crate::protocol::Request;
-use crate::tui::model::{Model, Over, Pane, RunView, Screen, WIPE_WORD};
+use crate::event::{NodeId, NodeKind, Question, QuestionKind, Severity, Shown};
+use crate::protocol::{Request, WireSecret};
+use crate::secret::Secret;
+use crate::tui::model::{
+    CONFIRM_AT_LEAST, Form, Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD,
+};
 use crate::tui::msg::{Effect, shell_variables};
 
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     let form = form::wanted(model);
-    let open = model.state.question.as_ref().map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
+    let open = model
+        .state
+        .question
+        .as_ref()
+        .map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
     let Screen::Run(view) = &mut model.screen else {
         return;
     };
-    match (&view.over, open) {
-        (Over::Wipe(_), Some((_, true))) => {}
-        (Over::Wipe(_), _) => view.over = Over::Nothing,
-        (Over::Aside(id), Some((open, _))) if *id == open => {}
-        (Over::Aside(_), _) => view.over = Over::Nothing,
-        _ => {}
+    let stale = match (&view.over, open) {
+        (Over::Wipe(id, _), Some((open, true))) | (Over::Aside(id), Some((open, _))) => *id != open,
+        (Over::Wipe(..) | Over::Aside(_), _) => true,
+        (Over::Form(form), open) => match form.purpose {
+            Purpose::Secrets(id) => open.is_none_or(|(open, _)| open != id),
+            _ => false,
+        },
+        _ => false,
+    };
+    if stale {
+        view.over = Over::Nothing;
     }
     if matches!(view.over, Over::Nothing) {
         match (form, open) {
             (Some(form), _) => view.over = Over::Form(form),
-            (None, Some((_, true))) => view.over = Over::Wipe(Input::default()),
+            (None, Some((id, true))) => view.over = Over::Wipe(id, Input::default()),
             _ => {}
         }
+    }
+}
+
+/// A variable whose value is masked stays secret when it is changed: masked while typed, sent as a secret.
+fn keep_secret(model: &Model, form: &mut Form) {
+    if let (Purpose::Variable, [name, value]) = (&form.purpose, form.fields.as_mut_slice()) {
+        value.secret = is_masked(model, name.input.value());
+    }
+}
+
+fn is_masked(model: &Model, name: &str) -> bool {
+    let known = model.state.variables.get(&name.trim().to_lowercase());
+    known.is_some_and(|variable| variable.value == Shown::Masked)
+}
+
+fn as_secret(model: &Model, request: Request) -> Request {
+    match request {
+        Request::SetVariable { name, value } if is_masked(model, &name) && !value.is_empty() => {
+            let value = WireSecret(Secret::new(value));
+            Request::SetSecret { name, value }
+        }
+        other => other,
     }
 }
 
@@ -38,17 +72,30 @@ pub(super) fn keys(model: &mut Model, mut view: RunView, key: KeyEvent) -> Vec<E
         Over::Typing => typing(&mut view, key),
         Over::Cancel => cancel(model, &mut view, key),
         Over::Form(open) => match form::keys(open, key) {
-            FormEnd::Open => Vec::new(),
+            FormEnd::Open => {
+                keep_secret(model, open);
+                Vec::new()
+            }
             FormEnd::Left => {
                 aside(model, &mut view);
                 Vec::new()
             }
             FormEnd::Done(requests) => {
+                let was_variable = matches!(open.purpose, Purpose::Variable);
                 view.over = Over::Nothing;
-                requests.into_iter().map(|request| model.send(request)).collect()
+                if was_variable {
+                    back_to_question(model, &mut view);
+                }
+                requests
+                    .into_iter()
+                    .map(|request| {
+                        let request = as_secret(model, request);
+                        model.send(request)
+                    })
+                    .collect()
             }
         },
-        Over::Wipe(_) => wipe(model, &mut view, key),
+        Over::Wipe(..) => wipe(model, &mut view, key),
         Over::Nothing | Over::Aside(_) => free(model, &mut view, key),
     };
     model.screen = Screen::Run(view);
@@ -88,19 +135,36 @@ fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     match key.code {
         KeyCode::Char('y' | 'Y') => vec![model.send(Request::Cancel { kill })],
         KeyCode::Char('d' | 'D') => vec![Effect::Quit],
-        _ => Vec::new(),
+        _ => {
+            back_to_question(model, view);
+            Vec::new()
+        }
     }
 }
 
+fn facts_in_sight((columns, rows): (u16, u16)) -> bool {
+    columns >= CONFIRM_AT_LEAST.0 && rows >= CONFIRM_AT_LEAST.1
+}
+
 fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    let Some(id) = model.state.question.as_ref().map(|q| q.id) else {
-        view.over = Over::Nothing;
+    let Over::Wipe(id, typed) = &mut view.over else {
         return Vec::new();
     };
-    let Over::Wipe(typed) = &mut view.over else {
-        return Vec::new();
-    };
+    let id = *id;
+    // Where the facts cannot be seen, nothing can be typed that wipes.
+    let seen = facts_in_sight(model.size);
     match key.code {
+        KeyCode::F(8) => {
+            view.over = Over::Nothing;
+            vec![model.send(Request::Answer {
+                question: id,
+                yes: false,
+            })]
+        }
+        _ if !seen && key.code != KeyCode::Esc => {
+            typed.reset();
+            Vec::new()
+        }
         KeyCode::Enter if typed.value().eq_ignore_ascii_case(WIPE_WORD) => {
             view.over = Over::Nothing;
             vec![model.send(Request::Answer {
@@ -138,6 +202,11 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         return effects;
     }
     match key.code {
+        // Letters with Ctrl or Alt are the terminal's or the multiplexer's, not ours.
+        KeyCode::Char(_)
+            if key
+                .modifiers
+                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {}
         KeyCode::Char('?') => model.help = true,
         KeyCode::Char('q' | 'd') => return vec![Effect::Quit],
         KeyCode::Esc => {
@@ -160,14 +229,18 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
                 Some(_) => None,
             };
         }
-        KeyCode::Char('n') if view.pane == Pane::Log => search(model, view),
+        KeyCode::Char('n') if view.pane == Pane::Log && !view.log_search.value().is_empty() => {
+            search(model, view);
+        }
         KeyCode::Char('x') if model.state.end.is_none() => view.over = Over::Cancel,
         KeyCode::Char('e') if model.state.end.is_none() => {
             view.over = Over::Form(form::for_variable());
         }
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
-        KeyCode::Char('s') => return vec![model.send(Request::Step)],
+        KeyCode::Char('n') => return vec![model.send(Request::Step)],
+        KeyCode::Char('g') => return jump(model, view),
+        KeyCode::Char('!') => return vec![Effect::Shell(shell_variables(&model.state))],
         KeyCode::Char('b') => return breakpoint(model, view),
         KeyCode::Up => scroll(model, view, -1),
         KeyCode::Down => scroll(model, view, 1),
@@ -196,17 +269,32 @@ fn question_keys(
     key: KeyEvent,
 ) -> Option<Vec<Effect>> {
     let id = question.id;
+    if key
+        .modifiers
+        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+    {
+        return None;
+    }
     match (&question.kind, key.code) {
         (_, KeyCode::Esc) => {
             view.over = Over::Aside(id);
             Some(Vec::new())
         }
-        (QuestionKind::Pause { .. }, KeyCode::Enter)
-        | (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
+        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y'))
+            if facts_in_sight(model.size) =>
+        {
             Some(vec![model.send(Request::Answer {
                 question: id,
                 yes: true,
             })])
+        }
+        (QuestionKind::Pause { .. }, KeyCode::Enter) => Some(vec![model.send(Request::Answer {
+            question: id,
+            yes: true,
+        })]),
+        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
+            model.note = String::from("enlarge the screen first");
+            Some(Vec::new())
         }
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('n' | 'N')) => {
             Some(vec![model.send(Request::Answer {
@@ -219,7 +307,11 @@ fn question_keys(
             match code {
                 KeyCode::Char('r') => Some(vec![model.send(Request::Retry { node, attempt })]),
                 KeyCode::Char('s') => Some(vec![model.send(Request::Skip { node, attempt })]),
-                KeyCode::Char('a') => Some(vec![model.send(Request::Cancel { kill: false })]),
+                // Ends the whole run, beside keys that do not: asks first.
+                KeyCode::Char('a') => {
+                    view.over = Over::Cancel;
+                    Some(Vec::new())
+                }
                 KeyCode::Char('v' | 'e') => {
                     view.over = Over::Form(form::for_variable());
                     Some(Vec::new())
@@ -232,13 +324,28 @@ fn question_keys(
     }
 }
 
-fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
+fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
     let chosen = view
         .step
         .and_then(|at| model.state.plan.nodes.get(at))
-        .filter(|node| matches!(node.kind, NodeKind::Step(_)));
-    let Some(node) = chosen.map(|node| node.id) else {
-        model.note = "choose a step with the arrow keys first".to_owned();
+        .filter(|node| matches!(node.kind, NodeKind::Step(_)))
+        .map(|node| node.id);
+    if chosen.is_none() {
+        model.note = String::from("choose a step with the arrow keys first");
+    }
+    chosen
+}
+
+/// The chosen step becomes the next one; the engine refuses while something runs.
+fn jump(model: &mut Model, view: &RunView) -> Vec<Effect> {
+    match chosen_step(model, view) {
+        Some(to) => vec![model.send(Request::Jump { to })],
+        None => Vec::new(),
+    }
+}
+
+fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
+    let Some(node) = chosen_step(model, view) else {
         return Vec::new();
     };
     let set = !model.state.breakpoints.contains(&node);
@@ -255,7 +362,7 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
             let last = model.state.plan.nodes.len().saturating_sub(1);
             let at = view
                 .step
-                .or(model.state.current.map(crate::event::NodeId::index))
+                .or(model.state.current.map(NodeId::index))
                 .unwrap_or(0);
             view.step = Some(moved(at, by, last));
         }
@@ -274,7 +381,7 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
 fn search(model: &mut Model, view: &mut RunView) {
     let wanted = view.log_search.value().to_lowercase();
     if wanted.is_empty() {
-        model.note = "nothing to search for: type / and a word".to_owned();
+        model.note = String::from("nothing to search for: type / and a word");
         return;
     }
     let found = model

@@ -16,8 +16,13 @@ use crate::units;
 /// Silence, in milliseconds, from which it is worth a word.
 const QUIET: u64 = 5_000;
 
-fn gauge(look: &Look, label: &str, permille: Option<u16>, tail: &str, columns: usize) -> Line<'static> {
-    let tail = fit(look, tail, columns.saturating_sub(24));
+fn gauge(
+    look: &Look,
+    label: &str,
+    permille: Option<u16>,
+    tail: &str,
+    columns: usize,
+) -> Line<'static> {
     let label_columns = (columns / 4).min(30);
     let label = fit(look, label, label_columns);
     let pad = " ".repeat(label_columns.saturating_sub(width(&label)));
@@ -25,7 +30,11 @@ fn gauge(look: &Look, label: &str, permille: Option<u16>, tail: &str, columns: u
         Some(permille) => format!(" {:3}% ", permille / 10),
         None => "   -  ".to_owned(),
     };
-    let room = columns.saturating_sub(label_columns + 1 + share.len() + width(&tail)).min(60);
+    // The bar's length depends on the screen alone: beside figures that come and go it would seem to move backwards.
+    let rest = columns.saturating_sub(label_columns + 1 + share.len());
+    let tail_columns = (rest * 3 / 4).min(45);
+    let tail = fit(look, tail, tail_columns);
+    let room = (rest - tail_columns).min(60);
     let (full, empty) = bar(look, permille.unwrap_or(0), room);
     Line::from(vec![
         span(look, Role::Text, format!("{label}{pad} ")),
@@ -43,7 +52,11 @@ fn amounts(phase: &PhaseState) -> String {
     match phase.unit {
         Unit::Bytes if phase.total > 0 => {
             let done = phase.done.min(phase.total);
-            parts.push(format!("{} of {}", units::bytes(done), units::bytes(phase.total)));
+            parts.push(format!(
+                "{} of {}",
+                units::bytes(done),
+                units::bytes(phase.total)
+            ));
             parts.extend(units::rate(phase.done, elapsed));
         }
         Unit::Bytes => parts.push(units::bytes(phase.done)),
@@ -72,11 +85,17 @@ fn signals(phase: &PhaseState) -> (Role, String) {
         let seconds = phase.silent_millis / 1000;
         return (
             Role::Bad,
-            format!("STALLED: no sign of life for {} s", seconds.max(phase.stalled_seconds)),
+            format!(
+                "STALLED: no sign of life for {} s",
+                seconds.max(phase.stalled_seconds)
+            ),
         );
     }
     if phase.silent_millis >= QUIET {
-        return (Role::Warning, format!("quiet for {} s", phase.silent_millis / 1000));
+        return (
+            Role::Warning,
+            format!("quiet for {} s", phase.silent_millis / 1000),
+        );
     }
     (Role::Dim, phase.detail.clone())
 }
@@ -90,7 +109,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.state;
     let mut all = vec![gauge(look, "Whole run", Some(state.overall), "", columns)];
     if let Some(phase) = &state.phase {
-        all.push(gauge(look, &phase.name, phase.permille, &amounts(phase), columns));
+        all.push(gauge(
+            look,
+            &phase.name,
+            phase.permille,
+            &amounts(phase),
+            columns,
+        ));
         let (role, text) = signals(phase);
         all.push(Line::from(span(look, role, fit(look, &text, columns))));
     }

@@ -15,4 +15,4 @@ mod summary;
 mod text;
 mod variables;
 
-pub use draw::draw;
+pub use draw::{draw, render_text};

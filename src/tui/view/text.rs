@@ -22,7 +22,10 @@ pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
     let clean = harmless(text);
     let ascii = look.glyphs.ellipsis.is_ascii();
     let clean: String = if ascii {
-        clean.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+        clean
+            .chars()
+            .map(|c| if c.is_ascii() { c } else { '?' })
+            .collect()
     } else {
         clean.into_owned()
     };
@@ -44,6 +47,50 @@ pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
     }
     out.push_str(look.glyphs.ellipsis);
     out
+}
+
+/// `text` made harmless and broken at blanks into rows of at most `columns`; at most eight rows.
+pub(super) fn folded(look: &Look, text: &str, columns: usize) -> Vec<String> {
+    const MOST: usize = 8;
+    let clean = fit(look, text, columns.saturating_mul(MOST));
+    let mut rows = vec![String::new()];
+    for word in clean.split(' ') {
+        let mut word = word.to_owned();
+        while let Some(row) = rows.last_mut() {
+            let gap = usize::from(!row.is_empty());
+            if width(row) + gap + width(&word) <= columns {
+                if gap == 1 {
+                    row.push(' ');
+                }
+                row.push_str(&word);
+                break;
+            }
+            if !row.is_empty() {
+                rows.push(String::new());
+                continue;
+            }
+            // Longer than a row: as much as fits, the rest on the next.
+            let mut used = 0;
+            let cut = word
+                .char_indices()
+                .find(|(_, c)| {
+                    used += c.width().unwrap_or(0);
+                    used > columns
+                })
+                .map_or(word.len(), |(at, _)| at);
+            if cut == 0 {
+                break;
+            }
+            row.push_str(&word[..cut]);
+            word = word[cut..].to_owned();
+            if word.is_empty() {
+                break;
+            }
+            rows.push(String::new());
+        }
+    }
+    rows.truncate(MOST);
+    rows
 }
 
 /// A span in a role's style.
@@ -86,7 +133,10 @@ pub(super) fn panel(
     let block = Block::bordered()
         .border_set(look.glyphs.border)
         .border_style(look.theme.style(role))
-        .title(Span::styled(format!("{mark}{title} "), look.theme.style(Role::Title)));
+        .title(Span::styled(
+            format!("{mark}{title} "),
+            look.theme.style(Role::Title),
+        ));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     inside
@@ -107,10 +157,24 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
     )
 }
 
+/// Local day and time.
+pub(super) fn day(model: &Model, at: Millis) -> String {
+    let local = at.saturating_add(i64::from(model.utc_offset) * 1000);
+    jiff::Timestamp::from_millisecond(local).map_or_else(
+        |_| "at an unknown time".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
 /// Local time of day.
 pub(super) fn clock(model: &Model, at: Millis) -> String {
     let seconds = (at.div_euclid(1000) + i64::from(model.utc_offset)).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// The style for selected rows laid over another.

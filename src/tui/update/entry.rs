@@ -3,10 +3,9 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{form, picker, run};
+use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
-use crate::tui::model::{
-    Form, FormField, Mistakes, Model, Picker, Purpose, RunView, Screen,
-};
+use crate::tui::model::{Form, FormField, Mistakes, Model, Over, Picker, Purpose, RunView, Screen};
 use crate::tui::msg::{Effect, Msg};
 
 /// A model before the engine is connected.
@@ -25,13 +24,21 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             keys(model, key)
         }
         Msg::Paste(text) => {
-            let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-            clean
-                .chars()
+            // Only where text is typed: pasted letters are no commands, and no answer to what destroys.
+            if !takes_text(model) {
+                return Vec::new();
+            }
+            text.chars()
+                .filter(|c| !c.is_control())
+                .collect::<Vec<_>>()
+                .into_iter()
                 .flat_map(|c| keys(model, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)))
                 .collect()
         }
-        Msg::Resize(..) => Vec::new(),
+        Msg::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            Vec::new()
+        }
         Msg::Connected => {
             model.connected = true;
             Vec::new()
@@ -52,6 +59,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::Redraw]
         }
     }
+}
+
+fn takes_text(model: &Model) -> bool {
+    !model.help
+        && match &model.screen {
+            Screen::Picker(_) | Screen::Form(_) => true,
+            Screen::Run(view) => matches!(view.over, Over::Form(_) | Over::Typing),
+            Screen::Connecting | Screen::Mistakes(_) => false,
+        }
 }
 
 impl Model {
@@ -76,6 +92,10 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
                 model.screen = Screen::Run(RunView::default());
             }
+            if matches!(event.body, EventBody::RunFinished { .. }) {
+                // Whatever was looked at: the summary comes, and the panels are a key away.
+                model.screen = Screen::Run(RunView::default());
+            }
             run::question_changed(model);
             Vec::new()
         }
@@ -93,6 +113,10 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
 
 /// A snapshot came: open the screen that fits it.
 fn arrived(model: &mut Model) -> Vec<Effect> {
+    let going = model.state.has_run() && model.state.end.is_none();
+    if going && model.start.take().is_some() {
+        model.note = String::from("another run is going already: this is it");
+    }
     if let Some(start) = &model.start {
         let sequence = start.sequence.clone();
         return vec![model.send(Request::Describe { sequence })];
@@ -143,6 +167,14 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
         }
         Reply::Refused(refusal) => {
             model.note = refusal.to_string();
+            // What was answered is open still: it wants its form again.
+            run::question_changed(model);
+            if matches!(model.screen, Screen::Connecting) {
+                model.screen = Screen::Picker(Picker::default());
+                return vec![model.send(Request::ListSequences {
+                    folders: Vec::new(),
+                })];
+            }
             Vec::new()
         }
     }
@@ -155,8 +187,14 @@ pub(super) fn begin(
     start: crate::protocol::StartRun,
 ) -> Vec<Effect> {
     let given = |name: &str| {
-        start.set.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
-            || start.secrets.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+        start
+            .set
+            .iter()
+            .any(|(other, _)| other.eq_ignore_ascii_case(name))
+            || start
+                .secrets
+                .iter()
+                .any(|(other, _)| other.eq_ignore_ascii_case(name))
     };
     let fields: Vec<FormField> = info
         .inputs
@@ -196,7 +234,7 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if control && key.code == KeyCode::Char('c') {
         return match &mut model.screen {
             Screen::Run(view) if model.state.end.is_none() && model.connected => {
-                view.over = crate::tui::model::Over::Cancel;
+                view.over = Over::Cancel;
                 Vec::new()
             }
             _ => vec![Effect::Quit],

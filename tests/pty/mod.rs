@@ -1,0 +1,369 @@
+//! The real program in a pseudo-terminal: what it draws is read by a terminal parser, never by guessing at bytes.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// The program.
+const WIMFORGE: &str = env!("CARGO_BIN_EXE_wimforge");
+/// Nothing that is waited for may take longer.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Keys as a terminal sends them.
+pub mod key {
+    pub const ENTER: &str = "\r";
+    pub const ESC: &str = "\x1b";
+    pub const TAB: &str = "\t";
+    pub const F2: &str = "\x1bOQ";
+}
+
+/// A folder with sequences and a disk image, and the environment of an engine of its own.
+pub struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sequences")).unwrap();
+        let disk = std::fs::File::create(folder.path().join("disk.img")).unwrap();
+        disk.set_len(16 << 20).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file; sequences go below `sequences/`.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// A sequence of these steps, `sequences/NAME.ron`.
+    pub fn sequence(&self, name: &str, more: &str, steps: &str) {
+        let text = format!("Sequence(schema: 1, name: \"{name}\", {more} steps: [{steps}])");
+        self.write(&format!("sequences/{name}.ron"), &text);
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", self.folder.path().display().to_string()),
+            ("SHELL", "/bin/sh".to_owned()),
+            ("TERM", "xterm-256color".to_owned()),
+            ("LC_ALL", "C.UTF-8".to_owned()),
+            ("WIMFORGE_RUNTIME_DIR", self.runtime()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    fn runtime(&self) -> String {
+        self.path("rt").display().to_string()
+    }
+
+    /// Starts the program in a terminal of 80x24.
+    pub fn start(&self, args: &[&str]) -> Console {
+        self.start_as(args, (80, 24), &[])
+    }
+
+    /// Starts the program in a terminal of that many columns and rows, with some variables changed (empty: removed).
+    pub fn start_as(&self, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Console {
+        let mut command = CommandBuilder::new(WIMFORGE);
+        command.args(args);
+        command.cwd(self.folder.path());
+        command.env_clear();
+        for (name, value) in self.environment() {
+            command.env(name, value);
+        }
+        for (name, value) in env {
+            if value.is_empty() {
+                command.env_remove(name);
+            } else {
+                command.env(name, value);
+            }
+        }
+        Console::start(command, size)
+    }
+
+    /// The console on the engine that this place's disk image is attached to.
+    pub fn picker(&self) -> Console {
+        self.start(&["--disk", "0=disk.img"])
+    }
+
+    /// `wimforge run` of a sequence, in the console.
+    pub fn run(&self, name: &str) -> Console {
+        let path = format!("sequences/{name}.ron");
+        self.start(&["run", &path, "--disk", "0=disk.img"])
+    }
+
+    /// `wimforge ctl ...`, to its end.
+    pub fn ctl(&self, args: &[&str]) -> Output {
+        Command::new(WIMFORGE)
+            .arg("ctl")
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("WIMFORGE_RUNTIME_DIR", self.runtime())
+            .output()
+            .unwrap()
+    }
+
+    /// The processes of this place, consoles and engines.
+    pub fn processes(&self) -> Vec<(Pid, String)> {
+        let wanted = format!("WIMFORGE_RUNTIME_DIR={}", self.runtime());
+        let Ok(entries) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| {
+                let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+                let environ = std::fs::read(entry.path().join("environ")).ok()?;
+                let ours = environ
+                    .split(|byte| *byte == 0)
+                    .any(|variable| variable == wanted.as_bytes());
+                let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+                let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                ours.then_some((Pid::from_raw(pid), line))
+            })
+            .collect()
+    }
+
+    /// The engine's process.
+    pub fn engine(&self) -> Option<Pid> {
+        self.processes()
+            .into_iter()
+            .find(|(_, line)| line.contains(" engine "))
+            .map(|(pid, _)| pid)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = self.ctl(&["cancel", "--kill"]);
+        let started = Instant::now();
+        // An engine that ends by itself gives its loop device back.
+        while self.engine().is_some() && started.elapsed() < Duration::from_secs(3) {
+            if self.ctl(&["shutdown"]).status.code() == Some(2) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for (pid, _) in self.processes() {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        detach_loops(&self.path("disk.img"));
+    }
+}
+
+/// Detaches what a killed engine left.
+fn detach_loops(image: &Path) {
+    let Ok(listed) = Command::new("losetup").arg("-j").arg(image).output() else {
+        return;
+    };
+    for line in String::from_utf8_lossy(&listed.stdout).lines() {
+        if let Some((device, _)) = line.split_once(':') {
+            let _ = Command::new("losetup").args(["-d", device]).status();
+        }
+    }
+}
+
+struct Terminal {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    closed: bool,
+}
+
+/// The program in its terminal.
+pub struct Console {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    terminal: Arc<(Mutex<Terminal>, Condvar)>,
+}
+
+impl Console {
+    fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+        let pair = native_pty_system()
+            .openpty(pty_size(columns, rows))
+            .unwrap();
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let terminal = Arc::new((
+            Mutex::new(Terminal {
+                parser: vt100::Parser::new(cells(rows), cells(columns), 0),
+                raw: Vec::new(),
+                closed: false,
+            }),
+            Condvar::new(),
+        ));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let shared = Arc::clone(&terminal);
+        std::thread::spawn(move || {
+            let mut buffer = vec![0u8; 64 * 1024];
+            loop {
+                let count = reader.read(&mut buffer).unwrap_or(0);
+                let mut terminal = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+                terminal.raw.extend_from_slice(&buffer[..count]);
+                terminal.parser.process(&buffer[..count]);
+                terminal.closed = count == 0;
+                shared.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            writer: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            terminal,
+        }
+    }
+
+    /// Types; several characters come as fast as a paste would.
+    pub fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    /// Aborts a run from the failure screen.
+    pub fn abort(&mut self) {
+        self.keys("a");
+        self.wait_text("Cancel the run?");
+        self.keys("y");
+    }
+
+    /// Waits until the screen is as wanted.
+    pub fn wait(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
+        let started = Instant::now();
+        let (lock, changed) = &*self.terminal;
+        let mut terminal = lock.lock().unwrap();
+        while !wanted(terminal.parser.screen()) {
+            let left = LIMIT.checked_sub(started.elapsed()).unwrap_or_default();
+            let screen = terminal.parser.screen();
+            assert!(
+                !left.is_zero() && !terminal.closed,
+                "waited in vain for {what}{}; the screen:\n{}",
+                if terminal.closed {
+                    " (the program has ended)"
+                } else {
+                    ""
+                },
+                screen.contents()
+            );
+            terminal = changed.wait_timeout(terminal, left).unwrap().0;
+        }
+    }
+
+    /// Waits for a text anywhere on the screen.
+    pub fn wait_text(&self, text: &str) {
+        self.wait(&format!("\"{text}\""), |screen| {
+            screen.contents().contains(text)
+        });
+    }
+
+    /// Waits until a text is gone from the screen.
+    pub fn wait_gone(&self, text: &str) {
+        self.wait(&format!("\"{text}\" to go"), |screen| {
+            !screen.contents().contains(text)
+        });
+    }
+
+    /// The screen as text.
+    pub fn text(&self) -> String {
+        self.terminal.0.lock().unwrap().parser.screen().contents()
+    }
+
+    /// Every byte that came, from the first.
+    pub fn raw(&self) -> Vec<u8> {
+        self.terminal.0.lock().unwrap().raw.clone()
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        // The parser first: what the program draws next is meant for the new size.
+        let mut terminal = self.terminal.0.lock().unwrap();
+        terminal
+            .parser
+            .screen_mut()
+            .set_size(cells(rows), cells(columns));
+        drop(terminal);
+        self.master.resize(pty_size(columns, rows)).unwrap();
+    }
+
+    /// The console's own process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap())
+    }
+
+    /// Sends a signal to the console.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for the end; the exit code, after everything it wrote has been read.
+    pub fn end(&mut self) -> u32 {
+        let started = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+            assert!(
+                started.elapsed() < LIMIT,
+                "the console does not end; the screen:\n{}",
+                self.text()
+            );
+        };
+        let (lock, changed) = &*self.terminal;
+        let mut terminal = lock.lock().unwrap();
+        while !terminal.closed && started.elapsed() < LIMIT {
+            terminal = changed
+                .wait_timeout(terminal, Duration::from_millis(100))
+                .unwrap()
+                .0;
+        }
+        status.exit_code()
+    }
+
+    /// Fails unless the terminal is as it was before the console came.
+    pub fn assert_restored(&self) {
+        let terminal = self.terminal.0.lock().unwrap();
+        let screen = terminal.parser.screen();
+        assert!(
+            !screen.alternate_screen(),
+            "the alternate screen was not left"
+        );
+        assert!(!screen.hide_cursor(), "the cursor is still hidden");
+        assert!(!screen.bracketed_paste(), "bracketed paste is still on");
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn cells(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).unwrap()
+}
+
+fn pty_size(columns: u16, rows: u16) -> PtySize {
+    PtySize {
+        rows,
+        cols: columns,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
+}
