@@ -1,5 +1,10 @@
 //! Both settings steps on a real NTFS volume, and the scrub before a capture.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;

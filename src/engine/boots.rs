@@ -114,7 +114,7 @@ impl Boots {
                         "cancelled by the technician",
                     );
                 }
-                WalkEnd::Restart(restart) => match self.restart(machine, &restart) {
+                WalkEnd::Restart(restart) => match self.restart(machine.as_ref(), &restart) {
                     Ok(()) => unplanned = false,
                     Err(ending) => return ending,
                 },
@@ -141,9 +141,9 @@ impl Boots {
         }
     }
 
-    /// Ends the boot: everything durable, the machine let go. In the lab the next boot follows at once; a real restart
+    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once; a real restart
     /// ends this process.
-    fn restart(&self, machine: Arc<dyn Machine>, restart: &Restart) -> Result<(), RunEnding> {
+    fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
         let target = if restart.to_winpe { "WinPE" } else { "HD" };
         let line = format!("Restarting to {target}: {}", restart.message);
         self.dispatcher.log(Severity::Info, COMPONENT, &line, None);

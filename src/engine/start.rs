@@ -143,7 +143,7 @@ pub fn resume(
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
-        go(dispatcher, options, planned, folder.clone(), secrets)
+        go(dispatcher, options, planned, folder, secrets)
     })();
     if begun.is_err() {
         dispatcher.release();
