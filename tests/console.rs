@@ -395,8 +395,11 @@ fn the_shell_of_the_failure_screen_comes_and_goes() {
     console.wait_text("FAILED: Look for the fix");
     for round in 0..2 {
         console.keys("!");
-        console.wait("the shell", |screen| !screen.alternate_screen() && !screen.hide_cursor());
-        console.wait_text("wimforge waits");
+        console.wait("the shell's prompt", |screen| {
+            let text = screen.contents();
+            let come = text.matches("wimforge waits").count() == round + 1;
+            come && !screen.alternate_screen() && !screen.hide_cursor() && text.trim_end().ends_with(['#', '$'])
+        });
         console.keys(&format!("echo \"in-$((40 + {round}))-$Greeting-[$Password$Copy]\"\r"));
         console.wait_text(&format!("in-{}-hello-run-[]", 40 + round));
         console.keys("exit 7\r");
@@ -409,4 +412,164 @@ fn the_shell_of_the_failure_screen_comes_and_goes() {
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);
     console.assert_restored();
+}
+
+#[test]
+fn a_new_run_does_not_wait_for_the_old_engine_to_go() {
+    let place = Place::new();
+    place.sequence("again", "", LAST);
+    for _ in 0..3 {
+        let mut console = place.run("again");
+        console.wait_text("SUCCEEDED after");
+        console.keys(key::ENTER);
+        assert_eq!(console.end(), 0);
+    }
+    assert_eq!(std::fs::read_dir(place.path("rt/runs")).unwrap().count(), 3);
+}
+
+#[test]
+fn a_line_without_a_size_is_asked_for_it() {
+    let place = Place::new();
+    place.sequence("serial", "", &format!("{PAUSE}{LAST}"));
+    let args = ["run", "sequences/serial.ron", "--disk", "0=disk.img"];
+    // The terminal knows better than the kernel.
+    let mut console = place.start_unsized(&args, (132, 43), true);
+    console.wait_text("The sequence waits for you");
+    console.wait("the whole width", |screen| {
+        screen.rows(0, 132).next().is_some_and(|row| row.trim_end().chars().count() > 120)
+    });
+    console.wait("the last row", |screen| screen.rows(0, 132).nth(42).is_some_and(|row| row.contains("detach")));
+    console.keys("q");
+    assert_eq!(console.end(), 0);
+    // A line that says nothing is taken for 80x24.
+    let mut console = place.start_unsized(&["attach"], (132, 43), false);
+    console.wait_text("The sequence waits for you");
+    console.wait("24 rows", |screen| screen.rows(0, 132).nth(23).is_some_and(|row| row.contains("detach")));
+    console.wait("80 columns", |screen| screen.rows(0, 132).next().is_some_and(|row| row.trim_end().chars().count() <= 80));
+    console.keys("q");
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn a_spoilt_screen_is_mended_with_ctrl_l() {
+    let place = Place::new();
+    place.sequence("mend", "", &format!("{PAUSE}{LAST}"));
+    let mut console = place.run("mend");
+    console.wait_text("Enter go on");
+    let whole = console.text();
+    console.spoil("\x1b[2J\x1b[5;1Hbroadcast message from root");
+    assert_ne!(console.text(), whole);
+    console.keys("\x0c");
+    console.wait_gone("broadcast message");
+    console.wait_text("Enter go on");
+    console.wait_text("detach");
+    console.keys("q");
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn what_is_pasted_is_typed_where_text_goes_and_answers_nothing() {
+    let place = Place::new();
+    place.sequence("first", "", &format!("{PAUSE}{LAST}"));
+    place.sequence("second", "", LAST);
+    let mut console = place.picker();
+    console.wait_text("Task sequences (2 of 2)");
+    console.keys("\x1b[200~fir\x1b[0mst\r\n\x1b[201~");
+    console.wait_text("Filter: fir");
+    console.keys(key::ESC);
+    console.wait_text("Task sequences (2 of 2)");
+    console.keys("first\r");
+    console.wait_text("Enter go on");
+    console.keys("\x1b[200~q\ryes\r\x1b[201~");
+    console.keys("?");
+    console.wait_text("Help: any key");
+    console.keys(key::ESC);
+    console.wait_text("Enter go on");
+    console.keys(key::ENTER);
+    console.wait_text("SUCCEEDED after");
+}
+
+#[test]
+fn a_closed_terminal_ends_the_console_and_not_the_run() {
+    let place = Place::new();
+    place.sequence("closed", "", &format!("{PAUSE}{LAST}"));
+    let window = place.start_in_window("run sequences/closed.ron --disk 0=disk.img");
+    window.wait_text("Plug the cable in.");
+    let engine = place.engine().unwrap();
+    window.signal(Signal::SIGKILL);
+    pty::until("the console to end", || {
+        place.processes().iter().all(|(_, line)| !line.contains(" run "))
+    });
+    assert_eq!(place.engine(), Some(engine));
+    let mut console = place.start(&["attach"]);
+    console.wait_text("Plug the cable in.");
+    console.keys(key::ENTER);
+    console.wait_text("SUCCEEDED after");
+}
+
+#[test]
+fn a_dead_engine_is_told_and_the_console_can_be_left() {
+    let place = Place::new();
+    place.sequence("dead", "", &format!("{PAUSE}{LAST}"));
+    let mut console = place.run("dead");
+    console.wait_text("Plug the cable in.");
+    nix::sys::signal::kill(place.engine().unwrap(), Signal::SIGKILL).unwrap();
+    console.wait_text("NOT CONNECTED");
+    console.wait_text("connection lost");
+    console.keys("\x03");
+    assert_eq!(console.end(), 0);
+    console.assert_restored();
+    // The run goes on at the interrupted step.
+    let mut console = place.start(&["resume"]);
+    console.wait_text("Plug the cable in.");
+    console.keys(key::ENTER);
+    console.wait_text("SUCCEEDED after");
+    console.keys(key::ENTER);
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn inputs_given_on_the_command_line_are_not_asked_for() {
+    let place = Place::new();
+    place.sequence(
+        "inputs",
+        "inputs: [Input(variable: \"One\", label: \"First label\"), Input(variable: \"Two\", label: \"Second label\", check: Number(1, 9))],",
+        "Step(name: \"Both %One% %Two%\", action: SetVariable(variable: \"Sum\", value: \"%One%+%Two%\")),",
+    );
+    let mut console = place.start(&["run", "sequences/inputs.ron", "--set", "one=1", "--disk", "0=disk.img"]);
+    console.wait_text("Second label");
+    assert!(!console.text().contains("First label"));
+    console.keys("77\r");
+    console.wait_text("> Second label: 77_");
+    console.keys("\x7f\r");
+    console.wait_text("SUCCEEDED after");
+    console.keys("2");
+    console.wait_text("Sum=1+7");
+    console.keys(key::ENTER);
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn mistakes_are_told_before_the_terminal_is_taken() {
+    let place = Place::new();
+    place.write("sequences/broken.ron", "Sequence(schema: 1, name: \"Broken\", stepz: [])");
+    place.sequence("good", "", LAST);
+    let cases: [(&[&str], u32, &str); 3] = [
+        (&["run", "sequences/broken.ron"], 2, "stepz"),
+        (&["run", "sequences/good.ron", "--theme", "pink"], 2, "there is no theme"),
+        (&["attach"], 1, "no engine is running"),
+    ];
+    for (args, code, text) in cases {
+        let mut console = place.start(args);
+        assert_eq!(console.end(), code, "{args:?}:\n{}", console.text());
+        assert!(console.text().contains(text), "{args:?}:\n{}", console.text());
+        assert!(!contains(&console.raw(), "\x1b[?1049h"), "{args:?} took the terminal");
+        assert_eq!(place.engine(), None, "{args:?} started an engine");
+    }
+    let piped = place.piped(&["run", "sequences/good.ron"]);
+    assert_eq!(piped.status.code(), Some(1));
+    assert!(piped.stdout.is_empty());
+    let why = String::from_utf8_lossy(&piped.stderr);
+    assert!(why.contains("needs a terminal") && why.contains("--plain"), "{why}");
+    assert_eq!(place.engine(), None);
 }
