@@ -97,7 +97,7 @@ fn every_size_is_drawn_and_none_crashes() {
     let place = Place::new();
     place.sequence("sizes", "variables: {\"Fix\": \"no\"},", &format!("{PAUSE}{FAILING}{LAST}"));
     let mut console = place.run("sizes");
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     let sizes = [(80, 24), (60, 20), (40, 12), (1, 1), (19, 5), (20, 6), (200, 60), (80, 24)];
     let through = |console: &Console, text: &str| {
         for (columns, rows) in sizes {
@@ -141,14 +141,14 @@ fn the_engine_outlives_a_killed_console_and_another_one_attaches() {
     let place = Place::new();
     place.sequence("outlive", "", &format!("{PAUSE}{LAST}"));
     let mut console = place.run("outlive");
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     let engine = place.engine().unwrap();
     console.signal(Signal::SIGKILL);
     console.end();
     drop(console);
     assert_eq!(place.engine(), Some(engine), "the engine died with its console");
     let mut console = place.start(&["attach"]);
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     console.wait_text("outlive");
     console.keys(key::ENTER);
     console.wait_text("SUCCEEDED after");
@@ -163,12 +163,12 @@ fn a_console_without_arguments_attaches_and_q_leaves_the_run_alone() {
     let place = Place::new();
     place.sequence("detach", "", &format!("{PAUSE}{LAST}"));
     let mut first = place.run("detach");
-    first.wait_text("Plug the cable in.");
+    first.wait_text("Enter go on");
     first.keys("q");
     assert_eq!(first.end(), 0);
     first.assert_restored();
     let mut second = place.start(&[]);
-    second.wait_text("Plug the cable in.");
+    second.wait_text("Enter go on");
     // A second run is refused in one sentence, in a terminal that was never taken.
     let mut third = place.run("detach");
     third.wait_text("an engine is running already");
@@ -193,9 +193,9 @@ fn two_consoles_of_different_sizes_see_the_same_run() {
         (60, 20),
         &[],
     );
-    small.wait_text("Plug the cable in.");
+    small.wait_text("Enter go on");
     let mut large = place.start_as(&["attach"], (132, 43), &[]);
-    large.wait_text("Plug the cable in.");
+    large.wait_text("Enter go on");
     large.keys(key::ENTER);
     for console in [&small, &large] {
         console.wait_text("FAILED: Look for the fix (attempt 1)");
@@ -218,7 +218,7 @@ fn ctl_answers_beside_the_console() {
     let place = Place::new();
     place.sequence("ctl", "variables: {\"Fix\": \"no\"},", &format!("{PAUSE}{FAILING}{LAST}"));
     let mut console = place.run("ctl");
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     let status = place.ctl(&["status"]);
     assert_eq!(status.status.code(), Some(0));
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
@@ -239,13 +239,13 @@ fn signals_give_the_terminal_back() {
     place.sequence("signals", "", &format!("{PAUSE}{LAST}"));
     let mut console = place.run("signals");
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        console.wait_text("Plug the cable in.");
+        console.wait_text("Enter go on");
         console.signal(signal);
         assert_eq!(console.end(), 0, "after {signal}");
         console.assert_restored();
         console = place.start(&["attach"]);
     }
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     console.keys("\x03");
     console.wait_text("Cancel the run?");
     console.keys("y");
@@ -494,7 +494,7 @@ fn a_closed_terminal_ends_the_console_and_not_the_run() {
     let place = Place::new();
     place.sequence("closed", "", &format!("{PAUSE}{LAST}"));
     let window = place.start_in_window("run sequences/closed.ron --disk 0=disk.img");
-    window.wait_text("Plug the cable in.");
+    window.wait_text("Enter go on");
     let engine = place.engine().unwrap();
     window.signal(Signal::SIGKILL);
     pty::until("the console to end", || {
@@ -502,7 +502,7 @@ fn a_closed_terminal_ends_the_console_and_not_the_run() {
     });
     assert_eq!(place.engine(), Some(engine));
     let mut console = place.start(&["attach"]);
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     console.keys(key::ENTER);
     console.wait_text("SUCCEEDED after");
 }
@@ -512,7 +512,7 @@ fn a_dead_engine_is_told_and_the_console_can_be_left() {
     let place = Place::new();
     place.sequence("dead", "", &format!("{PAUSE}{LAST}"));
     let mut console = place.run("dead");
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     nix::sys::signal::kill(place.engine().unwrap(), Signal::SIGKILL).unwrap();
     console.wait_text("NOT CONNECTED");
     console.wait_text("connection lost");
@@ -521,7 +521,7 @@ fn a_dead_engine_is_told_and_the_console_can_be_left() {
     console.assert_restored();
     // The run goes on at the interrupted step.
     let mut console = place.start(&["resume"]);
-    console.wait_text("Plug the cable in.");
+    console.wait_text("Enter go on");
     console.keys(key::ENTER);
     console.wait_text("SUCCEEDED after");
     console.keys(key::ENTER);
