@@ -188,13 +188,13 @@ impl Console {
                 wake = wake.min(Instant::now() + AGAIN);
             }
             let timed = self.dirty || self.shows_time() || self.receiver.is_none();
-            let woke = tokio::select! {
+            let happened = tokio::select! {
                 event = events.next() => Woke::Terminal(event),
                 incoming = next(&mut self.receiver) => Woke::Engine(incoming),
                 () = interrupts.next() => Woke::Ended,
                 () = tokio::time::sleep_until(wake), if timed => Woke::Time,
             };
-            let effects = match woke {
+            let effects = match happened {
                 Woke::Ended | Woke::Terminal(None | Some(Err(_))) => return Ok(()),
                 Woke::Terminal(Some(Ok(event))) => self.terminal_event(&event, screen)?,
                 Woke::Engine(Some(Incoming::Push(push))) => self.update(Msg::Push(push)),
@@ -273,7 +273,7 @@ impl Console {
                     None => false,
                 };
                 if !sent {
-                    self.model.note = "the engine is not connected".to_owned();
+                    self.model.note = String::from("the engine is not connected");
                     self.dirty = true;
                 }
             }

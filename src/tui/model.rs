@@ -186,6 +186,7 @@ pub enum Pane {
 
 impl Pane {
     /// The next one.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Steps => Self::Variables,

@@ -1,5 +1,6 @@
 //! A shell in the middle of a run: the console steps aside and comes back whole.
 
+use std::io::Write;
 use std::process::Command;
 
 /// Variables of the console's own environment that a shell needs.
@@ -14,7 +15,8 @@ pub fn run(variables: &[(String, String)]) -> Result<(), String> {
         .ok()
         .filter(|path| std::path::Path::new(path).is_file())
         .unwrap_or_else(|| "/bin/sh".to_owned());
-    println!("wimforge waits; the run's variables are in the environment, secrets left out. Leave with exit or Ctrl-D.");
+    let hint = "wimforge waits; the run's variables are in the environment, secrets left out. Leave with exit or Ctrl-D.";
+    let _ = writeln!(std::io::stdout(), "{hint}");
     let mut command = Command::new(&shell);
     command.env_clear();
     for name in KEPT {

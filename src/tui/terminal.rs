@@ -145,12 +145,7 @@ impl Screen {
         let size = size();
         let mut out = Output::default();
         queue!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
-        let options = ratatui::TerminalOptions {
-            viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, size.0, size.1)),
-        };
-        // `Terminal::clear` would ask the terminal where its cursor is: lines that do not answer would be refused.
-        queue!(out, Clear(ClearType::All))?;
-        let terminal = Terminal::with_options(CrosstermBackend::new(out.clone()), options)?;
+        let terminal = blank(&out, size)?;
         out.send()?;
         Ok(Self {
             output: out,
@@ -191,8 +186,8 @@ impl Screen {
     /// The terminal is gone.
     pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
         self.size = if columns == 0 || rows == 0 { size() } else { (columns, rows) };
-        queue!(self.terminal.backend_mut(), Clear(ClearType::All))?;
-        self.terminal.resize(Rect::new(0, 0, self.size.0, self.size.1))
+        self.terminal = blank(&self.output, self.size)?;
+        Ok(())
     }
 
     /// Asks for the size again and draws everything anew.
@@ -214,6 +209,16 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// A terminal on a cleared screen. Made anew for every size: ratatui's own way to clear asks the terminal for the cursor's
+/// place and fails where nobody answers, as on some serial lines.
+fn blank(output: &Output, size: (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Output>>> {
+    queue!(output.clone(), Clear(ClearType::All))?;
+    let options = ratatui::TerminalOptions {
+        viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, size.0, size.1)),
+    };
+    Terminal::with_options(CrosstermBackend::new(output.clone()), options)
 }
 
 /// Columns and rows: what the kernel says, else what the terminal itself says, else 80x24. A serial line's kernel size is

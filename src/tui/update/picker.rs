@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use super::update::begin;
+use super::entry::begin;
 use crate::protocol::{Request, StartRun};
 use crate::tui::model::{Mistakes, Model, Picker, Screen};
 use crate::tui::msg::Effect;

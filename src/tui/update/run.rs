@@ -136,13 +136,17 @@ fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
+fn facts_in_sight((columns, rows): (u16, u16)) -> bool {
+    columns >= CONFIRM_AT_LEAST.0 && rows >= CONFIRM_AT_LEAST.1
+}
+
 fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     let Over::Wipe(id, typed) = &mut view.over else {
         return Vec::new();
     };
     let id = *id;
     // Where the facts cannot be seen, nothing can be typed that wipes.
-    let seen = model.size.0 >= CONFIRM_AT_LEAST.0 && model.size.1 >= CONFIRM_AT_LEAST.1;
+    let seen = facts_in_sight(model.size);
     match key.code {
         KeyCode::F(8) => {
             view.over = Over::Nothing;
@@ -264,12 +268,21 @@ fn question_keys(
             view.over = Over::Aside(id);
             Some(Vec::new())
         }
-        (QuestionKind::Pause { .. }, KeyCode::Enter)
-        | (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
+        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) if facts_in_sight(model.size) => {
             Some(vec![model.send(Request::Answer {
                 question: id,
                 yes: true,
             })])
+        }
+        (QuestionKind::Pause { .. }, KeyCode::Enter) => {
+            Some(vec![model.send(Request::Answer {
+                question: id,
+                yes: true,
+            })])
+        }
+        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
+            model.note = String::from("enlarge the screen first");
+            Some(Vec::new())
         }
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('n' | 'N')) => {
             Some(vec![model.send(Request::Answer {
@@ -306,7 +319,7 @@ fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
         .filter(|node| matches!(node.kind, NodeKind::Step(_)))
         .map(|node| node.id);
     if chosen.is_none() {
-        model.note = "choose a step with the arrow keys first".to_owned();
+        model.note = String::from("choose a step with the arrow keys first");
     }
     chosen
 }
@@ -356,7 +369,7 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
 fn search(model: &mut Model, view: &mut RunView) {
     let wanted = view.log_search.value().to_lowercase();
     if wanted.is_empty() {
-        model.note = "nothing to search for: type / and a word".to_owned();
+        model.note = String::from("nothing to search for: type / and a word");
         return;
     }
     let found = model

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::text::{fit, line, lines, span, width};
+use crate::event::QuestionKind;
 use crate::tui::model::{Model, Over, Pane, RunView, Screen};
 use crate::tui::theme::Role;
 
@@ -45,6 +46,9 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
     }
     if model.state.end.is_some() {
         return &[("Enter", "leave"), ("Tab", "look at steps, variables, log"), ("?", "help")];
+    }
+    if matches!(model.state.question.as_ref().map(|q| &q.kind), Some(QuestionKind::Failed { .. })) {
+        return &[("r", "retry"), ("v", "variable"), ("s", "skip"), ("a", "abort"), ("!", "shell"), ("Esc", "look at the run"), ("?", "help"), ("q", "detach")];
     }
     if model.state.question.is_some() {
         return &[("Esc", "look at the run"), ("?", "help"), ("q", "detach")];

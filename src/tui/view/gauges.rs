@@ -17,7 +17,6 @@ use crate::units;
 const QUIET: u64 = 5_000;
 
 fn gauge(look: &Look, label: &str, permille: Option<u16>, tail: &str, columns: usize) -> Line<'static> {
-    let tail = fit(look, tail, columns.saturating_sub(24));
     let label_columns = (columns / 4).min(30);
     let label = fit(look, label, label_columns);
     let pad = " ".repeat(label_columns.saturating_sub(width(&label)));
@@ -25,7 +24,11 @@ fn gauge(look: &Look, label: &str, permille: Option<u16>, tail: &str, columns: u
         Some(permille) => format!(" {:3}% ", permille / 10),
         None => "   -  ".to_owned(),
     };
-    let room = columns.saturating_sub(label_columns + 1 + share.len() + width(&tail)).min(60);
+    // The bar's length depends on the screen alone: beside figures that come and go it would seem to move backwards.
+    let rest = columns.saturating_sub(label_columns + 1 + share.len());
+    let tail_columns = (rest * 3 / 4).min(45);
+    let tail = fit(look, tail, tail_columns);
+    let room = (rest - tail_columns).min(60);
     let (full, empty) = bar(look, permille.unwrap_or(0), room);
     Line::from(vec![
         span(look, Role::Text, format!("{label}{pad} ")),

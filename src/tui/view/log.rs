@@ -21,10 +21,13 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         _ => {}
     }
     if typing || !search.is_empty() {
-        title.push_str(&format!(" /{search}{}", if typing { "_" } else { "" }));
+        title.push_str(" /");
+        title.push_str(search);
+        title.push_str(if typing { "_" } else { "" });
     }
     if view.log_back > 0 {
-        title.push_str(&format!(" {} lines back, Esc follows", view.log_back));
+        let back = format!(" {} lines back, Esc follows", view.log_back);
+        title.push_str(&back);
     }
     let inside = panel(frame, look, area, &title, focus);
     let rows = usize::from(inside.height);

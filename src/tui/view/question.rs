@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{self, clock, fit, panel, span, wrapped};
+use super::text::{self, fit, panel, span, wrapped};
 use crate::codes;
 use crate::event::{DiskFacts, Failure, Question, QuestionKind};
 use crate::tui::model::{CONFIRM_AT_LEAST, Look, Model, Over, RunView, WIPE_WORD};
@@ -45,15 +45,14 @@ pub(super) fn draw(
             bytes,
             modified,
         } => vec![
-            text_line(look, Role::Text, path),
+            text_line(look, Role::Title, path),
             text_line(
                 look,
                 Role::Text,
-                &format!("{} bytes ({}), changed at {}", bytes, units::bytes(*bytes), clock(model, *modified)),
+                &format!("{}, written {}", units::bytes(*bytes), text::day(model, *modified)),
             ),
-            Line::default(),
-            text_line(look, Role::Text, "It stays whole until the new image is complete and verified."),
-            text_line(look, Role::Title, "y replace it    n do not (the step fails)"),
+            text_line(look, Role::Text, "It stays whole until the new image is verified."),
+            text_line(look, Role::Title, "y replace it   n do not (the step fails)"),
         ],
         QuestionKind::Failed { failure, .. } => failed(model, failure, inside),
         QuestionKind::Pause { message } => vec![
@@ -113,16 +112,16 @@ fn failed(model: &Model, failure: &Failure, inside: Rect) -> Vec<Line<'static>> 
         top.extend(text::folded(look, text, columns).into_iter().map(|part| Line::from(span(look, role, part))));
     };
     say(Role::Bad, &failure.message);
+    let meaning = codes::meaning(failure.code).map(|m| format!(": {m}")).unwrap_or_default();
+    say(Role::Text, &format!("code {}{meaning}", codes::show(failure.code)));
     for cause in &failure.causes {
         say(Role::Text, &format!("because: {cause}"));
     }
-    let meaning = codes::meaning(failure.code).map(|m| format!(": {m}")).unwrap_or_default();
-    say(Role::Text, &format!("code {}{meaning}", codes::show(failure.code)));
     if let Some(hint) = &failure.hint {
         say(Role::Warning, &format!("way out: {hint}"));
     }
     say(Role::Dim, &format!("log: {}", model.state.folder));
-    let choices = "r retry   v change a variable   s skip   a abort   ! shell   Esc look at the run";
+    let choices = "r retry  v change a variable  s skip  a abort  ! shell  Esc look at run";
     let keys = text::folded(look, choices, columns);
     top.truncate(rows.saturating_sub(keys.len()));
     let room = rows.saturating_sub(top.len() + keys.len() + 1);

@@ -53,8 +53,7 @@ pub(super) fn folded(look: &Look, text: &str, columns: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     for word in clean.split(' ') {
         let mut word = word.to_owned();
-        loop {
-            let Some(row) = rows.last_mut() else { break };
+        while let Some(row) = rows.last_mut() {
             let gap = usize::from(!row.is_empty());
             if width(row) + gap + width(&word) <= columns {
                 if gap == 1 {
@@ -150,6 +149,13 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
         look.glyphs.full.repeat(full),
         look.glyphs.empty.repeat(columns - full),
     )
+}
+
+/// Local day and time.
+pub(super) fn day(model: &Model, at: Millis) -> String {
+    let local = at.saturating_add(i64::from(model.utc_offset) * 1000);
+    jiff::Timestamp::from_millisecond(local)
+        .map_or_else(|_| "at an unknown time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// Local time of day.

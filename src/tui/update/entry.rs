@@ -117,7 +117,7 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
 fn arrived(model: &mut Model) -> Vec<Effect> {
     let going = model.state.has_run() && model.state.end.is_none();
     if going && model.start.take().is_some() {
-        model.note = "another run is going already: this is it".to_owned();
+        model.note = String::from("another run is going already: this is it");
     }
     if let Some(start) = &model.start {
         let sequence = start.sequence.clone();
