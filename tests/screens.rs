@@ -1,5 +1,7 @@
 //! Every screen of the console as text and styles, at several sizes, in Unicode and ASCII; and what must never happen.
 
+#![expect(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+
 use std::fmt::Write as _;
 
 use ratatui::Terminal;
