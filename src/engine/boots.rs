@@ -1,5 +1,6 @@
 //! A run from its first boot to its end, over planned restarts and interruptions.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::dispatcher::{AskError, Dispatcher};
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::settings::RestartTarget;
 use crate::sequence::variables::Value;
+use crate::step::connect_folder::CONNECTIONS;
 
 /// Makes the machine anew for each boot: in the lab the disks are attached again, as a real restart would.
 pub type MachineMaker = Arc<dyn Fn() -> Result<Arc<dyn Machine>, EngineError> + Send + Sync>;
@@ -88,7 +90,10 @@ impl Boots {
                 Arc::clone(&machine),
                 self.folder.scratch(),
             );
-            match walk.run() {
+            let end = walk.run();
+            drop(walk);
+            self.disconnect(&machine);
+            match end {
                 WalkEnd::Done => {
                     let name = &self.planned.plan.name;
                     let summary = format!("\"{name}\" completed");
@@ -117,8 +122,27 @@ impl Boots {
         }
     }
 
-    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once; a real restart
-    /// ends this process.
+    /// Connections end with a boot (spec 2.17).
+    fn disconnect(&self, machine: &Arc<dyn Machine>) {
+        let folders: Vec<PathBuf> = self
+            .text(CONNECTIONS)
+            .lines()
+            .map(PathBuf::from)
+            .collect();
+        for (folder, error) in machine.disconnect(&folders) {
+            let line = format!("{} is still connected: {error}", folder.display());
+            self.dispatcher
+                .log(Severity::Warning, COMPONENT, &line, None);
+        }
+        for name in std::iter::once(CONNECTIONS.to_owned())
+            .chain(('D'..='Z').map(|letter| format!("_WimforgeConnection{letter}")))
+        {
+            self.set(&name, "");
+        }
+    }
+
+    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once;
+    /// a real restart ends this process.
     fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
         let target = if restart.to_winpe { "WinPE" } else { "HD" };
         let line = format!("Restarting to {target}: {}", restart.message);

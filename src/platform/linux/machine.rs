@@ -195,6 +195,10 @@ impl Machine for LinuxMachine {
         share::mount(request, cancel)
     }
 
+    fn disconnect(&self, folders: &[PathBuf]) -> Vec<(PathBuf, PlatformError)> {
+        share::disconnect_all(folders)
+    }
+
     fn space(&self, path: &Path) -> Result<Space> {
         let doing = || format!("looking for the free space of {}", path.display());
         let path =
