@@ -124,11 +124,7 @@ impl Boots {
 
     /// Connections end with a boot (spec 2.17).
     fn disconnect(&self, machine: &Arc<dyn Machine>) {
-        let folders: Vec<PathBuf> = self
-            .text(CONNECTIONS)
-            .lines()
-            .map(PathBuf::from)
-            .collect();
+        let folders: Vec<PathBuf> = self.text(CONNECTIONS).lines().map(PathBuf::from).collect();
         for (folder, error) in machine.disconnect(&folders) {
             let line = format!("{} is still connected: {error}", folder.display());
             self.dispatcher
