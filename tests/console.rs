@@ -327,6 +327,8 @@ fn is_colour(number: u32) -> bool {
     matches!(number, 30..=38 | 40..=48 | 90..=97 | 100..=107)
 }
 
+type Environment = &'static [(&'static str, &'static str)];
+
 #[test]
 fn terminals_without_colours_or_unicode_get_none() {
     let place = Place::new();
@@ -335,7 +337,7 @@ fn terminals_without_colours_or_unicode_get_none() {
         "variables: {\"Fix\": \"no\"},",
         &format!("{FAILING}{LAST}"),
     );
-    let cases: [(&[(&str, &str)], bool, bool); 5] = [
+    let cases: [(Environment, bool, bool); 5] = [
         (&[], true, true),
         (&[("NO_COLOR", "1")], false, true),
         (&[("TERM", "vt220")], false, true),

@@ -6,7 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "test code: a panic is a failed test"
+    reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
 use std::collections::BTreeMap;

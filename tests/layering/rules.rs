@@ -60,11 +60,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         rule: Rule::ModFile,
         reason: "the command around `prepare` is too short for a file of its own",
     },
-    Exception {
-        file: "lab/special.rs",
-        rule: Rule::Length,
-        reason: "being divided",
-    },
 ];
 
 /// A module and those it may use; `a::b` means only that part of `a`.

@@ -1,5 +1,10 @@
 //! The real program in a pseudo-terminal: what it draws is read by a terminal parser, never by guessing at bytes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
