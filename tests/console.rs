@@ -335,7 +335,8 @@ fn terminals_without_colours_or_unicode_get_none() {
         "variables: {\"Fix\": \"no\"},",
         &format!("{FAILING}{LAST}"),
     );
-    let cases: [(&[(&str, &str)], bool, bool); 5] = [
+    type Environment<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Environment<'_>, bool, bool); 5] = [
         (&[], true, true),
         (&[("NO_COLOR", "1")], false, true),
         (&[("TERM", "vt220")], false, true),
