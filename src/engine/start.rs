@@ -129,6 +129,9 @@ pub fn resume(
         for event in &events {
             state.apply(event);
         }
+        // Whoever asked died with the engine: nobody may answer before it is asked again.
+        state.question = None;
+        state.cancelling = None;
         if state.plan != planned.plan {
             return Err(EngineError::Document(format!(
                 "{} is not the sequence that the journal was written for",

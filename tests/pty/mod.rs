@@ -8,7 +8,7 @@
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -82,8 +82,30 @@ impl Place {
 
     /// Starts the program in a terminal of that many columns and rows, with some variables changed (empty: removed).
     pub fn start_as(&self, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Console {
+        Console::start(self.command(args, env), size, Line::Pty)
+    }
+
+    /// Starts the program on a line whose kernel size is 0x0, as a serial one; the terminal at its end has `size` and says so
+    /// when it `answers`.
+    pub fn start_unsized(&self, args: &[&str], size: (u16, u16), answers: bool) -> Console {
+        Console::start(self.command(args, &[]), size, Line::Serial { answers })
+    }
+
+    /// Starts the program in a terminal within the terminal: it is closed for good when `script`, the console's child here,
+    /// is killed.
+    pub fn start_in_window(&self, args: &str) -> Console {
+        let mut command = CommandBuilder::new("script");
+        command.args(["-qec", &format!("{WIMFORGE} {args}"), "/dev/null"]);
+        Console::start(self.prepared(command, &[]), (80, 24), Line::Pty)
+    }
+
+    fn command(&self, args: &[&str], env: &[(&str, &str)]) -> CommandBuilder {
         let mut command = CommandBuilder::new(WIMFORGE);
         command.args(args);
+        self.prepared(command, env)
+    }
+
+    fn prepared(&self, mut command: CommandBuilder, env: &[(&str, &str)]) -> CommandBuilder {
         command.cwd(self.folder.path());
         command.env_clear();
         for (name, value) in self.environment() {
@@ -96,7 +118,7 @@ impl Place {
                 command.env(name, value);
             }
         }
-        Console::start(command, size)
+        command
     }
 
     /// The console on the engine that this place's disk image is attached to.
@@ -112,9 +134,14 @@ impl Place {
 
     /// `wimforge ctl ...`, to its end.
     pub fn ctl(&self, args: &[&str]) -> Output {
+        self.piped(&[&["ctl"], args].concat())
+    }
+
+    /// The program without a terminal, to its end.
+    pub fn piped(&self, args: &[&str]) -> Output {
         Command::new(WIMFORGE)
-            .arg("ctl")
             .args(args)
+            .stdin(Stdio::null())
             .current_dir(self.folder.path())
             .env("WIMFORGE_RUNTIME_DIR", self.runtime())
             .output()
@@ -151,6 +178,15 @@ impl Place {
     }
 }
 
+/// Waits until something is so.
+pub fn until(what: &str, so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !so() {
+        assert!(started.elapsed() < LIMIT, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let _ = self.ctl(&["cancel", "--kill"]);
@@ -181,6 +217,13 @@ fn detach_loops(image: &Path) {
     }
 }
 
+/// What lies between the program and the terminal.
+#[derive(Clone, Copy)]
+enum Line {
+    Pty,
+    Serial { answers: bool },
+}
+
 struct Terminal {
     parser: vt100::Parser,
     raw: Vec<u8>,
@@ -191,15 +234,17 @@ struct Terminal {
 pub struct Console {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     terminal: Arc<(Mutex<Terminal>, Condvar)>,
 }
 
 impl Console {
-    fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
-        let pair = native_pty_system()
-            .openpty(pty_size(columns, rows))
-            .unwrap();
+    fn start(command: CommandBuilder, (columns, rows): (u16, u16), line: Line) -> Self {
+        let kernel = match line {
+            Line::Pty => pty_size(columns, rows),
+            Line::Serial { .. } => pty_size(0, 0),
+        };
+        let pair = native_pty_system().openpty(kernel).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let terminal = Arc::new((
@@ -211,6 +256,8 @@ impl Console {
             Condvar::new(),
         ));
         let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let answering = Arc::clone(&writer);
         let shared = Arc::clone(&terminal);
         std::thread::spawn(move || {
             let mut buffer = vec![0u8; 64 * 1024];
@@ -220,6 +267,12 @@ impl Console {
                 terminal.raw.extend_from_slice(&buffer[..count]);
                 terminal.parser.process(&buffer[..count]);
                 terminal.closed = count == 0;
+                if matches!(line, Line::Serial { answers: true })
+                    && buffer[..count].windows(4).any(|part| part == b"\x1b[6n")
+                {
+                    let report = format!("\x1b[{rows};{columns}R");
+                    answering.lock().unwrap().write_all(report.as_bytes()).unwrap();
+                }
                 shared.1.notify_all();
                 if count == 0 {
                     return;
@@ -228,7 +281,7 @@ impl Console {
         });
         Self {
             child,
-            writer: pair.master.take_writer().unwrap(),
+            writer,
             master: pair.master,
             terminal,
         }
@@ -236,8 +289,9 @@ impl Console {
 
     /// Types; several characters come as fast as a paste would.
     pub fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(keys.as_bytes()).unwrap();
+        writer.flush().unwrap();
     }
 
     /// Aborts a run from the failure screen.
@@ -258,11 +312,7 @@ impl Console {
             assert!(
                 !left.is_zero() && !terminal.closed,
                 "waited in vain for {what}{}; the screen:\n{}",
-                if terminal.closed {
-                    " (the program has ended)"
-                } else {
-                    ""
-                },
+                if terminal.closed { " (the program has ended)" } else { "" },
                 screen.contents()
             );
             terminal = changed.wait_timeout(terminal, left).unwrap().0;
@@ -271,16 +321,12 @@ impl Console {
 
     /// Waits for a text anywhere on the screen.
     pub fn wait_text(&self, text: &str) {
-        self.wait(&format!("\"{text}\""), |screen| {
-            screen.contents().contains(text)
-        });
+        self.wait(&format!("\"{text}\""), |screen| screen.contents().contains(text));
     }
 
     /// Waits until a text is gone from the screen.
     pub fn wait_gone(&self, text: &str) {
-        self.wait(&format!("\"{text}\" to go"), |screen| {
-            !screen.contents().contains(text)
-        });
+        self.wait(&format!("\"{text}\" to go"), |screen| !screen.contents().contains(text));
     }
 
     /// The screen as text.
@@ -297,12 +343,14 @@ impl Console {
     pub fn resize(&self, columns: u16, rows: u16) {
         // The parser first: what the program draws next is meant for the new size.
         let mut terminal = self.terminal.0.lock().unwrap();
-        terminal
-            .parser
-            .screen_mut()
-            .set_size(cells(rows), cells(columns));
+        terminal.parser.screen_mut().set_size(cells(rows), cells(columns));
         drop(terminal);
         self.master.resize(pty_size(columns, rows)).unwrap();
+    }
+
+    /// Somebody else writes to the terminal.
+    pub fn spoil(&self, text: &str) {
+        self.terminal.0.lock().unwrap().parser.process(text.as_bytes());
     }
 
     /// The console's own process.
@@ -332,10 +380,7 @@ impl Console {
         let (lock, changed) = &*self.terminal;
         let mut terminal = lock.lock().unwrap();
         while !terminal.closed && started.elapsed() < LIMIT {
-            terminal = changed
-                .wait_timeout(terminal, Duration::from_millis(100))
-                .unwrap()
-                .0;
+            terminal = changed.wait_timeout(terminal, Duration::from_millis(100)).unwrap().0;
         }
         status.exit_code()
     }
@@ -344,10 +389,7 @@ impl Console {
     pub fn assert_restored(&self) {
         let terminal = self.terminal.0.lock().unwrap();
         let screen = terminal.parser.screen();
-        assert!(
-            !screen.alternate_screen(),
-            "the alternate screen was not left"
-        );
+        assert!(!screen.alternate_screen(), "the alternate screen was not left");
         assert!(!screen.hide_cursor(), "the cursor is still hidden");
         assert!(!screen.bracketed_paste(), "bracketed paste is still on");
     }
