@@ -369,7 +369,9 @@ fn can_be_shown(look: &Look) -> Result<(), Trouble> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
-    Err(failed("the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none"))
+    Err(failed(
+        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
+    ))
 }
 
 /// The console: on the running engine, or on one started for it.

@@ -10,15 +10,20 @@ use pty::{Console, Place, key};
 const SECRET: &str = "Tr0ub4dor-and-3";
 
 /// A step that fails until the variable `Fix` is `yes`.
-const FAILING: &str = "Step(name: \"Look for the fix\", action: RunCommandLine(command: \"test %Fix% = yes\")),";
+const FAILING: &str =
+    "Step(name: \"Look for the fix\", action: RunCommandLine(command: \"test %Fix% = yes\")),";
 /// A step that waits for a technician.
 const PAUSE: &str = "Step(name: \"Wait here\", action: Pause(message: \"Plug the cable in.\")),";
-const LAST: &str = "Step(name: \"Last one\", action: SetVariable(variable: \"Done\", value: \"all of it\")),";
+const LAST: &str =
+    "Step(name: \"Last one\", action: SetVariable(variable: \"Done\", value: \"all of it\")),";
 
 #[test]
 fn from_the_picker_through_a_failure_to_the_summary() {
     let place = Place::new();
-    place.write("sequences/broken.ron", "Sequence(schema: 1, name: \"Broken\", stepz: [])");
+    place.write(
+        "sequences/broken.ron",
+        "Sequence(schema: 1, name: \"Broken\", stepz: [])",
+    );
     place.sequence(
         "Good one",
         "description: \"Mends itself.\", variables: {\"Fix\": \"no\"}, inputs: [\
@@ -49,7 +54,10 @@ fn from_the_picker_through_a_failure_to_the_summary() {
     console.wait_text("a value is needed");
     console.keys(SECRET);
     console.wait_text(&"•".repeat(SECRET.len()));
-    assert!(!contains(&console.raw(), SECRET), "the secret was drawn while it was masked");
+    assert!(
+        !contains(&console.raw(), SECRET),
+        "the secret was drawn while it was masked"
+    );
     console.keys(key::F2);
     console.wait_text(SECRET);
     console.keys(key::F2);
@@ -61,14 +69,19 @@ fn from_the_picker_through_a_failure_to_the_summary() {
     console.keys("v");
     console.wait_text("Change a variable");
     console.keys("Fix\r");
-    console.wait("the second field", |screen| screen.contents().contains("> Value"));
+    console.wait("the second field", |screen| {
+        screen.contents().contains("> Value")
+    });
     console.keys("yes\r");
     console.wait_gone("Change a variable");
     console.wait_text("FAILED: Look for the fix (attempt 1)");
     console.keys("r");
     console.wait_text("SUCCEEDED after");
     console.wait_text("report: ");
-    assert!(!contains(&console.raw()[shown..], SECRET), "the secret was drawn after it was masked again");
+    assert!(
+        !contains(&console.raw()[shown..], SECRET),
+        "the secret was drawn after it was masked again"
+    );
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);
     console.assert_restored();
@@ -77,7 +90,11 @@ fn from_the_picker_through_a_failure_to_the_summary() {
 #[test]
 fn an_aborted_run_ends_with_code_1_and_gives_the_terminal_back() {
     let place = Place::new();
-    place.sequence("abort", "variables: {\"Fix\": \"no\"},", &format!("{FAILING}{LAST}"));
+    place.sequence(
+        "abort",
+        "variables: {\"Fix\": \"no\"},",
+        &format!("{FAILING}{LAST}"),
+    );
     let mut console = place.run("abort");
     console.wait_text("FAILED: Look for the fix");
     console.abort();
@@ -89,21 +106,39 @@ fn an_aborted_run_ends_with_code_1_and_gives_the_terminal_back() {
 
 /// Whether a text is among the bytes.
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 #[test]
 fn every_size_is_drawn_and_none_crashes() {
     let place = Place::new();
-    place.sequence("sizes", "variables: {\"Fix\": \"no\"},", &format!("{PAUSE}{FAILING}{LAST}"));
+    place.sequence(
+        "sizes",
+        "variables: {\"Fix\": \"no\"},",
+        &format!("{PAUSE}{FAILING}{LAST}"),
+    );
     let mut console = place.run("sizes");
     console.wait_text("Enter go on");
-    let sizes = [(80, 24), (60, 20), (40, 12), (1, 1), (19, 5), (20, 6), (200, 60), (80, 24)];
+    let sizes = [
+        (80, 24),
+        (60, 20),
+        (40, 12),
+        (1, 1),
+        (19, 5),
+        (20, 6),
+        (200, 60),
+        (80, 24),
+    ];
     let through = |console: &Console, text: &str| {
         for (columns, rows) in sizes {
             console.resize(columns, rows);
             console.wait(&format!("a screen of {columns}x{rows}"), |screen| {
-                let last = screen.rows(0, columns).nth(usize::from(rows) - 1).unwrap_or_default();
+                let last = screen
+                    .rows(0, columns)
+                    .nth(usize::from(rows) - 1)
+                    .unwrap_or_default();
                 match (columns, rows) {
                     (1, 1) => screen.contents() == "…",
                     (19, 5) => screen.contents().starts_with("wimforge: enlarge"),
@@ -146,7 +181,11 @@ fn the_engine_outlives_a_killed_console_and_another_one_attaches() {
     console.signal(Signal::SIGKILL);
     console.end();
     drop(console);
-    assert_eq!(place.engine(), Some(engine), "the engine died with its console");
+    assert_eq!(
+        place.engine(),
+        Some(engine),
+        "the engine died with its console"
+    );
     let mut console = place.start(&["attach"]);
     console.wait_text("Enter go on");
     console.wait_text("outlive");
@@ -216,14 +255,25 @@ fn two_consoles_of_different_sizes_see_the_same_run() {
 #[test]
 fn ctl_answers_beside_the_console() {
     let place = Place::new();
-    place.sequence("ctl", "variables: {\"Fix\": \"no\"},", &format!("{PAUSE}{FAILING}{LAST}"));
+    place.sequence(
+        "ctl",
+        "variables: {\"Fix\": \"no\"},",
+        &format!("{PAUSE}{FAILING}{LAST}"),
+    );
     let mut console = place.run("ctl");
     console.wait_text("Enter go on");
     let status = place.ctl(&["status"]);
     assert_eq!(status.status.code(), Some(0));
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
-    assert!(status.to_string().contains("Plug the cable in."), "{status}");
-    assert_eq!(place.ctl(&["retry"]).status.code(), Some(1), "nothing has failed yet");
+    assert!(
+        status.to_string().contains("Plug the cable in."),
+        "{status}"
+    );
+    assert_eq!(
+        place.ctl(&["retry"]).status.code(),
+        Some(1),
+        "nothing has failed yet"
+    );
     assert_eq!(place.ctl(&["answer", "yes"]).status.code(), Some(0));
     console.wait_text("FAILED: Look for the fix");
     assert_eq!(place.ctl(&["set", "Fix=yes"]).status.code(), Some(0));
@@ -264,7 +314,12 @@ fn sgr(bytes: &[u8]) -> Vec<u32> {
             let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
             rest[end..].starts_with('m').then(|| rest[..end].to_owned())
         })
-        .flat_map(|numbers| numbers.split(';').filter_map(|n| n.parse().ok()).collect::<Vec<_>>())
+        .flat_map(|numbers| {
+            numbers
+                .split(';')
+                .filter_map(|n| n.parse().ok())
+                .collect::<Vec<_>>()
+        })
         .collect()
 }
 
@@ -277,7 +332,11 @@ type Environment = &'static [(&'static str, &'static str)];
 #[test]
 fn terminals_without_colours_or_unicode_get_none() {
     let place = Place::new();
-    place.sequence("plain", "variables: {\"Fix\": \"no\"},", &format!("{FAILING}{LAST}"));
+    place.sequence(
+        "plain",
+        "variables: {\"Fix\": \"no\"},",
+        &format!("{FAILING}{LAST}"),
+    );
     let cases: [(Environment, bool, bool); 5] = [
         (&[], true, true),
         (&[("NO_COLOR", "1")], false, true),
@@ -299,11 +358,18 @@ fn terminals_without_colours_or_unicode_get_none() {
         assert_eq!(console.end(), 1);
         console.assert_restored();
         let raw = console.raw();
-        assert_eq!(sgr(&raw).into_iter().any(is_colour), colour, "colours with {env:?}");
+        assert_eq!(
+            sgr(&raw).into_iter().any(is_colour),
+            colour,
+            "colours with {env:?}"
+        );
         assert_eq!(!raw.is_ascii(), unicode, "more than ASCII with {env:?}");
         // Old terminals print what they do not know.
         let synchronized = contains(&raw, "\x1b[?2026h");
-        assert!(colour || !synchronized || env[0].0 == "NO_COLOR", "synchronized updates with {env:?}");
+        assert!(
+            colour || !synchronized || env[0].0 == "NO_COLOR",
+            "synchronized updates with {env:?}"
+        );
         let _ = place.ctl(&["shutdown"]);
     }
 }
@@ -325,13 +391,22 @@ fn the_first_screen_takes_few_bytes_and_waiting_takes_next_to_none() {
     let before = console.raw().len();
     std::thread::sleep(Duration::from_secs(3));
     let idle = console.raw().split_off(before);
-    assert!(idle.len() <= 60, "{} bytes in 3 s of waiting: {}", idle.len(), String::from_utf8_lossy(&idle).escape_debug());
+    assert!(
+        idle.len() <= 60,
+        "{} bytes in 3 s of waiting: {}",
+        idle.len(),
+        String::from_utf8_lossy(&idle).escape_debug()
+    );
     console.keys(key::ENTER);
     console.wait_text("SUCCEEDED after");
     console.wait_text("Enter leave");
     let before = console.raw().len();
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(console.raw().len(), before, "the summary is drawn again and again");
+    assert_eq!(
+        console.raw().len(),
+        before,
+        "the summary is drawn again and again"
+    );
 }
 
 #[test]
@@ -367,10 +442,25 @@ fn hostile_output_never_reaches_the_terminal() {
     console.keys(key::ESC);
     console.wait_text("the end of it");
     let raw = console.raw();
-    for bad in ["\x1b]", "\x1bP", "\x1bc", "\x07", "\x08", "\x1b[?1049l", "\x1b[?25h", "PWNED-title", "PWNED-name", "\u{9b}", "\u{202e}"] {
+    for bad in [
+        "\x1b]",
+        "\x1bP",
+        "\x1bc",
+        "\x07",
+        "\x08",
+        "\x1b[?1049l",
+        "\x1b[?25h",
+        "PWNED-title",
+        "PWNED-name",
+        "\u{9b}",
+        "\u{202e}",
+    ] {
         assert!(!contains(&raw, bad), "{bad:?} reached the terminal");
     }
-    assert!(std::str::from_utf8(&raw).is_ok(), "broken UTF-8 reached the terminal");
+    assert!(
+        std::str::from_utf8(&raw).is_ok(),
+        "broken UTF-8 reached the terminal"
+    );
     assert!(raw.len() < 64 * 1024, "{} bytes were drawn", raw.len());
     console.wait_text("FAILED: name");
     console.abort();
@@ -400,9 +490,13 @@ fn the_shell_of_the_failure_screen_comes_and_goes() {
         console.wait("the shell's prompt", |screen| {
             let text = screen.contents();
             let come = text.matches("wimforge waits").count() == round + 1;
-            come && !screen.alternate_screen() && !screen.hide_cursor() && text.trim_end().ends_with(['#', '$'])
+            come && !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && text.trim_end().ends_with(['#', '$'])
         });
-        console.keys(&format!("echo \"in-$((40 + {round}))-$Greeting-[$Password$Copy]\"\r"));
+        console.keys(&format!(
+            "echo \"in-$((40 + {round}))-$Greeting-[$Password$Copy]\"\r"
+        ));
         console.wait_text(&format!("in-{}-hello-run-[]", 40 + round));
         console.keys("exit 7\r");
         console.wait("the console", vt100::Screen::alternate_screen);
@@ -438,16 +532,34 @@ fn a_line_without_a_size_is_asked_for_it() {
     let mut console = place.start_unsized(&args, (132, 43), true);
     console.wait_text("The sequence waits for you");
     console.wait("the whole width", |screen| {
-        screen.rows(0, 132).next().is_some_and(|row| row.trim_end().chars().count() > 120)
+        screen
+            .rows(0, 132)
+            .next()
+            .is_some_and(|row| row.trim_end().chars().count() > 120)
     });
-    console.wait("the last row", |screen| screen.rows(0, 132).nth(42).is_some_and(|row| row.contains("detach")));
+    console.wait("the last row", |screen| {
+        screen
+            .rows(0, 132)
+            .nth(42)
+            .is_some_and(|row| row.contains("detach"))
+    });
     console.keys("q");
     assert_eq!(console.end(), 0);
     // A line that says nothing is taken for 80x24.
     let mut console = place.start_unsized(&["attach"], (132, 43), false);
     console.wait_text("The sequence waits for you");
-    console.wait("24 rows", |screen| screen.rows(0, 132).nth(23).is_some_and(|row| row.contains("detach")));
-    console.wait("80 columns", |screen| screen.rows(0, 132).next().is_some_and(|row| row.trim_end().chars().count() <= 80));
+    console.wait("24 rows", |screen| {
+        screen
+            .rows(0, 132)
+            .nth(23)
+            .is_some_and(|row| row.contains("detach"))
+    });
+    console.wait("80 columns", |screen| {
+        screen
+            .rows(0, 132)
+            .next()
+            .is_some_and(|row| row.trim_end().chars().count() <= 80)
+    });
     console.keys("q");
     assert_eq!(console.end(), 0);
 }
@@ -500,7 +612,10 @@ fn a_closed_terminal_ends_the_console_and_not_the_run() {
     let engine = place.engine().unwrap();
     window.signal(Signal::SIGKILL);
     pty::until("the console to end", || {
-        place.processes().iter().all(|(_, line)| !line.contains(" run "))
+        place
+            .processes()
+            .iter()
+            .all(|(_, line)| !line.contains(" run "))
     });
     assert_eq!(place.engine(), Some(engine));
     let mut console = place.start(&["attach"]);
@@ -538,7 +653,14 @@ fn inputs_given_on_the_command_line_are_not_asked_for() {
         "inputs: [Input(variable: \"One\", label: \"First label\"), Input(variable: \"Two\", label: \"Second label\", check: Number(1, 9))],",
         "Step(name: \"Both %One% %Two%\", action: SetVariable(variable: \"Sum\", value: \"%One%+%Two%\")),",
     );
-    let mut console = place.start(&["run", "sequences/inputs.ron", "--set", "one=1", "--disk", "0=disk.img"]);
+    let mut console = place.start(&[
+        "run",
+        "sequences/inputs.ron",
+        "--set",
+        "one=1",
+        "--disk",
+        "0=disk.img",
+    ]);
     console.wait_text("Second label");
     assert!(!console.text().contains("First label"));
     console.keys("77\r");
@@ -554,24 +676,41 @@ fn inputs_given_on_the_command_line_are_not_asked_for() {
 #[test]
 fn mistakes_are_told_before_the_terminal_is_taken() {
     let place = Place::new();
-    place.write("sequences/broken.ron", "Sequence(schema: 1, name: \"Broken\", stepz: [])");
+    place.write(
+        "sequences/broken.ron",
+        "Sequence(schema: 1, name: \"Broken\", stepz: [])",
+    );
     place.sequence("good", "", LAST);
     let cases: [(&[&str], u32, &str); 3] = [
         (&["run", "sequences/broken.ron"], 2, "stepz"),
-        (&["run", "sequences/good.ron", "--theme", "pink"], 2, "there is no theme"),
+        (
+            &["run", "sequences/good.ron", "--theme", "pink"],
+            2,
+            "there is no theme",
+        ),
         (&["attach"], 1, "no engine is running"),
     ];
     for (args, code, text) in cases {
         let mut console = place.start(args);
         assert_eq!(console.end(), code, "{args:?}:\n{}", console.text());
-        assert!(console.text().contains(text), "{args:?}:\n{}", console.text());
-        assert!(!contains(&console.raw(), "\x1b[?1049h"), "{args:?} took the terminal");
+        assert!(
+            console.text().contains(text),
+            "{args:?}:\n{}",
+            console.text()
+        );
+        assert!(
+            !contains(&console.raw(), "\x1b[?1049h"),
+            "{args:?} took the terminal"
+        );
         assert_eq!(place.engine(), None, "{args:?} started an engine");
     }
     let piped = place.piped(&["run", "sequences/good.ron"]);
     assert_eq!(piped.status.code(), Some(1));
     assert!(piped.stdout.is_empty());
     let why = String::from_utf8_lossy(&piped.stderr);
-    assert!(why.contains("needs a terminal") && why.contains("--plain"), "{why}");
+    assert!(
+        why.contains("needs a terminal") && why.contains("--plain"),
+        "{why}"
+    );
     assert_eq!(place.engine(), None);
 }

@@ -137,8 +137,8 @@ impl Boots {
         }
     }
 
-    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once; a real restart
-    /// ends this process.
+    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once;
+    /// a real restart ends this process.
     fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
         let target = if restart.to_winpe { "WinPE" } else { "HD" };
         let line = format!("Restarting to {target}: {}", restart.message);

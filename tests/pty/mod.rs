@@ -271,7 +271,11 @@ impl Console {
                     && buffer[..count].windows(4).any(|part| part == b"\x1b[6n")
                 {
                     let report = format!("\x1b[{rows};{columns}R");
-                    answering.lock().unwrap().write_all(report.as_bytes()).unwrap();
+                    answering
+                        .lock()
+                        .unwrap()
+                        .write_all(report.as_bytes())
+                        .unwrap();
                 }
                 shared.1.notify_all();
                 if count == 0 {
@@ -312,7 +316,11 @@ impl Console {
             assert!(
                 !left.is_zero() && !terminal.closed,
                 "waited in vain for {what}{}; the screen:\n{}",
-                if terminal.closed { " (the program has ended)" } else { "" },
+                if terminal.closed {
+                    " (the program has ended)"
+                } else {
+                    ""
+                },
                 screen.contents()
             );
             terminal = changed.wait_timeout(terminal, left).unwrap().0;
@@ -321,12 +329,16 @@ impl Console {
 
     /// Waits for a text anywhere on the screen.
     pub fn wait_text(&self, text: &str) {
-        self.wait(&format!("\"{text}\""), |screen| screen.contents().contains(text));
+        self.wait(&format!("\"{text}\""), |screen| {
+            screen.contents().contains(text)
+        });
     }
 
     /// Waits until a text is gone from the screen.
     pub fn wait_gone(&self, text: &str) {
-        self.wait(&format!("\"{text}\" to go"), |screen| !screen.contents().contains(text));
+        self.wait(&format!("\"{text}\" to go"), |screen| {
+            !screen.contents().contains(text)
+        });
     }
 
     /// The screen as text.
@@ -343,14 +355,22 @@ impl Console {
     pub fn resize(&self, columns: u16, rows: u16) {
         // The parser first: what the program draws next is meant for the new size.
         let mut terminal = self.terminal.0.lock().unwrap();
-        terminal.parser.screen_mut().set_size(cells(rows), cells(columns));
+        terminal
+            .parser
+            .screen_mut()
+            .set_size(cells(rows), cells(columns));
         drop(terminal);
         self.master.resize(pty_size(columns, rows)).unwrap();
     }
 
     /// Somebody else writes to the terminal.
     pub fn spoil(&self, text: &str) {
-        self.terminal.0.lock().unwrap().parser.process(text.as_bytes());
+        self.terminal
+            .0
+            .lock()
+            .unwrap()
+            .parser
+            .process(text.as_bytes());
     }
 
     /// The console's own process.
@@ -380,7 +400,10 @@ impl Console {
         let (lock, changed) = &*self.terminal;
         let mut terminal = lock.lock().unwrap();
         while !terminal.closed && started.elapsed() < LIMIT {
-            terminal = changed.wait_timeout(terminal, Duration::from_millis(100)).unwrap().0;
+            terminal = changed
+                .wait_timeout(terminal, Duration::from_millis(100))
+                .unwrap()
+                .0;
         }
         status.exit_code()
     }
@@ -389,7 +412,10 @@ impl Console {
     pub fn assert_restored(&self) {
         let terminal = self.terminal.0.lock().unwrap();
         let screen = terminal.parser.screen();
-        assert!(!screen.alternate_screen(), "the alternate screen was not left");
+        assert!(
+            !screen.alternate_screen(),
+            "the alternate screen was not left"
+        );
         assert!(!screen.hide_cursor(), "the cursor is still hidden");
         assert!(!screen.bracketed_paste(), "bracketed paste is still on");
     }
