@@ -199,21 +199,14 @@ fn make_way(endpoint: &Endpoint) -> Result<(), Trouble> {
     let busy = || failed("an engine is running already: attach to it with `wimforge attach`");
     let ask = |request| wimforge::client::ask(endpoint, "start", request);
     runtime()?.block_on(async {
-        let Ok(reply) = ask(Request::Status).await else {
-            return Ok(());
-        };
-        match reply {
-            Reply::Snapshot(state) if !state.has_run() || state.end.is_some() => {}
-            _ => return Err(busy()),
-        }
-        // It refuses when a run has begun meanwhile.
-        if let Ok(Reply::Refused(_)) = ask(Request::Shutdown).await {
-            return Err(busy());
-        }
-        for _ in 0..200 {
-            if ask(Request::Status).await.is_err() {
-                return Ok(());
+        // Until it is gone: right after a run it is not done yet and refuses to end.
+        for _ in 0..300 {
+            match ask(Request::Status).await {
+                Err(_) => return Ok(()),
+                Ok(Reply::Snapshot(state)) if !state.has_run() || state.end.is_some() => {}
+                Ok(_) => return Err(busy()),
             }
+            let _ = ask(Request::Shutdown).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Err(busy())
@@ -402,6 +395,10 @@ fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
         ConsoleEnd::Detached => Ok(0),
         ConsoleEnd::RunEnded(outcome) => Ok(RunOutcome::exit_code(outcome)),
+        ConsoleEnd::Interrupted => Err(Trouble {
+            code: 4,
+            text: "the engine is gone; go on with `wimforge resume`".to_owned(),
+        }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod pty;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use pty::{Console, Place, key};
@@ -327,8 +327,6 @@ fn is_colour(number: u32) -> bool {
     matches!(number, 30..=38 | 40..=48 | 90..=97 | 100..=107)
 }
 
-type Environment = &'static [(&'static str, &'static str)];
-
 #[test]
 fn terminals_without_colours_or_unicode_get_none() {
     let place = Place::new();
@@ -337,7 +335,8 @@ fn terminals_without_colours_or_unicode_get_none() {
         "variables: {\"Fix\": \"no\"},",
         &format!("{FAILING}{LAST}"),
     );
-    let cases: [(Environment, bool, bool); 5] = [
+    type Environment<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Environment<'_>, bool, bool); 5] = [
         (&[], true, true),
         (&[("NO_COLOR", "1")], false, true),
         (&[("TERM", "vt220")], false, true),
@@ -634,8 +633,13 @@ fn a_dead_engine_is_told_and_the_console_can_be_left() {
     console.wait_text("NOT CONNECTED");
     console.wait_text("connection lost");
     console.keys("\x03");
-    assert_eq!(console.end(), 0);
+    assert_eq!(console.end(), 4);
     console.assert_restored();
+    assert!(
+        console.text().contains("go on with `wimforge resume`"),
+        "{}",
+        console.text()
+    );
     // The run goes on at the interrupted step.
     let mut console = place.start(&["resume"]);
     console.wait_text("Enter go on");
@@ -713,4 +717,45 @@ fn mistakes_are_told_before_the_terminal_is_taken() {
         "{why}"
     );
     assert_eq!(place.engine(), None);
+}
+
+#[test]
+fn a_flood_of_output_is_drawn_in_few_bytes_and_a_sleeping_console_catches_up() {
+    let place = Place::new();
+    place.write(
+        "flood.sh",
+        "i=0; while [ $i -lt 10000 ]; do i=$((i + 1)); echo \"line $i of the flood, which is as long as lines are\"; done\n",
+    );
+    let flood = "Step(name: \"Flood\", action: RunCommandLine(command: \"/bin/sh flood.sh\")),";
+    place.sequence("flood", "", &format!("{PAUSE}{flood}{PAUSE}{flood}{LAST}"));
+    let mut console = place.run("flood");
+    console.wait_text("Enter go on");
+    let before = console.raw().len();
+    let started = Instant::now();
+    console.keys(key::ENTER);
+    console.wait("the second pause", |screen| {
+        let text = screen.contents();
+        text.contains("Enter go on") && text.contains("step 3 of 5")
+    });
+    let drawn = console.raw().len() - before;
+    // About 30 frames a second, each at most a log panel's worth.
+    let most = 16 * 1024 + 100_000 * usize::try_from(started.elapsed().as_secs() + 1).unwrap();
+    assert!(
+        drawn <= most,
+        "{drawn} bytes were drawn in {:?}",
+        started.elapsed()
+    );
+    console.keys(key::ENTER);
+    console.wait_gone("Enter go on");
+    console.signal(Signal::SIGSTOP);
+    pty::until("the run to end without its console", || {
+        let status = place.ctl(&["status"]);
+        let state: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        !state["Snapshot"]["end"].is_null()
+    });
+    console.signal(Signal::SIGCONT);
+    console.wait_text("SUCCEEDED after");
+    console.keys(key::ENTER);
+    assert_eq!(console.end(), 0);
+    console.assert_restored();
 }
