@@ -39,6 +39,7 @@ struct Trouble {
 
 type Outcome = Result<u8, Trouble>;
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn usage(text: impl ToString) -> Trouble {
     Trouble {
         code: 2,
@@ -46,6 +47,7 @@ fn usage(text: impl ToString) -> Trouble {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(text: impl ToString) -> Trouble {
     Trouble {
         code: 1,
@@ -215,7 +217,7 @@ fn start_run(args: &RunArgs, unattended: bool) -> Result<StartRun, Trouble> {
 
 fn run(args: RunArgs) -> Outcome {
     // A document with mistakes is told before anything is started.
-    let code = check_quietly(&args.sequence)?;
+    let code = check_quietly(&args.sequence);
     if code != 0 {
         return Ok(code);
     }
@@ -393,13 +395,14 @@ fn control(request: Ctl) -> Outcome {
     Ok(code)
 }
 
-fn check_quietly(path: &Path) -> Outcome {
+/// Tells the mistakes of a document, if there are any; the exit code.
+fn check_quietly(path: &Path) -> u8 {
     let checked = load::read(path);
     if checked.is_good() {
-        return Ok(0);
+        return 0;
     }
     eprint!("{}", checked.render());
-    Ok(2)
+    2
 }
 
 fn check(files: &[PathBuf]) -> Outcome {

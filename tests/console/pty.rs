@@ -16,6 +16,9 @@ const WIMFORGE: &str = env!("CARGO_BIN_EXE_wimforge");
 /// Nothing that is waited for may take longer.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// The image is the only disk: no real one exists for the run.
+pub const DISK: [&str; 2] = ["--disk", "0=disk.img"];
+
 /// Keys as a terminal sends them.
 pub mod key {
     pub const ENTER: &str = "\r";
@@ -88,15 +91,21 @@ impl Place {
 
     /// Starts the program in a terminal within the terminal: it is closed for good when `script`, the console's child here,
     /// is killed.
-    pub fn start_in_window(&self, args: &str) -> Console {
+    pub fn start_in_window(&self, args: &[&str]) -> Console {
+        let line = self.command(args, &[]).as_unix_command_line().unwrap();
         let mut command = CommandBuilder::new("script");
-        command.args(["-qec", &format!("{WIMFORGE} {args}"), "/dev/null"]);
+        command.args(["-qec", &line, "/dev/null"]);
         Console::start(self.prepared(command, &[]), (80, 24), Line::Pty)
     }
 
     fn command(&self, args: &[&str], env: &[(&str, &str)]) -> CommandBuilder {
         let mut command = CommandBuilder::new(WIMFORGE);
-        command.args(args);
+        // Without loop devices the image cannot be a disk; no step here touches one.
+        let skip_lab = std::env::var_os("WIMFORGE_SKIP_LAB").is_some();
+        command.args(
+            args.iter()
+                .filter(|arg| !skip_lab || (**arg != DISK[0] && **arg != DISK[1])),
+        );
         self.prepared(command, env)
     }
 
@@ -118,13 +127,13 @@ impl Place {
 
     /// The console on the engine that this place's disk image is attached to.
     pub fn picker(&self) -> Console {
-        self.start(&["--disk", "0=disk.img"])
+        self.start(&DISK)
     }
 
     /// `wimforge run` of a sequence, in the console.
     pub fn run(&self, name: &str) -> Console {
         let path = format!("sequences/{name}.ron");
-        self.start(&["run", &path, "--disk", "0=disk.img"])
+        self.start(&["run", &path, DISK[0], DISK[1]])
     }
 
     /// `wimforge ctl ...`, to its end.
