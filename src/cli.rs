@@ -380,9 +380,16 @@ mod tests {
         fn walk(command: &mut clap::Command) {
             let help = command.render_long_help().to_string();
             for line in help.lines() {
-                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+                assert!(
+                    line.chars().count() <= 100,
+                    "{}: {line}",
+                    command.get_name()
+                );
             }
-            let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+            let names: Vec<String> = command
+                .get_subcommands()
+                .map(|c| c.get_name().to_owned())
+                .collect();
             for name in names {
                 if let Some(sub) = command.find_subcommand_mut(&name) {
                     walk(sub);

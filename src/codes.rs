@@ -48,7 +48,11 @@ pub const UNEXPECTED: u32 = 0x8000_FFFF;
 /// What a code means in a few words; `None` for codes this table does not know. Plain Win32 numbers and
 /// their HRESULT form (0x8007nnnn) are the same thing here.
 pub fn meaning(code: u32) -> Option<&'static str> {
-    let code = if code < 0x1_0000 { code | 0x8007_0000 } else { code };
+    let code = if code < 0x1_0000 {
+        code | 0x8007_0000
+    } else {
+        code
+    };
     Some(match code {
         0x8007_0000 => "success",
         0x8007_0001 => "incorrect function",

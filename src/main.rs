@@ -39,7 +39,7 @@ struct Trouble {
 
 type Outcome = Result<u8, Trouble>;
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
 fn usage(text: impl ToString) -> Trouble {
     Trouble {
         code: 2,
@@ -47,7 +47,7 @@ fn usage(text: impl ToString) -> Trouble {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
 fn failed(text: impl ToString) -> Trouble {
     Trouble {
         code: 1,
@@ -67,7 +67,12 @@ fn main() -> ExitCode {
         Some(Command::Disks { json, machine }) => disks(json, &machine),
         Some(Command::Lab { command }) => lab_command(command),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "wimforge", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "wimforge",
+                &mut std::io::stdout(),
+            );
             Ok(0)
         }
         Some(Command::Engine(args)) => engine(*args),
@@ -98,12 +103,19 @@ fn say(text: &str) -> Outcome {
 
 fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble> {
     let text = match source {
-        SecretSource::Env(variable) => std::env::var(variable)
-            .map_err(|_| usage(format!("--secret {name}: the environment has no {variable}")))?,
+        SecretSource::Env(variable) => std::env::var(variable).map_err(|_| {
+            usage(format!(
+                "--secret {name}: the environment has no {variable}"
+            ))
+        })?,
         SecretSource::File(path) => std::fs::read_to_string(path)
             .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
         SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
-            .map_err(|error| usage(format!("--secret {name}: file descriptor {number}: {error}")))?,
+            .map_err(|error| {
+                usage(format!(
+                    "--secret {name}: file descriptor {number}: {error}"
+                ))
+            })?,
     };
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
@@ -127,7 +139,9 @@ fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
     command.arg("engine");
     for (number, path) in &machine.disks {
         let path = std::path::absolute(path).map_err(failed)?;
-        command.arg("--disk").arg(format!("{number}={}", path.display()));
+        command
+            .arg("--disk")
+            .arg(format!("{number}={}", path.display()));
     }
     if machine.allow_real_disks {
         command.arg("--allow-real-disks");
@@ -139,7 +153,9 @@ fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
         });
     }
     if let Some(state) = &machine.state {
-        command.arg("--state").arg(std::path::absolute(state).map_err(failed)?);
+        command
+            .arg("--state")
+            .arg(std::path::absolute(state).map_err(failed)?);
     }
     command.args(more);
     command
@@ -166,9 +182,7 @@ fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
 fn engine_said(machine: &MachineArgs) -> String {
     let path = state_folder(machine.state.as_deref()).join("engine.err");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
-    text.trim()
-        .trim_start_matches("wimforge: ")
-        .to_owned()
+    text.trim().trim_start_matches("wimforge: ").to_owned()
 }
 
 fn state_folder(state: Option<&Path>) -> PathBuf {
@@ -240,16 +254,30 @@ fn follow_run(output: &Output, start: Option<StartRun>, machine: &MachineArgs) -
         .block_on(follow::follow(&endpoint, mode, out, start, on_ctrl_c))
         .map_err(|error| {
             let said = engine_said(machine);
-            failed(if said.is_empty() { error.to_string() } else { said })
+            failed(if said.is_empty() {
+                error.to_string()
+            } else {
+                said
+            })
         })
 }
 
 fn attach(args: AttachArgs) -> Outcome {
     if args.output.plain || args.output.json {
-        let mode = if args.output.json { Mode::Json } else { Mode::Plain };
+        let mode = if args.output.json {
+            Mode::Json
+        } else {
+            Mode::Plain
+        };
         let out = (std::io::stdout(), std::io::stdout());
         return runtime()?
-            .block_on(follow::follow(&Endpoint::standard(), mode, out, None, OnCtrlC::Leave))
+            .block_on(follow::follow(
+                &Endpoint::standard(),
+                mode,
+                out,
+                None,
+                OnCtrlC::Leave,
+            ))
             .map_err(failed);
     }
     can_be_shown(&args.look)?;
@@ -304,11 +332,20 @@ fn resume(args: ResumeArgs) -> Outcome {
     let machine = MachineArgs {
         disks: file.disks.clone(),
         allow_real_disks: file.allow_real_disks,
-        firmware: file.uefi.map(|uefi| if uefi { FirmwareArg::Uefi } else { FirmwareArg::Bios }),
+        firmware: file.uefi.map(|uefi| {
+            if uefi {
+                FirmwareArg::Uefi
+            } else {
+                FirmwareArg::Bios
+            }
+        }),
         state: Some(state),
     };
     std::env::set_current_dir(&file.working_directory).map_err(|error| {
-        failed(format!("entering {}: {error}", file.working_directory.display()))
+        failed(format!(
+            "entering {}: {error}",
+            file.working_directory.display()
+        ))
     })?;
     spawn_engine(&machine, &more)?;
     if headless {
@@ -325,7 +362,9 @@ fn can_be_shown(look: &Look) -> Result<(), Trouble> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
-    Err(failed("the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none"))
+    Err(failed(
+        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
+    ))
 }
 
 /// The console: on the running engine, or on one started for it.
@@ -352,7 +391,6 @@ fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
         theme: look.theme,
         ascii: look.ascii,
         start,
-
     };
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
         ConsoleEnd::Detached => Ok(0),

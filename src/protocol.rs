@@ -261,7 +261,7 @@ pub enum Check {
     Text,
     /// NetBIOS computer name.
     ComputerName,
-    /// UNC or absolute path that ends in `.wim`.
+    /// UNC or local path that ends in `.wim`.
     ImagePath,
     /// `domain\user` or `user@domain`.
     Account,
@@ -284,14 +284,17 @@ impl Check {
                 } else {
                     value
                         .chars()
-                        .find(|c| c.is_whitespace() || c.is_control() || "\\/:*?\"<>|.,~!@#$%^&'(){}".contains(*c))
+                        .find(|c| {
+                            c.is_whitespace()
+                                || c.is_control()
+                                || "\\/:*?\"<>|.,~!@#$%^&'(){}".contains(*c)
+                        })
                         .map(|c| format!("`{c}` is not allowed in a computer name"))
                 }
             }
             Self::ImagePath => {
-                let rooted = value.starts_with("\\\\") || value.starts_with('/');
-                if !rooted {
-                    Some("start with \\\\server\\share or /".to_owned())
+                if value.ends_with(['\\', '/']) {
+                    Some("name a file, not a folder".to_owned())
                 } else if value.chars().count() > 255 {
                     Some("at most 255 characters".to_owned())
                 } else if !value.to_lowercase().ends_with(".wim") {
@@ -301,11 +304,10 @@ impl Check {
                 }
             }
             Self::Account => {
-                let good = match (value.split_once('\\'), value.split_once('@')) {
-                    (Some((domain, user)), _) => !domain.is_empty() && !user.is_empty(),
-                    (None, Some((user, domain))) => !domain.is_empty() && !user.is_empty(),
-                    (None, None) => false,
-                };
+                let good = value
+                    .split_once('\\')
+                    .or_else(|| value.split_once('@'))
+                    .is_some_and(|(before, after)| !before.is_empty() && !after.is_empty());
                 (!good).then(|| "write domain\\user or user@domain".to_owned())
             }
             Self::Number(low, high) => match value.parse::<u64>() {

@@ -209,7 +209,10 @@ impl RunState {
         for node in &self.plan.nodes {
             if matches!(node.kind, NodeKind::Step(_)) && !node.disabled {
                 m += 1;
-                let reached = self.nodes.get(node.id.index()).is_some_and(|s| s.status != Status::Waiting);
+                let reached = self
+                    .nodes
+                    .get(node.id.index())
+                    .is_some_and(|s| s.status != Status::Waiting);
                 if reached {
                     n = m;
                 }
@@ -478,7 +481,11 @@ impl RunState {
     }
 
     fn update_overall(&mut self) {
-        if self.end.as_ref().is_some_and(|end| end.outcome == RunOutcome::Succeeded) {
+        if self
+            .end
+            .as_ref()
+            .is_some_and(|end| end.outcome == RunOutcome::Succeeded)
+        {
             self.overall = 1000;
             return;
         }

@@ -98,7 +98,10 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.add(&Secret::new("pass"));
         redactor.add(&Secret::new("password1"));
-        assert_eq!(redactor.redact("x password1 y pass z"), format!("x {MASK} y {MASK} z"));
+        assert_eq!(
+            redactor.redact("x password1 y pass z"),
+            format!("x {MASK} y {MASK} z")
+        );
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! Engine rules on real documents: groups, conditions, last-action variables, retry, decisions, restart, resume.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 mod common;
 
 use common::{Bench, document, who};
@@ -8,7 +13,9 @@ use wimforge::protocol::{Refusal, Reply, Request};
 use wimforge::run_state::Status;
 
 fn ok(name: &str) -> String {
-    format!("Step(name: \"{name}\", action: SetVariable(variable: \"Ran-{name}\", value: \"yes\")),")
+    format!(
+        "Step(name: \"{name}\", action: SetVariable(variable: \"Ran-{name}\", value: \"yes\")),"
+    )
 }
 
 fn failing(name: &str, more: &str) -> String {
@@ -24,7 +31,8 @@ fn group(name: &str, more: &str, steps: &str) -> String {
 #[test]
 fn a_failure_skips_the_rest_and_fails_the_sequence() {
     let text = document(
-        &(group("A", "", &(ok("1") + &failing("2", "") + &ok("3"))) + &group("B", "", &(ok("4") + &ok("5")))),
+        &(group("A", "", &(ok("1") + &failing("2", "") + &ok("3")))
+            + &group("B", "", &(ok("4") + &ok("5")))),
     );
     let run = Bench::new().run(&text);
     assert_eq!(run.outcome(), RunOutcome::Failed);
@@ -32,39 +40,66 @@ fn a_failure_skips_the_rest_and_fails_the_sequence() {
     let words: Vec<_> = run.steps().into_iter().map(|(_, word)| word).collect();
     assert_eq!(
         words,
-        ["failed", "succeeded", "failed", "not run", "not run", "not run", "not run"]
+        [
+            "failed",
+            "succeeded",
+            "failed",
+            "not run",
+            "not run",
+            "not run",
+            "not run"
+        ]
     );
 }
 
 #[test]
 fn continue_on_error_of_the_step_goes_on_in_the_group() {
     let text = document(
-        &(group("A", "", &(ok("1") + &failing("2", "continue_on_error: true,") + &ok("3")))
-            + &group("B", "", &(ok("4") + &ok("5")))),
+        &(group(
+            "A",
+            "",
+            &(ok("1") + &failing("2", "continue_on_error: true,") + &ok("3")),
+        ) + &group("B", "", &(ok("4") + &ok("5")))),
     );
     let run = Bench::new().run(&text);
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
     assert_eq!(run.word("2"), "failed, ignored");
-    assert_eq!((run.word("3"), run.word("4"), run.word("5")), ("succeeded", "succeeded", "succeeded"));
+    assert_eq!(
+        (run.word("3"), run.word("4"), run.word("5")),
+        ("succeeded", "succeeded", "succeeded")
+    );
 }
 
 #[test]
 fn continue_on_error_of_the_group_skips_its_rest_and_goes_on_after_it() {
     let text = document(
-        &(group("A", "continue_on_error: true,", &(ok("1") + &failing("2", "") + &ok("3")))
-            + &group("B", "", &ok("4"))),
+        &(group(
+            "A",
+            "continue_on_error: true,",
+            &(ok("1") + &failing("2", "") + &ok("3")),
+        ) + &group("B", "", &ok("4"))),
     );
     let run = Bench::new().run(&text);
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
-    assert_eq!((run.word("A"), run.word("3"), run.word("B")), ("failed, ignored", "not run", "succeeded"));
+    assert_eq!(
+        (run.word("A"), run.word("3"), run.word("B")),
+        ("failed, ignored", "not run", "succeeded")
+    );
 }
 
 #[test]
 fn the_inner_group_absorbs_before_the_outer_one_sees_it() {
-    let inner = group("Inner", "continue_on_error: true,", &(failing("1", "") + &ok("2")));
+    let inner = group(
+        "Inner",
+        "continue_on_error: true,",
+        &(failing("1", "") + &ok("2")),
+    );
     let run = Bench::new().run(&document(&group("Outer", "", &(inner + &ok("3")))));
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
-    assert_eq!((run.word("Outer"), run.word("2"), run.word("3")), ("succeeded", "not run", "succeeded"));
+    assert_eq!(
+        (run.word("Outer"), run.word("2"), run.word("3")),
+        ("succeeded", "not run", "succeeded")
+    );
 }
 
 #[test]
@@ -82,8 +117,14 @@ fn an_ignored_failure_stays_in_the_last_action_variables_until_another_step_runs
     let run = Bench::new().run(&text);
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
     assert_eq!(run.variable("Saved").as_deref(), Some("5"));
-    assert_eq!((run.word("skipped"), run.word("Not"), run.word("never")), ("skipped", "skipped", "skipped"));
-    assert_eq!(run.variable("_SMSTSLastActionName").as_deref(), Some("save"));
+    assert_eq!(
+        (run.word("skipped"), run.word("Not"), run.word("never")),
+        ("skipped", "skipped", "skipped")
+    );
+    assert_eq!(
+        run.variable("_SMSTSLastActionName").as_deref(),
+        Some("save")
+    );
 }
 
 #[test]
@@ -96,7 +137,10 @@ fn disabled_nodes_and_empty_groups_do_no_harm() {
     );
     let run = Bench::new().run(&text);
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
-    assert_eq!((run.word("1"), run.word("Empty"), run.word("2")), ("skipped", "succeeded", "skipped"));
+    assert_eq!(
+        (run.word("1"), run.word("Empty"), run.word("2")),
+        ("skipped", "succeeded", "skipped")
+    );
     assert_eq!(run.state.position(), (1, 1));
 }
 
@@ -124,7 +168,9 @@ fn a_technician_changes_a_variable_and_retries_in_place() {
     );
     let mut request = bench.request(&text);
     request.unattended = false;
-    request.set.push(("Folder".to_owned(), "/nonexistent-folder".to_owned()));
+    request
+        .set
+        .push(("Folder".to_owned(), "/nonexistent-folder".to_owned()));
     let thread = bench.start(request);
     let state = bench.wait_for("the failure", |state| state.question.is_some());
     assert_eq!(state.nodes[0].status, Status::Undecided);
@@ -138,13 +184,19 @@ fn a_technician_changes_a_variable_and_retries_in_place() {
         ask(Request::Retry { node, attempt: 9 }),
         Reply::Refused(Refusal::StaleAttempt)
     );
-    let refused = ask(Request::SetVariable { name: "_SMSTSInWinPE".into(), value: "x".into() });
+    let refused = ask(Request::SetVariable {
+        name: "_SMSTSInWinPE".into(),
+        value: "x".into(),
+    });
     assert!(matches!(refused, Reply::Refused(Refusal::BadValue(_))));
     assert_eq!(ask(Request::Retry { node, attempt: 1 }), Reply::Accepted);
     bench.wait_for("the second failure", |state| {
         matches!(&state.question, Some(q) if matches!(q.kind, QuestionKind::Failed { attempt: 2, .. }))
     });
-    let set = Request::SetVariable { name: "Folder".into(), value: "/".into() };
+    let set = Request::SetVariable {
+        name: "Folder".into(),
+        value: "/".into(),
+    };
     assert_eq!(ask(set), Reply::Accepted);
     assert_eq!(ask(Request::Retry { node, attempt: 2 }), Reply::Accepted);
     let run = bench.finished(thread);
@@ -162,7 +214,10 @@ fn skip_and_abort_do_what_they_say() {
         let thread = bench.start(request);
         bench.wait_for("the failure", |state| state.question.is_some());
         let decision = if skip {
-            Request::Skip { node: NodeId(0), attempt: 1 }
+            Request::Skip {
+                node: NodeId(0),
+                attempt: 1,
+            }
         } else {
             Request::Cancel { kill: false }
         };
@@ -182,8 +237,12 @@ fn cancel_ends_a_command_and_its_children() {
         marker.display()
     ));
     let thread = bench.start(bench.request(&text));
-    bench.wait_for("the command", |state| state.log.iter().any(|line| line.text.contains("started")));
-    let reply = bench.dispatcher.request(&who(), Request::Cancel { kill: false });
+    bench.wait_for("the command", |state| {
+        state.log.iter().any(|line| line.text.contains("started"))
+    });
+    let reply = bench
+        .dispatcher
+        .request(&who(), Request::Cancel { kill: false });
     assert_eq!(reply, Reply::Accepted);
     let begun = std::time::Instant::now();
     let run = bench.finished(thread);
@@ -196,20 +255,34 @@ fn cancel_ends_a_command_and_its_children() {
 fn pause_step_and_breakpoints_hold_the_run_at_edges() {
     let bench = Bench::new();
     let slow = "Step(name: \"slow\", simulate: Succeed(400), action: Pause(message: \"x\")),";
-    let thread = bench.start(bench.request(&document(&(slow.to_owned() + &ok("1") + &ok("2") + &ok("3")))));
+    let thread = bench.start(bench.request(&document(
+        &(slow.to_owned() + &ok("1") + &ok("2") + &ok("3")),
+    )));
     let ask = |request| bench.dispatcher.request(&who(), request);
     bench.wait_for("the first step", |state| state.current == Some(NodeId(0)));
     assert_eq!(ask(Request::Pause), Reply::Accepted);
-    bench.wait_for("its end", |state| matches!(state.nodes[0].status, Status::Ended(_)));
+    bench.wait_for("its end", |state| {
+        matches!(state.nodes[0].status, Status::Ended(_))
+    });
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert_eq!(bench.dispatcher.state().nodes[1].status, Status::Waiting);
     assert_eq!(ask(Request::Step), Reply::Accepted);
-    bench.wait_for("one step", |state| matches!(state.nodes[1].status, Status::Ended(_)));
+    bench.wait_for("one step", |state| {
+        matches!(state.nodes[1].status, Status::Ended(_))
+    });
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert_eq!(bench.dispatcher.state().nodes[2].status, Status::Waiting);
-    assert_eq!(ask(Request::Break { node: NodeId(3), set: true }), Reply::Accepted);
+    assert_eq!(
+        ask(Request::Break {
+            node: NodeId(3),
+            set: true
+        }),
+        Reply::Accepted
+    );
     assert_eq!(ask(Request::Continue), Reply::Accepted);
-    bench.wait_for("the breakpoint", |state| state.paused && matches!(state.nodes[2].status, Status::Ended(_)));
+    bench.wait_for("the breakpoint", |state| {
+        state.paused && matches!(state.nodes[2].status, Status::Ended(_))
+    });
     assert_eq!(bench.dispatcher.state().nodes[3].status, Status::Waiting);
     assert_eq!(ask(Request::Continue), Reply::Accepted);
     assert_eq!(bench.finished(thread).outcome(), RunOutcome::Succeeded);
@@ -227,7 +300,9 @@ fn a_step_with_a_time_limit_is_ended_by_it() {
 
 #[test]
 fn an_unattended_run_never_waits_for_a_person() {
-    let run = Bench::new().run(&document("Step(name: \"ask\", action: Pause(message: \"look\")),"));
+    let run = Bench::new().run(&document(
+        "Step(name: \"ask\", action: Pause(message: \"look\")),",
+    ));
     assert_eq!(run.outcome(), RunOutcome::Failed);
 }
 
@@ -243,7 +318,11 @@ fn a_restart_ends_the_boot_and_goes_on_with_the_next_step() {
     assert_eq!(run.state.boot, 2);
     assert_eq!(run.variable("Before").as_deref(), Some("true"));
     assert_eq!(run.variable("After").as_deref(), Some("true"));
-    let ended = run.events.iter().filter(|e| matches!(e.body, EventBody::BootEnded { .. })).count();
+    let ended = run
+        .events
+        .iter()
+        .filter(|e| matches!(e.body, EventBody::BootEnded { .. }))
+        .count();
     assert_eq!(ended, 1);
 }
 
@@ -258,7 +337,9 @@ fn a_variable_set_before_wins_over_a_steps_setting_and_secrets_reach_no_sink() {
     let file = bench.path("file");
     std::fs::write(&file, format!("the tool says {canary}\n")).unwrap();
     let mut request = bench.request(&text);
-    request.set.push(("File".to_owned(), file.display().to_string()));
+    request
+        .set
+        .push(("File".to_owned(), file.display().to_string()));
     let secret = wimforge::protocol::WireSecret(wimforge::secret::Secret::new(canary));
     request.secrets.push(("Pw".to_owned(), secret));
     let thread = bench.start(request);
@@ -275,13 +356,18 @@ fn a_variable_set_before_wins_over_a_steps_setting_and_secrets_reach_no_sink() {
                 folders.push(path);
             } else {
                 let bytes = std::fs::read(&path).unwrap();
-                let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
+                let found = bytes
+                    .windows(canary.len())
+                    .any(|window| window == canary.as_bytes());
                 assert!(!found, "the secret stands in {}", path.display());
                 searched += 1;
             }
         }
     }
-    assert!(searched >= 5, "journal, log, sequence, run.json and report were to be searched");
+    assert!(
+        searched >= 5,
+        "journal, log, sequence, run.json and report were to be searched"
+    );
     let snapshot = serde_json::to_string(&run.state).unwrap();
     assert!(!snapshot.contains(canary));
 }
@@ -298,9 +384,18 @@ fn a_run_killed_after_any_event_resumes_to_the_same_end() {
             )
         };
         document(
-            &(group("A", "", &(mark("a1") + &mark("a2") + "Step(name: \"restart\", action: SetVariable(variable: \"SMSTSRebootRequested\", value: \"WinPE\")),"))
-                + &group("Off", "condition: Exists(\"Nothing\"),", &mark("off"))
-                + &group("B", "continue_on_error: true,", &(mark("b1") + &failing("bad", "") + &mark("b2")))
+            &(group(
+                "A",
+                "",
+                &(mark("a1")
+                    + &mark("a2")
+                    + "Step(name: \"restart\", action: SetVariable(variable: \"SMSTSRebootRequested\", value: \"WinPE\")),"),
+            ) + &group("Off", "condition: Exists(\"Nothing\"),", &mark("off"))
+                + &group(
+                    "B",
+                    "continue_on_error: true,",
+                    &(mark("b1") + &failing("bad", "") + &mark("b2")),
+                )
                 + "Step(name: \"set\", action: SetVariable(variable: \"Result\", value: \"%_SMSTSLastActionRetCode%\")),"
                 + &mark("c1")),
         )
@@ -308,7 +403,9 @@ fn a_run_killed_after_any_event_resumes_to_the_same_end() {
     let reference = Bench::new();
     let whole = reference.run(&steps(&reference.path("ran")));
     assert_eq!(whole.outcome(), RunOutcome::Succeeded);
-    let journal = std::fs::read_to_string(std::path::Path::new(&whole.state.folder).join("journal.jsonl")).unwrap();
+    let journal =
+        std::fs::read_to_string(std::path::Path::new(&whole.state.folder).join("journal.jsonl"))
+            .unwrap();
     let lines: Vec<&str> = journal.lines().collect();
     let mut edges = 0;
     for cut in 2..lines.len() {
@@ -324,25 +421,44 @@ fn a_run_killed_after_any_event_resumes_to_the_same_end() {
         let folder = bench.path("state/runs/1");
         std::fs::create_dir_all(&folder).unwrap();
         for name in ["sequence.ron", "run.json"] {
-            std::fs::copy(std::path::Path::new(&whole.state.folder).join(name), folder.join(name)).unwrap();
+            std::fs::copy(
+                std::path::Path::new(&whole.state.folder).join(name),
+                folder.join(name),
+            )
+            .unwrap();
         }
         std::fs::write(folder.join("journal.jsonl"), lines[..cut].join("\n") + "\n").unwrap();
         let finished_before: Vec<NodeId> = whole.events[..cut - 1]
             .iter()
             .filter_map(|event| match &event.body {
-                EventBody::StepFinished { node, outcome: Outcome::Succeeded, .. } => Some(*node),
+                EventBody::StepFinished {
+                    node,
+                    outcome: Outcome::Succeeded,
+                    ..
+                } => Some(*node),
                 _ => None,
             })
             .collect();
         let resumed = bench.resume(&folder);
-        assert_eq!(resumed.outcome(), RunOutcome::Succeeded, "cut after {event:?}");
-        assert_eq!(resumed.variable("Result").as_deref(), Some("5"), "cut after {event:?}");
+        assert_eq!(
+            resumed.outcome(),
+            RunOutcome::Succeeded,
+            "cut after {event:?}"
+        );
+        assert_eq!(
+            resumed.variable("Result").as_deref(),
+            Some("5"),
+            "cut after {event:?}"
+        );
         let words = |run: &common::Finished| run.steps();
         assert_eq!(words(&resumed), words(&whole), "cut after {event:?}");
         let again = std::fs::read_to_string(&ran).unwrap();
         for node in finished_before {
             let name = &whole.state.plan.nodes[node.index()].name;
-            assert!(!again.lines().any(|line| line == name), "{name} ran twice, cut after {event:?}");
+            assert!(
+                !again.lines().any(|line| line == name),
+                "{name} ran twice, cut after {event:?}"
+            );
         }
     }
     assert!(edges >= 40, "only {edges} cuts");
@@ -352,24 +468,39 @@ fn a_run_killed_after_any_event_resumes_to_the_same_end() {
 fn a_step_that_was_running_says_that_it_was_interrupted() {
     let first = Bench::new();
     let whole = first.run(&document(&(ok("1") + &ok("2"))));
-    let journal = std::fs::read_to_string(std::path::Path::new(&whole.state.folder).join("journal.jsonl")).unwrap();
+    let journal =
+        std::fs::read_to_string(std::path::Path::new(&whole.state.folder).join("journal.jsonl"))
+            .unwrap();
     let started = journal
         .lines()
-        .position(|line| line.contains("StepStarted") && line.contains("\"attempt\":1,\"name\":\"2\""))
+        .position(|line| {
+            line.contains("StepStarted") && line.contains("\"attempt\":1,\"name\":\"2\"")
+        })
         .unwrap();
     let bench = Bench::new();
     let folder = bench.path("state/runs/1");
     std::fs::create_dir_all(&folder).unwrap();
     for name in ["sequence.ron", "run.json"] {
-        std::fs::copy(std::path::Path::new(&whole.state.folder).join(name), folder.join(name)).unwrap();
+        std::fs::copy(
+            std::path::Path::new(&whole.state.folder).join(name),
+            folder.join(name),
+        )
+        .unwrap();
     }
     let kept: Vec<&str> = journal.lines().take(started + 1).collect();
-    std::fs::write(folder.join("journal.jsonl"), kept.join("\n") + "\n{\"seq\":9").unwrap();
+    std::fs::write(
+        folder.join("journal.jsonl"),
+        kept.join("\n") + "\n{\"seq\":9",
+    )
+    .unwrap();
     let run = bench.resume(&folder);
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
     assert_eq!(run.state.nodes[1].attempt, 2);
     assert!(run.events.iter().any(|event| matches!(
         &event.body,
-        EventBody::StepFinished { outcome: Outcome::Interrupted, .. }
+        EventBody::StepFinished {
+            outcome: Outcome::Interrupted,
+            ..
+        }
     )));
 }

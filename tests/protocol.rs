@@ -1,5 +1,10 @@
 //! The control socket of a real engine process against clients that are wrong, slow, dead or many.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -36,7 +41,10 @@ impl Engine {
         .unwrap();
         // An image file as the only disk: no other disk of this machine exists for the run.
         let image = folder.path().join("disk.img");
-        std::fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        std::fs::File::create(&image)
+            .unwrap()
+            .set_len(16 << 20)
+            .unwrap();
         let runner = Command::new(env!("CARGO_BIN_EXE_wimforge"))
             .arg("run")
             .arg(&sequence)
@@ -51,19 +59,26 @@ impl Engine {
         let engine = Self { folder, runner };
         let begun = Instant::now();
         while !engine.socket().exists() || engine.state().is_none_or(|state| !state.has_run()) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the engine does not come up");
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "the engine does not come up"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         engine
     }
 
     fn socket(&self) -> PathBuf {
-        self.folder.path().join(format!("run/engine-v{CONTRACT}.sock"))
+        self.folder
+            .path()
+            .join(format!("run/engine-v{CONTRACT}.sock"))
     }
 
     fn connect(&self) -> UnixStream {
         let stream = UnixStream::connect(self.socket()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream
     }
 
@@ -76,7 +91,9 @@ impl Engine {
 
     fn ask(&self, request: &Request) -> Option<Reply> {
         let mut stream = UnixStream::connect(self.socket()).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .ok()?;
         send(&mut stream, &ToEngine::Hello(hello(CONTRACT, false)));
         send(&mut stream, &ToEngine::Request(1, request.clone()));
         loop {
@@ -103,7 +120,10 @@ impl Engine {
             {
                 return state;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "waited in vain for {what}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -152,7 +172,8 @@ fn waiting() -> Engine {
 #[test]
 fn the_socket_is_private() {
     let engine = waiting();
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&engine.socket()), 0o600);
     assert_eq!(mode(engine.socket().parent().unwrap()), 0o700);
 }
@@ -164,7 +185,10 @@ fn wrong_clients_are_refused_with_a_reason_and_the_run_goes_on() {
         ("garbage", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
         ("oversized", u32::MAX.to_be_bytes().to_vec()),
         ("not JSON", [&5u32.to_be_bytes()[..], b"hello"].concat()),
-        ("a request first", frame(&ToEngine::Request(1, Request::Status))),
+        (
+            "a request first",
+            frame(&ToEngine::Request(1, Request::Status)),
+        ),
         ("deep nesting", {
             let body = vec![b'['; 100_000];
             [&100_000u32.to_be_bytes()[..], &body].concat()
@@ -177,7 +201,10 @@ fn wrong_clients_are_refused_with_a_reason_and_the_run_goes_on() {
             Some(ToClient::Refused(Refusal::BadFrame(why))) => assert!(!why.is_empty(), "{what}"),
             other => panic!("{what}: {other:?}"),
         }
-        assert!(receive(&mut stream).is_none(), "{what}: the connection stays open");
+        assert!(
+            receive(&mut stream).is_none(),
+            "{what}: the connection stays open"
+        );
     }
     let mut stream = engine.connect();
     send(&mut stream, &ToEngine::Hello(hello(CONTRACT + 1, true)));
@@ -190,7 +217,10 @@ fn wrong_clients_are_refused_with_a_reason_and_the_run_goes_on() {
     // Garbage after a good hello, and a half frame with the end of the connection behind it.
     let mut stream = engine.greeted(false);
     stream.write_all(&[0, 0, 0, 3, b'x', b'y', b'z']).unwrap();
-    assert!(matches!(receive(&mut stream), Some(ToClient::Refused(Refusal::BadFrame(_)))));
+    assert!(matches!(
+        receive(&mut stream),
+        Some(ToClient::Refused(Refusal::BadFrame(_)))
+    ));
     let mut stream = engine.greeted(false);
     stream.write_all(&[0, 0, 1, 0, b'{']).unwrap();
     drop(stream);
@@ -212,10 +242,16 @@ fn two_clients_see_the_same_and_one_answer_counts_once() {
     let mut first = engine.greeted(true);
     let mut second = engine.greeted(true);
     for stream in [&mut first, &mut second] {
-        assert!(matches!(receive(stream), Some(ToClient::Push(Push::Snapshot(_)))));
+        assert!(matches!(
+            receive(stream),
+            Some(ToClient::Push(Push::Snapshot(_)))
+        ));
     }
     let question = engine.state().unwrap().question.unwrap().id;
-    let answer = Request::Answer { question, yes: true };
+    let answer = Request::Answer {
+        question,
+        yes: true,
+    };
     assert_eq!(engine.ask(&answer), Some(Reply::Accepted));
     for stream in [&mut first, &mut second] {
         let mut seen = Vec::new();
@@ -232,7 +268,10 @@ fn two_clients_see_the_same_and_one_answer_counts_once() {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(seen.windows(2).all(|pair| pair[1] == pair[0] + 1), "gaps: {seen:?}");
+        assert!(
+            seen.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "gaps: {seen:?}"
+        );
     }
     match engine.ask(&answer) {
         Some(Reply::Refused(Refusal::NotAsked | Refusal::NoRun)) => {}
@@ -243,13 +282,31 @@ fn two_clients_see_the_same_and_one_answer_counts_once() {
 #[test]
 fn stale_and_impossible_requests_are_refused() {
     let engine = waiting();
-    let retry = Request::Retry { node: NodeId(0), attempt: 1 };
-    assert_eq!(engine.ask(&retry), Some(Reply::Refused(Refusal::StaleAttempt)));
-    let answer = Request::Answer { question: 9_999, yes: true };
+    let retry = Request::Retry {
+        node: NodeId(0),
+        attempt: 1,
+    };
+    assert_eq!(
+        engine.ask(&retry),
+        Some(Reply::Refused(Refusal::StaleAttempt))
+    );
+    let answer = Request::Answer {
+        question: 9_999,
+        yes: true,
+    };
     assert_eq!(engine.ask(&answer), Some(Reply::Refused(Refusal::NotAsked)));
-    let jump = Request::Break { node: NodeId(77), set: true };
-    assert!(matches!(engine.ask(&jump), Some(Reply::Refused(Refusal::BadValue(_)))));
-    assert_eq!(engine.ask(&Request::Shutdown), Some(Reply::Refused(Refusal::AlreadyRunning)));
+    let jump = Request::Break {
+        node: NodeId(77),
+        set: true,
+    };
+    assert!(matches!(
+        engine.ask(&jump),
+        Some(Reply::Refused(Refusal::BadValue(_)))
+    ));
+    assert_eq!(
+        engine.ask(&Request::Shutdown),
+        Some(Reply::Refused(Refusal::AlreadyRunning))
+    );
 }
 
 #[test]
@@ -261,9 +318,15 @@ fn a_client_that_does_not_read_gets_a_fresh_snapshot_and_delays_nobody() {
     );
     engine.wait_for("the question", |state| state.question.is_some());
     let mut slow = engine.greeted(true);
-    assert!(matches!(receive(&mut slow), Some(ToClient::Push(Push::Snapshot(_)))));
+    assert!(matches!(
+        receive(&mut slow),
+        Some(ToClient::Push(Push::Snapshot(_)))
+    ));
     let question = engine.state().unwrap().question.unwrap().id;
-    engine.ask(&Request::Answer { question, yes: true });
+    engine.ask(&Request::Answer {
+        question,
+        yes: true,
+    });
     let state = engine.wait_for("the end of the flood", |state| {
         state.current == Some(NodeId(2)) && state.question.is_some()
     });
@@ -273,7 +336,11 @@ fn a_client_that_does_not_read_gets_a_fresh_snapshot_and_delays_nobody() {
     while seq < state.seq {
         match receive(&mut slow).unwrap() {
             ToClient::Push(Push::Event(event)) => {
-                assert!(seq == 0 || event.seq <= seq + 1, "a gap from {seq} to {}", event.seq);
+                assert!(
+                    seq == 0 || event.seq <= seq + 1,
+                    "a gap from {seq} to {}",
+                    event.seq
+                );
                 seq = seq.max(event.seq);
             }
             ToClient::Push(Push::Snapshot(fresh)) => {
@@ -283,7 +350,10 @@ fn a_client_that_does_not_read_gets_a_fresh_snapshot_and_delays_nobody() {
             _ => {}
         }
     }
-    assert!(snapshots >= 1, "the queue is bounded, so a snapshot was due");
+    assert!(
+        snapshots >= 1,
+        "the queue is bounded, so a snapshot was due"
+    );
 }
 
 #[test]
@@ -304,10 +374,17 @@ fn the_runner_dies_and_the_run_does_not_notice() {
     engine.runner.wait().unwrap();
     let question = engine.state().unwrap().question.unwrap().id;
     let mut watcher = engine.greeted(true);
-    engine.ask(&Request::Answer { question, yes: true });
+    engine.ask(&Request::Answer {
+        question,
+        yes: true,
+    });
     loop {
         match receive(&mut watcher).unwrap() {
-            ToClient::Push(Push::Event(event)) if matches!(event.body, EventBody::RunFinished { .. }) => break,
+            ToClient::Push(Push::Event(event))
+                if matches!(event.body, EventBody::RunFinished { .. }) =>
+            {
+                break;
+            }
             _ => {}
         }
     }

@@ -129,7 +129,11 @@ impl Attempt<'_> {
             self.dispatcher.write_through();
         };
         sampler.sample(self, cx);
-        let _ = thread.join();
+        let panic = thread.join().err().map(|payload| {
+            let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+            text.or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_default()
+        });
         match result {
             Some(Ok(end)) => Ended::Well(end),
             Some(Err(StepError::Cancelled)) if !run_cancel.is_cancelled() && timed_out => {
@@ -153,6 +157,7 @@ impl Attempt<'_> {
             None => Ended::Failed(Failure {
                 code: codes::E_FAIL,
                 message: "the step ended by an internal error of wimforge".to_owned(),
+                causes: panic.into_iter().collect(),
                 hint: Some("this is a bug: please report it with the run folder".to_owned()),
                 ..Failure::default()
             }),

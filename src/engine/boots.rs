@@ -1,5 +1,6 @@
 //! A run from its first boot to its end, over planned restarts and interruptions.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::dispatcher::{AskError, Dispatcher};
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::settings::RestartTarget;
 use crate::sequence::variables::Value;
+use crate::step::connect_folder::CONNECTIONS;
 
 /// Makes the machine anew for each boot: in the lab the disks are attached again, as a real restart would.
 pub type MachineMaker = Arc<dyn Fn() -> Result<Arc<dyn Machine>, EngineError> + Send + Sync>;
@@ -88,7 +90,10 @@ impl Boots {
                 Arc::clone(&machine),
                 self.folder.scratch(),
             );
-            match walk.run() {
+            let end = walk.run();
+            drop(walk);
+            self.disconnect(&machine);
+            match end {
                 WalkEnd::Done => {
                     let name = &self.planned.plan.name;
                     let summary = format!("\"{name}\" completed");
@@ -109,7 +114,7 @@ impl Boots {
                         "cancelled by the technician",
                     );
                 }
-                WalkEnd::Restart(restart) => match self.restart(machine, &restart) {
+                WalkEnd::Restart(restart) => match self.restart(machine.as_ref(), &restart) {
                     Ok(()) => unplanned = false,
                     Err(ending) => return ending,
                 },
@@ -117,9 +122,24 @@ impl Boots {
         }
     }
 
-    /// Ends the boot: everything durable, the machine let go. In the lab the next boot follows at once; a real restart
-    /// ends this process.
-    fn restart(&self, machine: Arc<dyn Machine>, restart: &Restart) -> Result<(), RunEnding> {
+    /// Connections end with a boot (spec 2.17).
+    fn disconnect(&self, machine: &Arc<dyn Machine>) {
+        let folders: Vec<PathBuf> = self.text(CONNECTIONS).lines().map(PathBuf::from).collect();
+        for (folder, error) in machine.disconnect(&folders) {
+            let line = format!("{} is still connected: {error}", folder.display());
+            self.dispatcher
+                .log(Severity::Warning, COMPONENT, &line, None);
+        }
+        for name in std::iter::once(CONNECTIONS.to_owned())
+            .chain(('D'..='Z').map(|letter| format!("_WimforgeConnection{letter}")))
+        {
+            self.set(&name, "");
+        }
+    }
+
+    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once;
+    /// a real restart ends this process.
+    fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
         let target = if restart.to_winpe { "WinPE" } else { "HD" };
         let line = format!("Restarting to {target}: {}", restart.message);
         self.dispatcher.log(Severity::Info, COMPONENT, &line, None);
@@ -166,7 +186,8 @@ impl Boots {
                 outcome: Outcome::Interrupted,
                 millis: 0,
             });
-            let line = format!("The action ({title}) was interrupted in attempt {attempt}; it runs again");
+            let line =
+                format!("The action ({title}) was interrupted in attempt {attempt}; it runs again");
             self.dispatcher
                 .log(Severity::Warning, COMPONENT, &line, Some(node));
         }
@@ -207,7 +228,10 @@ impl Boots {
         self.set("_SMSTSLogPath", self.folder.path().display().to_string());
         if self.text("_SMSTSMachineName").is_empty() {
             let name = format!("MININT-{}", self.folder.id().replace('-', ""));
-            self.set("_SMSTSMachineName", name.chars().take(15).collect::<String>());
+            self.set(
+                "_SMSTSMachineName",
+                name.chars().take(15).collect::<String>(),
+            );
         }
         self.set("_SMSTSMediaType", "BootMedia");
         self.set("_SMSTSLaunchMode", "UFD");
@@ -256,12 +280,21 @@ impl Boots {
 
     fn finish(&self, outcome: RunOutcome, code: u32, summary: &str) -> RunEnding {
         let (severity, line) = match outcome {
-            RunOutcome::Succeeded => (Severity::Info, "The task sequence completed successfully".to_owned()),
+            RunOutcome::Succeeded => (
+                Severity::Info,
+                "The task sequence completed successfully".to_owned(),
+            ),
             RunOutcome::Failed => (
                 Severity::Error,
-                format!("Failed to run the last action. Execution of the task sequence failed: {summary}. Error {}", codes::show(code)),
+                format!(
+                    "Failed to run the last action. Execution of the task sequence failed: {summary}. Error {}",
+                    codes::show(code)
+                ),
             ),
-            RunOutcome::Cancelled => (Severity::Warning, format!("The task sequence ended: {summary}")),
+            RunOutcome::Cancelled => (
+                Severity::Warning,
+                format!("The task sequence ended: {summary}"),
+            ),
         };
         self.dispatcher.log(severity, COMPONENT, &line, None);
         self.dispatcher.emit(EventBody::RunFinished {

@@ -194,10 +194,25 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_cmtrace_wants_it() {
-        let line = record(1_700_000_000_123, Severity::Warning, "TSManager", 7, "a ]LOG]!> b\nc");
-        assert!(line.starts_with("<![LOG[a ]LOG]! > b\nc]LOG]!><time=\""), "{line}");
+        let line = record(
+            1_700_000_000_123,
+            Severity::Warning,
+            "TSManager",
+            7,
+            "a ]LOG]!> b\nc",
+        );
+        assert!(
+            line.starts_with("<![LOG[a ]LOG]! > b\nc]LOG]!><time=\""),
+            "{line}"
+        );
         assert!(line.contains("type=\"2\" thread=\"7\""));
-        let time = line.split("time=\"").nth(1).unwrap().split('"').next().unwrap();
+        let time = line
+            .split("time=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
         let bias = &time[12..];
         assert!(bias.starts_with(['+', '-']) && bias.len() == 4, "{time}");
     }

@@ -24,6 +24,9 @@ use crate::text;
 /// Pushes kept for a client that is slow; one that falls further behind gets a fresh snapshot.
 const QUEUE: usize = 4_096;
 
+/// Variables with this beginning are durable as soon as they are set and outlive the interruption of their step.
+pub(super) const MARK: &str = "_WimforgeMark";
+
 /// The answer to a question as the engine uses it (events carry [`Answered`]).
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
@@ -143,12 +146,13 @@ fn redact(redactor: &Redactor, body: EventBody) -> EventBody {
                     true
                 }
             },
+            // Every one, also after the first that was changed.
             serde_json::Value::Array(items) => items
                 .iter_mut()
-                .fold(false, |changed, item| walk(redactor, item) || changed),
+                .fold(false, |changed, item| changed | walk(redactor, item)),
             serde_json::Value::Object(fields) => fields
                 .values_mut()
-                .fold(false, |changed, item| walk(redactor, item) || changed),
+                .fold(false, |changed, item| changed | walk(redactor, item)),
             _ => false,
         }
     }
@@ -179,13 +183,9 @@ impl Inner {
         self.state.apply(&event);
         if let Some(journal) = &mut self.journal {
             let edge = is_edge(&event.body);
-            let written = journal.append(&event).and_then(|()| {
-                if edge {
-                    journal.flush()
-                } else {
-                    Ok(())
-                }
-            });
+            let written = journal
+                .append(&event)
+                .and_then(|()| if edge { journal.flush() } else { Ok(()) });
             let trouble = written.err();
             // Nobody listening is fine.
             let _ = pushes.send(Push::Event(event));
@@ -238,6 +238,11 @@ fn is_edge(body: &EventBody) -> bool {
     if let EventBody::StepFinished { outcome, .. } = body {
         return !matches!(outcome, Outcome::WillNotRun(_));
     }
+    if let EventBody::VariableSet { name, .. } = body
+        && name.starts_with(MARK)
+    {
+        return true;
+    }
     !matches!(
         body,
         EventBody::Log { .. }
@@ -269,7 +274,8 @@ impl Dispatcher {
 
     /// Writes a line to log file and event stream.
     pub fn log(&self, severity: Severity, component: &str, line: &str, node: Option<NodeId>) {
-        self.lock().log(&self.pushes, severity, component, line, node);
+        self.lock()
+            .log(&self.pushes, severity, component, line, node);
     }
 
     /// Passes a sample on; not journalled.
@@ -320,7 +326,9 @@ impl Dispatcher {
         inner.jump = None;
         inner.passed_break = None;
         inner.cancel = CancelToken::new();
-        let _ = self.pushes.send(Push::Snapshot(Box::new(inner.state.clone())));
+        let _ = self
+            .pushes
+            .send(Push::Snapshot(Box::new(inner.state.clone())));
     }
 
     /// Claims the engine for a run; false when there is one.
@@ -447,11 +455,7 @@ impl Dispatcher {
     }
 
     /// Asks and waits. Flags answer first; without one an unattended run gets an error.
-    pub(super) fn ask(
-        &self,
-        node: Option<NodeId>,
-        kind: QuestionKind,
-    ) -> Result<Answer, AskError> {
+    pub(super) fn ask(&self, node: Option<NodeId>, kind: QuestionKind) -> Result<Answer, AskError> {
         let mut inner = self.lock();
         let granted = match &kind {
             QuestionKind::ConfirmDisk(facts)
@@ -485,8 +489,11 @@ impl Dispatcher {
                 }
             }));
         }
-        let id = inner.next_question.max(inner.state.seq as u32 + 1);
-        inner.next_question = id + 1;
+        let unused = u32::try_from(inner.state.seq)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let id = inner.next_question.max(unused);
+        inner.next_question = id.saturating_add(1);
         inner.answer = None;
         let question = Question { id, node, kind };
         self.emit_locked(&mut inner, EventBody::QuestionAsked { question });

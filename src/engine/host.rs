@@ -6,7 +6,9 @@ use super::dispatcher::{Answer, AskError, Dispatcher};
 use crate::codes;
 use crate::event::{Answered, Artifact, EventBody, NodeId, Origin, QuestionKind, Severity, Unit};
 use crate::secret::Secret;
-use crate::sequence::variables::{Expanded, LONGEST_VALUE, Value, VariableError, Variables, check_name};
+use crate::sequence::variables::{
+    Expanded, LONGEST_VALUE, Value, VariableError, Variables, check_name,
+};
 use crate::step::cx::Host;
 use crate::step::error::StepError;
 use crate::step::run::ActionVariable;
@@ -45,7 +47,11 @@ impl StepHost {
                     setting.name
                 )
             } else {
-                format!("Set a local default variable {} = {}", setting.name, value.shown())
+                format!(
+                    "Set a local default variable {} = {}",
+                    setting.name,
+                    value.shown()
+                )
             };
             dispatcher.log(Severity::Info, component, &line, Some(node));
             if !global {
@@ -123,9 +129,7 @@ impl Host for StepHost {
                 }
                 Ok(Answered::Values(names))
             }
-            Ok(Answer::No | Answer::Skip(_) | Answer::Abort | Answer::Jump(_)) => {
-                Ok(Answered::No)
-            }
+            Ok(Answer::No | Answer::Skip(_) | Answer::Abort | Answer::Jump(_)) => Ok(Answered::No),
             Err(AskError::Cancelled) => Err(StepError::Cancelled),
             Err(AskError::Unattended(why)) => Err(StepError::new(codes::CANCELLED, why)),
         }

@@ -263,17 +263,29 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"seq\":2", "\"seq\":9")).unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(error.contains("line 3") && error.contains("event 9 where 2"), "{error}");
+        assert!(
+            error.contains("line 3") && error.contains("event 9 where 2"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_newer_version_and_foreign_files_are_refused() {
         let (_folder, path) = written(1);
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("\"wimforge_journal\":1", "\"wimforge_journal\":2")).unwrap();
+        std::fs::write(
+            &path,
+            text.replace("\"wimforge_journal\":1", "\"wimforge_journal\":2"),
+        )
+        .unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("version 2"));
         std::fs::write(&path, "hello\n").unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("not a wimforge journal"));
+        assert!(
+            read(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("not a wimforge journal")
+        );
     }
 
     #[test]

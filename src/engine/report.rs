@@ -61,7 +61,11 @@ pub fn status_word(node: &NodeState) -> &'static str {
 /// # Errors
 /// The system's.
 pub fn write(folder: &RunFolder, state: &RunState) -> Result<(), EngineError> {
-    let time = |at| clock::zoned(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let time = |at| {
+        clock::zoned(at)
+            .strftime("%Y-%m-%dT%H:%M:%S%:z")
+            .to_string()
+    };
     let steps = state
         .plan
         .nodes
@@ -100,7 +104,11 @@ pub fn write(folder: &RunFolder, state: &RunState) -> Result<(), EngineError> {
         millis: end.map_or(0, |end| end.at) - state.started.unwrap_or_default(),
         boots: state.boot,
         steps,
-        produced: state.artifacts.iter().map(|(_, artifact)| artifact).collect(),
+        produced: state
+            .artifacts
+            .iter()
+            .map(|(_, artifact)| artifact)
+            .collect(),
     };
     let path = folder.report();
     let text = serde_json::to_vec_pretty(&report)

@@ -41,7 +41,11 @@ pub struct Server {
 
 impl Server {
     /// A server for this dispatcher; `run` is a run that is going on already (a resumed one).
-    pub fn new(dispatcher: Arc<Dispatcher>, options: EngineOptions, run: Option<RunThread>) -> Self {
+    pub fn new(
+        dispatcher: Arc<Dispatcher>,
+        options: EngineOptions,
+        run: Option<RunThread>,
+    ) -> Self {
         Self {
             dispatcher,
             options,
@@ -98,7 +102,9 @@ impl Server {
         let number = self.numbers.fetch_add(1, Ordering::AcqRel);
         let (mut reader, mut writer) = stream.into_split();
         let refusal = if others >= CLIENTS {
-            Some(Refusal::NotNow(format!("{CLIENTS} clients are attached already")))
+            Some(Refusal::NotNow(format!(
+                "{CLIENTS} clients are attached already"
+            )))
         } else {
             match self.greet(&mut reader).await {
                 Ok(hello) => {
@@ -106,14 +112,16 @@ impl Server {
                         client: number,
                         name: text::shorten(&text::harmless(&hello.name), 80).into_owned(),
                     };
-                    self.attend(&mut reader, &mut writer, who, hello.watch).await
+                    self.attend(&mut reader, &mut writer, who, hello.watch)
+                        .await
                 }
                 Err(refusal) => refusal,
             }
         };
         if let Some(refusal) = refusal {
             let frame = ToClient::Refused(refusal);
-            let _ = tokio::time::timeout(HELLO, write_frame(&mut writer, &frame, LONGEST_PUSH)).await;
+            let _ =
+                tokio::time::timeout(HELLO, write_frame(&mut writer, &frame, LONGEST_PUSH)).await;
         }
         self.clients.fetch_sub(1, Ordering::AcqRel);
         self.changed.notify_one();
@@ -128,9 +136,9 @@ impl Server {
             Err(_) => Err(Some(Refusal::BadFrame("no hello came".to_owned()))),
             Ok(Err(FrameError::Closed)) => Err(None),
             Ok(Err(error)) => Err(Some(Refusal::BadFrame(error.to_string()))),
-            Ok(Ok(ToEngine::Request(..))) => {
-                Err(Some(Refusal::BadFrame("the first frame must be a hello".to_owned())))
-            }
+            Ok(Ok(ToEngine::Request(..))) => Err(Some(Refusal::BadFrame(
+                "the first frame must be a hello".to_owned(),
+            ))),
             Ok(Ok(ToEngine::Hello(hello))) if hello.contract != CONTRACT => {
                 Err(Some(Refusal::WrongContract {
                     ours: CONTRACT,
@@ -198,7 +206,9 @@ impl Server {
             let reply = tokio::task::spawn_blocking(move || server.handle(&by, request))
                 .await
                 .unwrap_or_else(|_| {
-                    Reply::Refused(Refusal::NotNow("the engine failed at this request".to_owned()))
+                    Reply::Refused(Refusal::NotNow(
+                        "the engine failed at this request".to_owned(),
+                    ))
                 });
             if replies.send(ToClient::Reply(id, reply)).await.is_err() {
                 return None;
@@ -255,7 +265,8 @@ impl Server {
             Request::Describe { sequence } => {
                 Reply::Sequences(vec![catalog::describe(&PathBuf::from(sequence))])
             }
-            Request::Start(request) => match start::start(&self.dispatcher, &self.options, request) {
+            Request::Start(request) => match start::start(&self.dispatcher, &self.options, request)
+            {
                 Ok(thread) => {
                     if let Ok(mut run) = self.run.lock() {
                         *run = Some(thread);

@@ -7,7 +7,7 @@ use super::boots::{Boots, MachineMaker, RunEnding};
 use super::catalog;
 use super::clock;
 use super::cmtrace::Log;
-use super::dispatcher::{Dispatcher, Grants};
+use super::dispatcher::{Dispatcher, Grants, MARK};
 use super::error::EngineError;
 use super::journal::Journal;
 use super::run_folder::{RunFile, RunFolder, write_atomically};
@@ -15,11 +15,11 @@ use crate::event::{Event, EventBody, Origin, Shown};
 use crate::protocol::StartRun;
 use crate::run_state::{RunState, Status};
 use crate::secret::Secret;
+use crate::sequence::check;
 use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::schema::Sequence;
 use crate::sequence::variables::{Value, check_name};
-use crate::sequence::check;
 
 /// What the engine was started with.
 #[derive(Clone)]
@@ -146,7 +146,7 @@ pub fn resume(
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
-        go(dispatcher, options, planned, folder.clone(), secrets)
+        go(dispatcher, options, planned, folder, secrets)
     })();
     if begun.is_err() {
         dispatcher.release();
@@ -180,7 +180,10 @@ fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(Strin
             let (now, then) = (state.variables.get(name), before.variables.get(name));
             let by_technician =
                 now.is_some_and(|variable| matches!(variable.origin, Origin::Technician(_)));
-            if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician {
+            let mark = now
+                .or(then)
+                .is_some_and(|variable| variable.name.starts_with(MARK));
+            if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician || mark {
                 return None;
             }
             let value = match then.map(|variable| &variable.value) {
@@ -189,7 +192,9 @@ fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(Strin
                 Some(Shown::Masked) => return None,
                 None => String::new(),
             };
-            let name = now.or(then).map_or_else(|| name.clone(), |v| v.name.clone());
+            let name = now
+                .or(then)
+                .map_or_else(|| name.clone(), |v| v.name.clone());
             Some((name, Value::Plain(value)))
         })
         .collect();
@@ -273,7 +278,11 @@ impl Values {
         }
         for (name, value) in &request.secrets {
             check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
-            all.push((name.clone(), Value::Secret(value.0.clone()), Origin::CommandLine));
+            all.push((
+                name.clone(),
+                Value::Secret(value.0.clone()),
+                Origin::CommandLine,
+            ));
         }
         let values = Self { all };
         values.check(checked, sequence, options)?;
@@ -305,7 +314,10 @@ impl Values {
             .collect();
         let mistakes = check::check_run(checked, Some(&numbers), &set);
         if !mistakes.is_empty() {
-            return Err(EngineError::Document(load::render(&checked.source, &mistakes)));
+            return Err(EngineError::Document(load::render(
+                &checked.source,
+                &mistakes,
+            )));
         }
         for input in &sequence.inputs {
             let Some(value) = self.last(&input.variable) else {

@@ -4,6 +4,7 @@
 //! files have on a Windows volume.
 
 mod prepare;
+mod raw;
 mod special;
 mod tree;
 

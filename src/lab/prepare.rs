@@ -277,7 +277,7 @@ fn make_wim(options: &PrepareOptions, to: &Path, telling: &Telling) -> Result<()
         .map_err(LabError::from)?;
     drop(wim);
     fs::rename(&part.0, to).map_err(|error| LabError::io("naming", to, error))?;
-    let bytes = fs::metadata(to).map(|meta| meta.len()).unwrap_or(0);
+    let bytes = fs::metadata(to).map_or(0, |meta| meta.len());
     (telling.report)(&format!(
         "made {}: {} in {}",
         to.display(),

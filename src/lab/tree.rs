@@ -110,7 +110,7 @@ pub(super) fn choose(found: &[Found], files: usize, bytes: u64) -> Vec<Planned> 
     while !taken.is_empty() {
         for &at in &taken {
             plan.push(Planned {
-                to: unused(place(&found[at].path), &mut names),
+                to: unused(&place(&found[at].path), &mut names),
                 from: found[at].clone(),
                 copy,
             });
@@ -130,8 +130,8 @@ pub(super) fn choose(found: &[Found], files: usize, bytes: u64) -> Vec<Planned> 
 }
 
 /// A name that no other file has, in any mixture of cases.
-fn unused(path: PathBuf, names: &mut HashSet<String>) -> PathBuf {
-    let mut candidate = path.clone();
+fn unused(path: &Path, names: &mut HashSet<String>) -> PathBuf {
+    let mut candidate = path.to_owned();
     let mut number = 2;
     while !names.insert(candidate.to_string_lossy().to_lowercase()) {
         let stem = path
@@ -336,11 +336,11 @@ mod tests {
     fn names_that_differ_in_case_only_are_told_apart() {
         let mut names = HashSet::new();
         assert_eq!(
-            unused("a/X.txt".into(), &mut names),
+            unused(Path::new("a/X.txt"), &mut names),
             PathBuf::from("a/X.txt")
         );
         assert_eq!(
-            unused("a/x.txt".into(), &mut names),
+            unused(Path::new("a/x.txt"), &mut names),
             PathBuf::from("a/x-2.txt")
         );
     }

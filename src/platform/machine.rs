@@ -113,6 +113,12 @@ pub trait Machine: Send + Sync {
     fn mount_share(&self, request: &ShareRequest, cancel: &CancelToken)
     -> Result<Box<dyn Mounted>>;
 
+    /// Takes down connections that outlived their step, as a restart does; gives back those that could not be taken down.
+    fn disconnect(&self, folders: &[PathBuf]) -> Vec<(PathBuf, PlatformError)> {
+        let _ = folders;
+        Vec::new()
+    }
+
     /// Free bytes and total bytes of the file system that holds `path`, and its type by name ("ext4", "vfat").
     ///
     /// # Errors

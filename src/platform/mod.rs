@@ -4,9 +4,9 @@
 //! stand beside it.
 
 pub mod error;
+pub mod fake;
 #[cfg(target_os = "linux")]
 pub mod linux;
-pub mod fake;
 pub mod machine;
 pub mod process;
 pub mod show;

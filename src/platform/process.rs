@@ -87,7 +87,10 @@ pub struct Finished {
 /// Lets a child be killed when the thread that started it ends: a tool must not go on writing to a disk whose engine was
 /// killed, while the resumed engine starts the step again.
 pub(super) fn die_with_parent(command: &mut Command) {
-    #[expect(unsafe_code, reason = "prctl(2) has no safe form, and must be called in the child")]
+    #[expect(
+        unsafe_code,
+        reason = "prctl(2) has no safe form, and must be called in the child"
+    )]
     // SAFETY: prctl is async-signal-safe, takes plain numbers, and the closure allocates nothing.
     unsafe {
         command.pre_exec(|| {

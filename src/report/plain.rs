@@ -1,5 +1,6 @@
 //! Events as plain lines: no escape sequences, nothing that needs a terminal.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -44,10 +45,18 @@ impl<W: Write> Plain<W> {
     pub fn snapshot(&mut self, state: RunState) -> io::Result<()> {
         let behind = state.seq > self.state.seq && self.state.has_run();
         if behind {
-            writeln!(self.out, "... {} events were left out ...", state.seq - self.state.seq)?;
+            writeln!(
+                self.out,
+                "... {} events were left out ...",
+                state.seq - self.state.seq
+            )?;
         } else if state.has_run() && !self.state.has_run() && state.end.is_none() {
             let (n, m) = state.position();
-            writeln!(self.out, "attached to \"{}\", step {n} of {m}", harmless(&state.plan.name))?;
+            writeln!(
+                self.out,
+                "attached to \"{}\", step {n} of {m}",
+                harmless(&state.plan.name)
+            )?;
         }
         self.state = state;
         self.out.flush()
@@ -108,9 +117,14 @@ impl<W: Write> Plain<W> {
         let mut text = format!("  {}: {}.{} %", phase.name, share / 10, share % 10);
         if phase.unit == Unit::Bytes {
             let elapsed = u64::try_from(progress.at - phase.started).unwrap_or(0);
-            text += &format!(", {} of {}", units::bytes(phase.done), units::bytes(phase.total));
+            let _ = write!(
+                text,
+                ", {} of {}",
+                units::bytes(phase.done),
+                units::bytes(phase.total)
+            );
             if let Some(rate) = units::rate(phase.done, Duration::from_millis(elapsed)) {
-                text += &format!(", {rate}");
+                let _ = write!(text, ", {rate}");
             }
         }
         self.line(progress.at, &text)?;
@@ -128,8 +142,16 @@ impl<W: Write> Plain<W> {
                 in_winpe,
                 unplanned,
             } => {
-                let place = if *in_winpe { "Windows PE" } else { "the full operating system" };
-                let why = if *unplanned { ", after an interruption" } else { "" };
+                let place = if *in_winpe {
+                    "Windows PE"
+                } else {
+                    "the full operating system"
+                };
+                let why = if *unplanned {
+                    ", after an interruption"
+                } else {
+                    ""
+                };
                 format!("boot {boot} in {place}{why}")
             }
             EventBody::BootEnded { target, message } => format!("restart to {target}: {message}"),
@@ -146,7 +168,10 @@ impl<W: Write> Plain<W> {
             EventBody::Skipped { node, reason } => match reason {
                 SkipReason::Disabled | SkipReason::GroupSkipped => return None,
                 SkipReason::Condition(condition) => {
-                    format!("skipped {}: the condition is false: {condition}", self.title(*node))
+                    format!(
+                        "skipped {}: the condition is false: {condition}",
+                        self.title(*node)
+                    )
                 }
                 SkipReason::Technician(who) => {
                     format!("skipped {} by {}", self.title(*node), who.name)
@@ -155,7 +180,11 @@ impl<W: Write> Plain<W> {
             EventBody::StepStarted { attempt, name, .. } => {
                 self.told = (0, event.at);
                 let (n, m) = self.state.position();
-                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                let again = if *attempt > 1 {
+                    format!(", attempt {attempt}")
+                } else {
+                    String::new()
+                };
                 format!("[{n}/{m}] {name}{again}")
             }
             EventBody::StepPhase { phase, .. } => {
@@ -225,12 +254,12 @@ impl<W: Write> Plain<W> {
         };
         let mut text = format!("{word}: {summary}");
         if code != 0 {
-            text += &format!(" [{}]", codes::show(code));
+            let _ = write!(text, " [{}]", codes::show(code));
         }
         for (_, artifact) in &self.state.artifacts {
-            text += &format!("\n  {}", artifact_text(artifact));
+            let _ = write!(text, "\n  {}", artifact_text(artifact));
         }
-        text += &format!("\n  log, journal and report: {}", self.state.folder);
+        let _ = write!(text, "\n  log, journal and report: {}", self.state.folder);
         text
     }
 }
@@ -243,7 +272,10 @@ pub fn artifact_text(artifact: &Artifact) -> String {
             volume,
             bytes,
             files,
-        } => format!("image {index}: {volume}, {} in {files} files", units::bytes(*bytes)),
+        } => format!(
+            "image {index}: {volume}, {} in {files} files",
+            units::bytes(*bytes)
+        ),
         Artifact::SkippedVolume { volume, reason } => format!("not captured: {volume}: {reason}"),
         Artifact::File { path, bytes, what } => format!("{what}: {path}, {}", units::bytes(*bytes)),
     }
@@ -254,7 +286,11 @@ fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Succeeded => "done".to_owned(),
         Outcome::Warned(what) => format!("done, with a warning: {what}"),
         Outcome::Failed { failure, ignored } => {
-            let tail = if *ignored { " (ignored: continue on error)" } else { "" };
+            let tail = if *ignored {
+                " (ignored: continue on error)"
+            } else {
+                ""
+            };
             format!("FAILED{tail}: {}", failure_text(failure))
         }
         Outcome::Aborted => "aborted".to_owned(),
@@ -266,18 +302,18 @@ fn outcome_text(outcome: &Outcome) -> String {
 fn failure_text(failure: &Failure) -> String {
     let mut text = failure.message.clone();
     for cause in &failure.causes {
-        text += &format!(": {cause}");
+        let _ = write!(text, ": {cause}");
     }
-    text += &format!(" [{}", codes::show(failure.code));
+    let _ = write!(text, " [{}", codes::show(failure.code));
     if let Some(meaning) = codes::meaning(failure.code) {
-        text += &format!(": {meaning}");
+        let _ = write!(text, ": {meaning}");
     }
     text.push(']');
     for line in &failure.tail {
-        text += &format!("\n    > {line}");
+        let _ = write!(text, "\n    > {line}");
     }
     if let Some(hint) = &failure.hint {
-        text += &format!("\n    way out: {hint}");
+        let _ = write!(text, "\n    way out: {hint}");
     }
     text
 }
@@ -295,7 +331,7 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
                 facts.table
             );
             for line in &facts.contents {
-                text += &format!("\n  holds: {line}");
+                let _ = write!(text, "\n  holds: {line}");
             }
             text + "\n  answer with: wimforge ctl answer yes|no"
         }

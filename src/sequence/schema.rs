@@ -309,7 +309,9 @@ impl Action {
         match self {
             Self::SetVariable(_) => "TSEnv",
             Self::RunCommandLine(_) => "InstallSoftware",
-            Self::RestartComputer(_) | Self::Pause(_) | Self::ConnectNetworkFolder(_) => "TSManager",
+            Self::RestartComputer(_) | Self::Pause(_) | Self::ConnectNetworkFolder(_) => {
+                "TSManager"
+            }
             Self::PartitionDisk(_) => "OSDDiskPart",
             Self::ApplyOperatingSystem(_) => "ApplyOperatingSystem",
             Self::ApplyWindowsSettings(_) => "OSDWinSettings",

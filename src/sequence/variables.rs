@@ -53,7 +53,9 @@ pub enum VariableError {
     #[error("`{0}` is read-only: names that begin with `_` belong to the engine")]
     ReadOnly(String),
     /// Over [`LONGEST_VALUE`].
-    #[error("the value of `{name}` has {characters} characters; at most {LONGEST_VALUE} are allowed")]
+    #[error(
+        "the value of `{name}` has {characters} characters; at most {LONGEST_VALUE} are allowed"
+    )]
     TooLong {
         /// The variable.
         name: String,

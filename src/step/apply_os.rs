@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::Unit;
-use crate::platform::{FsKind, NtfsState, PlatformError};
+use crate::platform::{FsKind, NtfsState, PartitionRef, PlatformError};
 use crate::sequence::settings::{self, ImageSelect};
 use crate::sequence::variables::Value;
 use crate::units;
@@ -112,11 +112,14 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
     let images = selected(settings, &wim, cx)?;
     check_architecture(settings, &path, &images, cx)?;
     let targets = apply_os_target::choose(&settings.destination, images.len(), cx)?;
+    let half = volumes::half_written(cx.host.as_ref());
     let mut jobs = Vec::new();
     for (image, target) in images.into_iter().zip(targets) {
         let bytes = wim.survey(image.index).map_err(wim_error)?;
         check_room(&image, &target, bytes)?;
-        if target.fs == FsKind::Ntfs {
+        if half.contains(&target.at) && target.fs == FsKind::Ntfs {
+            // It is formatted anew below: its state does not matter.
+        } else if target.fs == FsKind::Ntfs {
             check_state(&target, cx)?;
         } else {
             apply_os_fat::check_scratch(bytes, cx)?;
@@ -138,9 +141,31 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
     cx.check_cancel()?;
 
     cx.phase("emptying", Unit::Items);
+    let all: Vec<_> = jobs.iter().map(|job| job.target.at).collect();
+    volumes::begin_writing(cx.host.as_ref(), &all);
+    let written = write(&wim, &path, &jobs, &half, cx);
+    // An error closes the volumes in order: only a killed engine leaves the mark.
+    volumes::end_writing(cx.host.as_ref());
+    written?;
+    finish(&jobs, cx)
+}
+
+/// Empties the targets and writes the images.
+fn write(
+    wim: &Wim,
+    path: &Path,
+    jobs: &[Job],
+    half: &[PartitionRef],
+    cx: &StepCx,
+) -> Result<(), StepError> {
     let keep = Keep::from_variables(cx);
-    for job in &jobs {
-        if job.target.fs == FsKind::Ntfs {
+    for job in jobs {
+        if job.target.fs != FsKind::Ntfs {
+            continue;
+        }
+        if half.contains(&job.target.at) {
+            apply_os_empty::format_anew(&job.target, cx)?;
+        } else {
             apply_os_empty::empty(&job.target, &keep, cx)?;
         }
     }
@@ -151,7 +176,7 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
             Unit::Bytes,
         );
         let started = Instant::now();
-        apply(&wim, job, &keep, cx)?;
+        apply(wim, job, &keep, cx)?;
         cx.info(format!(
             "image {} of {} ({} files, {}) applied to {} in {}",
             job.image.index,
@@ -166,7 +191,7 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
             units::duration(started.elapsed())
         ));
     }
-    finish(&jobs, cx)
+    Ok(())
 }
 
 /// Marks the volumes and sets the outputs. Only after the last image, so that a retry starts with the same volume.

@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 
 use crate::codes;
+use crate::platform::machine::FormatRequest;
+use crate::sequence::settings::FileSystem;
 
 use super::apply_os::platform_error;
 use super::apply_os_target::Target;
@@ -116,6 +118,38 @@ pub fn empty(target: &Target, keep: &Keep, cx: &StepCx) -> Result<(), StepError>
         ));
     }
     Ok(())
+}
+
+/// Formats a volume that an interrupted attempt left half written: a file system that was being written to when the engine died
+/// cannot be trusted, so deleting its files is not enough.
+///
+/// # Errors
+/// Tool missing or failed, cancelled.
+pub fn format_anew(target: &Target, cx: &StepCx) -> Result<(), StepError> {
+    cx.warn(format!(
+        "{} was left half written by an interrupted attempt: it is formatted anew",
+        target.name()
+    ));
+    let doing = format!("formatting {}", target.name());
+    let disk = cx
+        .machine
+        .disk(target.at.disk)
+        .map_err(|error| platform_error(&doing, error))?;
+    let label = disk
+        .partitions
+        .iter()
+        .find(|partition| partition.at == target.at)
+        .map(|partition| partition.label.clone())
+        .unwrap_or_default();
+    let request = FormatRequest {
+        at: target.at,
+        fs: FileSystem::Ntfs,
+        label,
+        quick: true,
+    };
+    cx.machine
+        .format(&request, &|_, _| {}, &|line| cx.info(line), &cx.cancel)
+        .map_err(|error| platform_error(&doing, error))
 }
 
 /// Never follows a link: entries are looked at by their own type.

@@ -82,12 +82,10 @@ impl Target {
             let file = share.path().join(inner);
             (Some(share), file)
         } else {
-            let file = PathBuf::from(text.strip_prefix("file:").unwrap_or(text));
-            if !file.is_absolute() {
-                return Err(bad(&format!(
-                    "({text}) is neither an absolute path nor \\\\server\\share\\name.wim"
-                )));
-            }
+            // Relative paths start at the folder the run was started in, as those of images do.
+            let given = text.strip_prefix("file:").unwrap_or(text);
+            let file = std::path::absolute(given)
+                .map_err(|error| bad(&format!("({text}) is not a path: {error}")))?;
             (None, file)
         };
         let mut target = Self {

@@ -30,8 +30,8 @@ pub mod restart;
 pub mod run;
 pub mod run_command;
 pub mod set_variable;
+pub mod target;
 #[doc(hidden)]
 pub mod testing;
-pub mod target;
 pub mod volumes;
 pub mod words;

@@ -76,3 +76,25 @@ pub fn mark_applied(host: &dyn Host, at: PartitionRef) {
     let text: Vec<String> = list.into_iter().map(pair).collect();
     host.set_engine_variable(APPLIED, Value::Plain(text.join(";")));
 }
+
+/// Volumes that an image is being written to. The name begins with `_WimforgeMark`: such variables are durable at once and outlive
+/// the interruption of the step that set them.
+const WRITING: &str = "_WimforgeMarkWriting";
+
+/// Remembers that these volumes are about to be written to.
+pub fn begin_writing(host: &dyn Host, at: &[PartitionRef]) {
+    let text: Vec<String> = at.iter().copied().map(pair).collect();
+    host.set_engine_variable(WRITING, Value::Plain(text.join(";")));
+}
+
+/// Volumes that an interrupted attempt was writing to: what they hold cannot be trusted, not even as a file system.
+pub fn half_written(host: &dyn Host) -> Vec<PartitionRef> {
+    host.variable(WRITING)
+        .map(|value| value.reveal().split(';').filter_map(parse_pair).collect())
+        .unwrap_or_default()
+}
+
+/// The writing ended in order.
+pub fn end_writing(host: &dyn Host) {
+    host.set_engine_variable(WRITING, Value::Plain(String::new()));
+}

@@ -29,7 +29,9 @@ impl Interrupts {
     pub fn with_hang_up(self) -> std::io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
-            hang_up: Some(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?),
+            hang_up: Some(tokio::signal::unix::signal(
+                tokio::signal::unix::SignalKind::hangup(),
+            )?),
             ..self
         })
     }

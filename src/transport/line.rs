@@ -9,12 +9,14 @@ pub fn line_speed() -> Option<u32> {
     let path = std::fs::read_link("/proc/self/fd/1").ok()?;
     let name = path.to_str()?;
     // A pty has a speed, too, which says nothing.
-    if name.starts_with("/dev/pts/") || name.starts_with("/dev/tty") && name["/dev/tty".len()..].starts_with(|c: char| c.is_ascii_digit()) {
+    if name.starts_with("/dev/pts/")
+        || name.starts_with("/dev/tty")
+            && name["/dev/tty".len()..].starts_with(|c: char| c.is_ascii_digit())
+    {
         return None;
     }
     let speed = cfgetospeed(&tcgetattr(std::io::stdout()).ok()?);
     Some(match speed {
-        BaudRate::B9600 => 9_600,
         BaudRate::B19200 => 19_200,
         BaudRate::B38400 => 38_400,
         BaudRate::B57600 => 57_600,
@@ -22,6 +24,7 @@ pub fn line_speed() -> Option<u32> {
         BaudRate::B230400 => 230_400,
         BaudRate::B460800 => 460_800,
         BaudRate::B921600 => 921_600,
+        // 9600 itself, and what is unknown: the careful guess.
         _ => 9_600,
     })
 }
@@ -77,7 +80,11 @@ pub fn ask_terminal_size(_: Duration) -> Option<(u16, u16)> {
 /// Columns and rows from `ESC [ rows ; columns R`, with anything before it.
 fn cursor_report(bytes: &[u8]) -> Option<(u16, u16)> {
     let text = String::from_utf8_lossy(bytes);
-    let (rows, columns) = text.rsplit("\x1b[").next()?.strip_suffix('R')?.split_once(';')?;
+    let (rows, columns) = text
+        .rsplit("\x1b[")
+        .next()?
+        .strip_suffix('R')?
+        .split_once(';')?;
     let (rows, columns) = (rows.parse().ok()?, columns.parse().ok()?);
     (rows > 0 && columns > 0).then_some((columns, rows))
 }

@@ -45,7 +45,10 @@ pub fn runtime_folder() -> PathBuf {
 pub fn private_folder(path: &Path) -> io::Result<()> {
     let meta = std::fs::symlink_metadata(path)?;
     if !meta.is_dir() {
-        return Err(io::Error::other(format!("{} is not a folder", path.display())));
+        return Err(io::Error::other(format!(
+            "{} is not a folder",
+            path.display()
+        )));
     }
     if meta.uid() != nix::unistd::geteuid().as_raw() {
         return Err(io::Error::new(

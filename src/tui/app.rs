@@ -107,11 +107,15 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
     console.draw(&mut screen)?;
     console.connect(PATIENCE).await?;
     let mut screen = Some(screen);
-    console.main_loop(&mut screen, abilities.synchronized).await?;
+    console
+        .main_loop(&mut screen, abilities.synchronized)
+        .await?;
     drop(screen);
     Ok(match &console.model.state.end {
         Some(end) => ConsoleEnd::RunEnded(end.outcome),
-        None if console.model.state.has_run() && !console.model.connected => ConsoleEnd::Interrupted,
+        None if console.model.state.has_run() && !console.model.connected => {
+            ConsoleEnd::Interrupted
+        }
         None => ConsoleEnd::Detached,
     })
 }
@@ -169,7 +173,11 @@ impl Console {
     /// How often.
     fn tick(&self) -> Duration {
         let state = &self.model.state;
-        if state.question.is_some() || state.paused { WAITING } else { SECOND }
+        if state.question.is_some() || state.paused {
+            WAITING
+        } else {
+            SECOND
+        }
     }
 
     async fn main_loop(
@@ -201,13 +209,16 @@ impl Console {
                 Woke::Ended | Woke::Terminal(None | Some(Err(_))) => return Ok(()),
                 Woke::Terminal(Some(Ok(event))) => self.terminal_event(&event, screen)?,
                 Woke::Engine(Some(Incoming::Push(push))) => self.update(Msg::Push(push)),
-                Woke::Engine(Some(Incoming::Reply(id, reply))) => self.update(Msg::Reply(id, reply)),
+                Woke::Engine(Some(Incoming::Reply(id, reply))) => {
+                    self.update(Msg::Reply(id, reply))
+                }
                 Woke::Engine(Some(Incoming::Lost(why))) => self.lost(&why),
                 Woke::Engine(None) => self.lost("it ended"),
                 Woke::Time => self.time_passed(&mut second).await,
             };
             for effect in effects {
-                self.perform(effect, screen, &mut events, synchronized).await?;
+                self.perform(effect, screen, &mut events, synchronized)
+                    .await?;
             }
             if self.dirty && Instant::now() >= due {
                 if let Some(screen) = screen {

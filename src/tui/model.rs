@@ -157,7 +157,9 @@ pub struct FormField {
 /// What was typed may be a secret: it is left out.
 impl std::fmt::Debug for FormField {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FormField").field("variable", &self.variable).finish_non_exhaustive()
+        f.debug_struct("FormField")
+            .field("variable", &self.variable)
+            .finish_non_exhaustive()
     }
 }
 

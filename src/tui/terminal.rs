@@ -10,8 +10,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::terminal::{
-    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
 use ratatui::layout::Rect;
@@ -107,7 +107,12 @@ impl Abilities {
 fn restore() {
     if TAKEN.swap(false, Ordering::AcqRel) {
         let mut out = io::stdout();
-        let _ = execute!(out, DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
+        let _ = execute!(
+            out,
+            DisableBracketedPaste,
+            cursor::Show,
+            LeaveAlternateScreen
+        );
         let _ = disable_raw_mode();
     }
 }
@@ -144,7 +149,12 @@ impl Screen {
         // The size is asked for before the alternate screen, with raw mode on, so that no answer is echoed.
         let size = size();
         let mut out = Output::default();
-        queue!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        queue!(
+            out,
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            cursor::Hide
+        )?;
         let terminal = blank(&out, size)?;
         out.send()?;
         Ok(Self {
@@ -185,7 +195,11 @@ impl Screen {
     /// # Errors
     /// The terminal is gone.
     pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
-        self.size = if columns == 0 || rows == 0 { size() } else { (columns, rows) };
+        self.size = if columns == 0 || rows == 0 {
+            size()
+        } else {
+            (columns, rows)
+        };
         self.terminal = blank(&self.output, self.size)?;
         Ok(())
     }

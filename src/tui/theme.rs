@@ -92,7 +92,10 @@ pub enum ThemeError {
 
 const BUILT_IN: [(&str, &str); 3] = [
     ("default", include_str!("../../themes/default.ron")),
-    ("high-contrast", include_str!("../../themes/high-contrast.ron")),
+    (
+        "high-contrast",
+        include_str!("../../themes/high-contrast.ron"),
+    ),
     ("monochrome", include_str!("../../themes/monochrome.ron")),
 ];
 
@@ -170,7 +173,14 @@ mod tests {
             assert!(Theme::load(name).is_ok(), "{name}");
         }
         let mono = Theme::load("monochrome").unwrap();
-        for role in [Role::Text, Role::Bad, Role::Good, Role::Selected, Role::Bar, Role::Key] {
+        for role in [
+            Role::Text,
+            Role::Bad,
+            Role::Good,
+            Role::Selected,
+            Role::Bar,
+            Role::Key,
+        ] {
             let style = mono.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
         }
@@ -182,7 +192,15 @@ mod tests {
         let path = folder.path().join("x.ron");
         std::fs::write(&path, "(text: (fgg: \"Red\"))").unwrap();
         let error = Theme::load(path.to_str().unwrap()).unwrap_err().to_string();
-        assert!(error.contains("x.ron:1:") && error.contains("fgg"), "{error}");
-        assert!(Theme::load("pink").unwrap_err().to_string().contains("monochrome"));
+        assert!(
+            error.contains("x.ron:1:") && error.contains("fgg"),
+            "{error}"
+        );
+        assert!(
+            Theme::load("pink")
+                .unwrap_err()
+                .to_string()
+                .contains("monochrome")
+        );
     }
 }

@@ -1,25 +1,27 @@
-//! The C side: the only file that calls wimlib.
+//! The C side: the only place that calls wimlib.
 #![expect(
     unsafe_code,
-    reason = "wimlib is a C library; every call into it is in this file"
+    reason = "wimlib is a C library; every call into it is in this module"
 )]
 
+mod entry;
+mod messages;
+mod progress;
+
 use std::cell::Cell;
-use std::ffi::{CStr, CString, c_int, c_void};
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::os::fd::AsRawFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::{CStr, CString, c_int};
 use std::path::Path;
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wimlib_sys as c;
 
-use super::progress::{Monitor, WimPhase, WimProgress};
+use entry::{Walker, on_entry};
+use messages::{Messages, fd_path, memory_file, turn};
+use progress::{Context, on_progress};
 
-/// Most lines of wimlib's messages that are kept for one call.
-const LONGEST_TALE: usize = 50;
+pub use entry::Entry;
+pub use messages::messages_readable;
+pub use progress::Observer;
 
 /// A call that failed: wimlib's number and what it said.
 #[derive(Debug)]
@@ -28,108 +30,6 @@ pub struct Failure {
     pub code: u32,
     /// Its messages, without "[ERROR]" and "[WARNING]".
     pub messages: Vec<String>,
-}
-
-/// Who watches a call.
-pub struct Observer<'a> {
-    /// Progress and abort.
-    pub monitor: &'a dyn Monitor,
-    /// Told of every path that a capture leaves out.
-    pub excluded: Option<&'a dyn Fn(&str)>,
-}
-
-struct Context<'a> {
-    observer: &'a Observer<'a>,
-    panicked: Cell<bool>,
-}
-
-unsafe extern "C" {
-    // From libntfs-3g, which wimlib's NTFS mode is linked with. Its lines would go to standard error, that is
-    // into the screen; what matters of them comes back as errno in wimlib's own messages.
-    fn ntfs_log_set_handler(handler: *const c_void);
-    fn ntfs_log_handler_null();
-}
-
-/// wimlib's messages go to one stream per process: a file in memory that is emptied before each call.
-struct Messages {
-    file: Option<File>,
-}
-
-impl Messages {
-    fn clear(&mut self) {
-        if let Some(file) = &self.file {
-            // wimlib opened the file for appending, so its next line starts at the new end. A failure here
-            // leaves old lines in place, which is harmless.
-            let _ = file.set_len(0);
-        }
-    }
-
-    fn take(&mut self) -> Vec<String> {
-        let Some(file) = &mut self.file else {
-            return Vec::new();
-        };
-        let mut bytes = Vec::new();
-        if file.rewind().is_err() || file.read_to_end(&mut bytes).is_err() {
-            return Vec::new();
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<String> = text
-            .split(['\n', '\r'])
-            .map(|line| {
-                line.trim_start_matches("[ERROR] ")
-                    .trim_start_matches("[WARNING] ")
-                    .trim()
-                    .to_owned()
-            })
-            .filter(|line| !line.is_empty())
-            .collect();
-        let skip = lines.len().saturating_sub(LONGEST_TALE);
-        lines.into_iter().skip(skip).collect()
-    }
-}
-
-fn start() -> Messages {
-    // SAFETY: called once, under `OnceLock`, before any other call into wimlib; paths are UTF-8 whatever the locale.
-    let code = unsafe { c::wimlib_global_init(flag(c::WIMLIB_INIT_FLAG_ASSUME_UTF8)) };
-    // SAFETY: both symbols are functions of libntfs-3g of the documented type; the handler ignores its arguments.
-    unsafe { ntfs_log_set_handler(ntfs_log_handler_null as *const c_void) };
-    let file = (code == 0).then(memory_file).flatten();
-    let routed = file.as_ref().is_some_and(|file| {
-        let path = fd_path(file);
-        // SAFETY: `path` is a C string; wimlib copies nothing of it beyond the call.
-        unsafe { c::wimlib_set_error_file_by_name(path.as_ptr()) == 0 }
-    });
-    if !routed {
-        // SAFETY: a plain setter.
-        unsafe { c::wimlib_set_print_errors(false) };
-    }
-    Messages {
-        file: file.filter(|_| routed),
-    }
-}
-
-fn turn() -> MutexGuard<'static, Messages> {
-    static MESSAGES: OnceLock<Mutex<Messages>> = OnceLock::new();
-    MESSAGES
-        .get_or_init(|| Mutex::new(start()))
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether wimlib's messages can be read; some checks depend on them.
-pub fn messages_readable() -> bool {
-    turn().file.is_some()
-}
-
-/// An unnamed file in memory.
-fn memory_file() -> Option<File> {
-    nix::sys::memfd::memfd_create(c"wimforge", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)
-        .ok()
-        .map(File::from)
-}
-
-fn fd_path(file: &File) -> CString {
-    CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap_or_default()
 }
 
 fn flag(bits: u32) -> c_int {
@@ -157,157 +57,6 @@ pub fn error_text(code: u32) -> String {
     // SAFETY: not null, and constant for the life of the process.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_string_lossy().into_owned()
-}
-
-/// The words of a C string for as long as the callback lasts.
-///
-/// # Safety
-/// `text` is null or a C string that lives as long as `'a`.
-unsafe fn words<'a>(text: *const c::wimlib_tchar) -> Option<std::borrow::Cow<'a, str>> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: by this function's contract.
-    Some(unsafe { CStr::from_ptr(text) }.to_string_lossy())
-}
-
-/// Hands one message of wimlib to the observer.
-///
-/// # Safety
-/// `info` is null or points to the union that belongs to `message`.
-unsafe fn hand_over(
-    message: c::wimlib_progress_msg,
-    info: *const c::wimlib_progress_info,
-    context: &Context<'_>,
-) -> std::ops::ControlFlow<()> {
-    use std::ops::ControlFlow::Continue;
-    // SAFETY: by this function's contract.
-    let Some(info) = (unsafe { info.as_ref() }) else {
-        return Continue(());
-    };
-    let say = |phase, done, total, detail: Option<&str>| {
-        context.observer.monitor.update(&WimProgress {
-            phase,
-            done,
-            total,
-            detail,
-        })
-    };
-    // SAFETY (every block below): wimlib fills the member named by the message, see the comments in wimlib.h.
-    match message {
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_SCAN_BEGIN
-        | c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_SCAN_END => {
-            // SAFETY: see above.
-            let scan = unsafe { info.scan };
-            say(WimPhase::Scanning, scan.num_bytes_scanned, 0, None)
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_SCAN_DENTRY => {
-            // SAFETY: see above.
-            let scan = unsafe { info.scan };
-            // SAFETY: a C string that lives as long as this call.
-            let path = unsafe { words(scan.cur_path) };
-            let path = path.as_deref();
-            if matches!(
-                scan.status,
-                c::wimlib_progress_info_wimlib_progress_info_scan_WIMLIB_SCAN_DENTRY_EXCLUDED
-                    | c::wimlib_progress_info_wimlib_progress_info_scan_WIMLIB_SCAN_DENTRY_UNSUPPORTED
-            ) && let Some(excluded) = context.observer.excluded
-            {
-                excluded(path.unwrap_or_default());
-            }
-            say(WimPhase::Scanning, scan.num_bytes_scanned, 0, path)
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_WRITE_STREAMS => {
-            // SAFETY: see above.
-            let write = unsafe { info.write_streams };
-            say(
-                WimPhase::Writing,
-                write.completed_bytes,
-                write.total_bytes,
-                None,
-            )
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_EXTRACT_FILE_STRUCTURE => {
-            // SAFETY: see above.
-            let extract = unsafe { info.extract };
-            say(
-                WimPhase::ExtractingStructure,
-                extract.current_file_count,
-                extract.end_file_count,
-                None,
-            )
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_EXTRACT_STREAMS => {
-            // SAFETY: see above.
-            let extract = unsafe { info.extract };
-            say(
-                WimPhase::Extracting,
-                extract.completed_bytes,
-                extract.total_bytes,
-                None,
-            )
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_EXTRACT_METADATA => {
-            // SAFETY: see above.
-            let extract = unsafe { info.extract };
-            say(
-                WimPhase::ExtractingMetadata,
-                extract.current_file_count,
-                extract.end_file_count,
-                None,
-            )
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_VERIFY_INTEGRITY
-        | c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_CALC_INTEGRITY => {
-            // SAFETY: see above.
-            let integrity = unsafe { info.integrity };
-            say(
-                WimPhase::Integrity,
-                integrity.completed_bytes,
-                integrity.total_bytes,
-                None,
-            )
-        }
-        c::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_VERIFY_STREAMS => {
-            // SAFETY: see above.
-            let verify = unsafe { info.verify_streams };
-            say(
-                WimPhase::Verifying,
-                verify.completed_bytes,
-                verify.total_bytes,
-                None,
-            )
-        }
-        _ => Continue(()),
-    }
-}
-
-unsafe extern "C" fn on_progress(
-    message: c::wimlib_progress_msg,
-    info: *mut c::wimlib_progress_info,
-    context: *mut c_void,
-) -> c::wimlib_progress_status {
-    // SAFETY: registered together with a `Context` that outlives the registration (see `call` and `open`).
-    let Some(context) = (unsafe { context.cast::<Context<'_>>().as_ref() }) else {
-        return c::wimlib_progress_status_WIMLIB_PROGRESS_STATUS_CONTINUE;
-    };
-    // A panic must not unwind through C: it becomes an abort of the call and is raised again behind it.
-    let flow = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: wimlib passes message and matching union.
-        unsafe { hand_over(message, info.cast_const(), context) }
-    }));
-    match flow {
-        Ok(std::ops::ControlFlow::Continue(())) => {
-            c::wimlib_progress_status_WIMLIB_PROGRESS_STATUS_CONTINUE
-        }
-        Ok(std::ops::ControlFlow::Break(())) => {
-            c::wimlib_progress_status_WIMLIB_PROGRESS_STATUS_ABORT
-        }
-        Err(_) => {
-            context.panicked.set(true);
-            c::wimlib_progress_status_WIMLIB_PROGRESS_STATUS_ABORT
-        }
-    }
 }
 
 fn outcome(code: c_int, messages: &mut Messages) -> Result<(), Failure> {
@@ -663,74 +412,16 @@ impl Handle {
     }
 }
 
-/// One entry of an image.
-pub struct Entry<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its path from the root.
-    pub path: &'a str,
-    /// `FILE_ATTRIBUTE_...`.
-    pub attributes: u32,
-    /// Reparse tag; 0 without one.
-    pub reparse_tag: u32,
-    /// Same number, same file; only meaningful with several links.
-    pub link_group: u64,
-    /// Names this file has.
-    pub links: u32,
-    /// Bytes of each stream, the unnamed one first.
-    pub streams: &'a [u64],
-}
-
-struct Walker<'a> {
-    each: &'a mut dyn FnMut(&Entry<'_>) -> bool,
-    stopped: bool,
-    panicked: bool,
-}
-
-unsafe extern "C" fn on_entry(entry: *const c::wimlib_dir_entry, context: *mut c_void) -> c_int {
-    // SAFETY: `walk` passes a `Walker` that outlives the call and that nobody else uses meanwhile.
-    let Some(walker) = (unsafe { context.cast::<Walker<'_>>().as_mut() }) else {
-        return 0;
-    };
-    let go_on = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: wimlib passes a valid entry, or null never.
-        let Some(known) = (unsafe { entry.as_ref() }) else {
-            return true;
-        };
-        // SAFETY: null or C strings that live as long as this call.
-        let (name, path) = unsafe { (words(known.filename), words(known.full_path)) };
-        let count = known.num_named_streams as usize + 1;
-        // SAFETY: the array behind the entry holds `num_named_streams + 1` elements (wimlib.h); the pointer is made
-        // from `entry`, which covers them, and not from the reference, which does not.
-        let streams = unsafe {
-            let first = (&raw const (*entry).streams).cast::<c::wimlib_stream_entry>();
-            std::slice::from_raw_parts(first, count)
-        };
-        let sizes: Vec<u64> = streams
-            .iter()
-            .map(|stream| stream.resource.uncompressed_size)
-            .collect();
-        (walker.each)(&Entry {
-            name: &name.unwrap_or_default(),
-            path: &path.unwrap_or_default(),
-            attributes: known.attributes,
-            reparse_tag: known.reparse_tag,
-            link_group: known.hard_link_group_id,
-            links: known.num_links,
-            streams: &sizes,
-        })
-    }));
-    match go_on {
-        Ok(true) => 0,
-        Ok(false) => {
-            walker.stopped = true;
-            -1
-        }
-        Err(_) => {
-            walker.panicked = true;
-            -1
-        }
+/// The words of a C string for as long as the callback lasts.
+///
+/// # Safety
+/// `text` is null or a C string that lives as long as `'a`.
+unsafe fn words<'a>(text: *const c::wimlib_tchar) -> Option<std::borrow::Cow<'a, str>> {
+    if text.is_null() {
+        return None;
     }
+    // SAFETY: by this function's contract.
+    Some(unsafe { CStr::from_ptr(text) }.to_string_lossy())
 }
 
 /// Raises a panic of an observer again, behind the C code.

@@ -1,4 +1,4 @@
-//! WIM files through wimlib: a small safe wrapper. `ffi` is the only file with `unsafe`.
+//! WIM files through wimlib: a small safe wrapper. `ffi` is the only module with `unsafe`.
 //!
 //! wimlib tells its troubles on one stream per process, so calls into it take turns: two [`Wim`]s may exist at a
 //! time, but while one captures the other waits.

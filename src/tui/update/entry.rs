@@ -5,9 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::{form, picker, run};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
-use crate::tui::model::{
-    Form, FormField, Mistakes, Model, Over, Picker, Purpose, RunView, Screen,
-};
+use crate::tui::model::{Form, FormField, Mistakes, Model, Over, Picker, Purpose, RunView, Screen};
 use crate::tui::msg::{Effect, Msg};
 
 /// A model before the engine is connected.
@@ -189,8 +187,14 @@ pub(super) fn begin(
     start: crate::protocol::StartRun,
 ) -> Vec<Effect> {
     let given = |name: &str| {
-        start.set.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
-            || start.secrets.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+        start
+            .set
+            .iter()
+            .any(|(other, _)| other.eq_ignore_ascii_case(name))
+            || start
+                .secrets
+                .iter()
+                .any(|(other, _)| other.eq_ignore_ascii_case(name))
     };
     let fields: Vec<FormField> = info
         .inputs

@@ -48,7 +48,10 @@ pub(super) fn for_variable() -> Form {
     Form {
         title: "Change a variable".to_owned(),
         purpose: Purpose::Variable,
-        fields: vec![field("Name", false), field("Value (empty deletes it)", true)],
+        fields: vec![
+            field("Name", false),
+            field("Value (empty deletes it)", true),
+        ],
         at: 0,
         reveal: false,
     }
@@ -62,9 +65,17 @@ pub(super) fn keys(form: &mut Form, key: KeyEvent) -> FormEnd {
         KeyCode::Down | KeyCode::Tab => form.at = (form.at + 1).min(last),
         KeyCode::F(2) => form.reveal = !form.reveal,
         KeyCode::Enter => {
-            if let Some(bad) = form.fields.iter().position(|field| field.mistake().is_some()) {
+            if let Some(bad) = form
+                .fields
+                .iter()
+                .position(|field| field.mistake().is_some())
+            {
                 // On to the next field; from the last one to the first that is not right.
-                form.at = if form.at < last && bad > form.at { form.at + 1 } else { bad };
+                form.at = if form.at < last && bad > form.at {
+                    form.at + 1
+                } else {
+                    bad
+                };
                 return FormEnd::Open;
             }
             if form.at < last {
@@ -138,7 +149,10 @@ pub(super) fn start_keys(model: &mut Model, mut form: Form, key: KeyEvent) -> Ve
         FormEnd::Done(requests) => {
             // The form stays until the run has started: a refusal is shown below it.
             model.screen = Screen::Form(form);
-            requests.into_iter().map(|request| model.send(request)).collect()
+            requests
+                .into_iter()
+                .map(|request| model.send(request))
+                .collect()
         }
     }
 }

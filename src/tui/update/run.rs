@@ -8,13 +8,19 @@ use super::form::{self, FormEnd};
 use crate::event::{NodeId, NodeKind, Question, QuestionKind, Severity, Shown};
 use crate::protocol::{Request, WireSecret};
 use crate::secret::Secret;
-use crate::tui::model::{CONFIRM_AT_LEAST, Form, Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD};
+use crate::tui::model::{
+    CONFIRM_AT_LEAST, Form, Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD,
+};
 use crate::tui::msg::{Effect, shell_variables};
 
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     let form = form::wanted(model);
-    let open = model.state.question.as_ref().map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
+    let open = model
+        .state
+        .question
+        .as_ref()
+        .map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
     let Screen::Run(view) = &mut model.screen else {
         return;
     };
@@ -197,7 +203,10 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     }
     match key.code {
         // Letters with Ctrl or Alt are the terminal's or the multiplexer's, not ours.
-        KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {}
+        KeyCode::Char(_)
+            if key
+                .modifiers
+                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {}
         KeyCode::Char('?') => model.help = true,
         KeyCode::Char('q' | 'd') => return vec![Effect::Quit],
         KeyCode::Esc => {
@@ -260,7 +269,10 @@ fn question_keys(
     key: KeyEvent,
 ) -> Option<Vec<Effect>> {
     let id = question.id;
-    if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+    if key
+        .modifiers
+        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+    {
         return None;
     }
     match (&question.kind, key.code) {
@@ -268,18 +280,18 @@ fn question_keys(
             view.over = Over::Aside(id);
             Some(Vec::new())
         }
-        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) if facts_in_sight(model.size) => {
+        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y'))
+            if facts_in_sight(model.size) =>
+        {
             Some(vec![model.send(Request::Answer {
                 question: id,
                 yes: true,
             })])
         }
-        (QuestionKind::Pause { .. }, KeyCode::Enter) => {
-            Some(vec![model.send(Request::Answer {
-                question: id,
-                yes: true,
-            })])
-        }
+        (QuestionKind::Pause { .. }, KeyCode::Enter) => Some(vec![model.send(Request::Answer {
+            question: id,
+            yes: true,
+        })]),
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
             model.note = String::from("enlarge the screen first");
             Some(Vec::new())

@@ -40,26 +40,85 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         Over::Typing => return &[("Enter", "keep"), ("Esc", "clear")],
         Over::Cancel => return &[("y", "yes"), ("d", "detach"), ("Esc", "back")],
         Over::Form(_) => return FORM,
-        Over::Wipe(..) => return &[("wipe Enter", "go on"), ("F8", "no"), ("Esc", "look at the run")],
-        Over::Aside(_) => return &[("Esc", "back to the question"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
+        Over::Wipe(..) => {
+            return &[
+                ("wipe Enter", "go on"),
+                ("F8", "no"),
+                ("Esc", "look at the run"),
+            ];
+        }
+        Over::Aside(_) => {
+            return &[
+                ("Esc", "back to the question"),
+                ("Tab", "panel"),
+                ("?", "help"),
+                ("q", "detach"),
+            ];
+        }
         Over::Nothing => {}
     }
     if model.state.end.is_some() {
-        return &[("Enter", "leave"), ("Tab", "look at steps, variables, log"), ("?", "help")];
+        return &[
+            ("Enter", "leave"),
+            ("Tab", "look at steps, variables, log"),
+            ("?", "help"),
+        ];
     }
-    if matches!(model.state.question.as_ref().map(|q| &q.kind), Some(QuestionKind::Failed { .. })) {
-        return &[("r", "retry"), ("v", "variable"), ("s", "skip"), ("a", "abort"), ("!", "shell"), ("Esc", "look at the run"), ("?", "help"), ("q", "detach")];
+    if matches!(
+        model.state.question.as_ref().map(|q| &q.kind),
+        Some(QuestionKind::Failed { .. })
+    ) {
+        return &[
+            ("r", "retry"),
+            ("v", "variable"),
+            ("s", "skip"),
+            ("a", "abort"),
+            ("!", "shell"),
+            ("Esc", "look at the run"),
+            ("?", "help"),
+            ("q", "detach"),
+        ];
     }
     if model.state.question.is_some() {
         return &[("Esc", "look at the run"), ("?", "help"), ("q", "detach")];
     }
     if model.state.paused {
-        return &[("c", "continue"), ("n", "one step"), ("e", "set variable"), ("g", "go to"), ("b", "break"), ("x", "cancel"), ("?", "help"), ("q", "detach")];
+        return &[
+            ("c", "continue"),
+            ("n", "one step"),
+            ("e", "set variable"),
+            ("g", "go to"),
+            ("b", "break"),
+            ("x", "cancel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ];
     }
     match view.pane {
-        Pane::Steps => &[("p", "pause"), ("x", "cancel"), ("Tab", "panel"), ("b", "break"), ("?", "help"), ("q", "detach")],
-        Pane::Variables => &[("/", "filter"), ("e", "set"), ("Tab", "panel"), ("p", "pause"), ("?", "help"), ("q", "detach")],
-        Pane::Log => &[("/", "search"), ("n", "older hit"), ("f", "severity"), ("Tab", "panel"), ("?", "help"), ("q", "detach")],
+        Pane::Steps => &[
+            ("p", "pause"),
+            ("x", "cancel"),
+            ("Tab", "panel"),
+            ("b", "break"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        Pane::Variables => &[
+            ("/", "filter"),
+            ("e", "set"),
+            ("Tab", "panel"),
+            ("p", "pause"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
+        Pane::Log => &[
+            ("/", "search"),
+            ("n", "older hit"),
+            ("f", "severity"),
+            ("Tab", "panel"),
+            ("?", "help"),
+            ("q", "detach"),
+        ],
     }
 }
 
@@ -83,7 +142,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         spans.push(span(look, Role::Text, format!(" {what}  ")));
     }
     if spans.is_empty() {
-        spans.push(span(look, Role::Key, fit(look, "? help", usize::from(area.width))));
+        spans.push(span(
+            look,
+            Role::Key,
+            fit(look, "? help", usize::from(area.width)),
+        ));
     }
     lines(frame, row, vec![Line::from(spans)]);
 }

@@ -41,7 +41,11 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         let caret = if here { "_" } else { "" };
         all.push(Line::from(vec![
             span(look, Role::Focus, format!("{mark} ")),
-            span(look, if here { Role::Title } else { Role::Text }, format!("{label}{pad}: ")),
+            span(
+                look,
+                if here { Role::Title } else { Role::Text },
+                format!("{label}{pad}: "),
+            ),
             span(look, Role::Text, format!("{shown}{caret}")),
         ]));
         let below = match field.mistake() {

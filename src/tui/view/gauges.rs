@@ -16,7 +16,13 @@ use crate::units;
 /// Silence, in milliseconds, from which it is worth a word.
 const QUIET: u64 = 5_000;
 
-fn gauge(look: &Look, label: &str, permille: Option<u16>, tail: &str, columns: usize) -> Line<'static> {
+fn gauge(
+    look: &Look,
+    label: &str,
+    permille: Option<u16>,
+    tail: &str,
+    columns: usize,
+) -> Line<'static> {
     let label_columns = (columns / 4).min(30);
     let label = fit(look, label, label_columns);
     let pad = " ".repeat(label_columns.saturating_sub(width(&label)));
@@ -46,7 +52,11 @@ fn amounts(phase: &PhaseState) -> String {
     match phase.unit {
         Unit::Bytes if phase.total > 0 => {
             let done = phase.done.min(phase.total);
-            parts.push(format!("{} of {}", units::bytes(done), units::bytes(phase.total)));
+            parts.push(format!(
+                "{} of {}",
+                units::bytes(done),
+                units::bytes(phase.total)
+            ));
             parts.extend(units::rate(phase.done, elapsed));
         }
         Unit::Bytes => parts.push(units::bytes(phase.done)),
@@ -75,11 +85,17 @@ fn signals(phase: &PhaseState) -> (Role, String) {
         let seconds = phase.silent_millis / 1000;
         return (
             Role::Bad,
-            format!("STALLED: no sign of life for {} s", seconds.max(phase.stalled_seconds)),
+            format!(
+                "STALLED: no sign of life for {} s",
+                seconds.max(phase.stalled_seconds)
+            ),
         );
     }
     if phase.silent_millis >= QUIET {
-        return (Role::Warning, format!("quiet for {} s", phase.silent_millis / 1000));
+        return (
+            Role::Warning,
+            format!("quiet for {} s", phase.silent_millis / 1000),
+        );
     }
     (Role::Dim, phase.detail.clone())
 }
@@ -93,7 +109,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.state;
     let mut all = vec![gauge(look, "Whole run", Some(state.overall), "", columns)];
     if let Some(phase) = &state.phase {
-        all.push(gauge(look, &phase.name, phase.permille, &amounts(phase), columns));
+        all.push(gauge(
+            look,
+            &phase.name,
+            phase.permille,
+            &amounts(phase),
+            columns,
+        ));
         let (role, text) = signals(phase);
         all.push(Line::from(span(look, role, fit(look, &text, columns))));
     }

@@ -84,10 +84,18 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             .map(|parent| format!("{}: ", state.title(parent)))
             .unwrap_or_default();
         let attempt = state.node(id).map_or(0, |node| node.attempt);
-        let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+        let again = if attempt > 1 {
+            format!(" (attempt {attempt})")
+        } else {
+            String::new()
+        };
         let step = format!("{}{again}", state.title(id));
         // The step matters more than its group where there is no room for both.
-        if width(&group) + width(&step) > columns { step } else { format!("{group}{step}") }
+        if width(&group) + width(&step) > columns {
+            step
+        } else {
+            format!("{group}{step}")
+        }
     });
     let second = Line::from(span(look, Role::Active, fit(look, &second, columns)));
     lines(frame, area, vec![first, second]);

@@ -12,22 +12,34 @@ const KEYS: [(&str, &str); 19] = [
     ("Tab, 1 2 3", "next panel; steps, variables, log"),
     ("arrows, PgUp PgDn", "move, scroll; Home and End too"),
     ("Esc", "follow the run again; back; put a question aside"),
-    ("p / c / n", "pause before the next step / continue / one step"),
+    (
+        "p / c / n",
+        "pause before the next step / continue / one step",
+    ),
     ("b", "breakpoint at the chosen step"),
     ("g", "go to the chosen step (paused, or after a failure)"),
     ("e", "set a variable; a secret one stays secret"),
     ("x", "cancel the run (asks first; again: kill what runs)"),
-    ("q, d", "detach: the run goes on; attach with `wimforge attach`"),
+    (
+        "q, d",
+        "detach: the run goes on; attach with `wimforge attach`",
+    ),
     ("after a failure", ""),
     ("r", "retry the failed step"),
     ("v", "change a variable, then retry"),
-    ("s / a", "go on without the step / abort the run (asks first)"),
+    (
+        "s / a",
+        "go on without the step / abort the run (asks first)",
+    ),
     ("!", "shell; leave it with exit or Ctrl-D"),
     ("in the panels", ""),
     ("/", "filter variables, search the log; n next hit"),
     ("f", "log: all, warnings, errors"),
     ("F2", "forms: show secrets while typing"),
-    ("Ctrl-L", "draw everything anew, ask the terminal for its size"),
+    (
+        "Ctrl-L",
+        "draw everything anew, ask the terminal for its size",
+    ),
 ];
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {

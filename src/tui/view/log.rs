@@ -55,7 +55,11 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             Line::from(vec![
                 span(look, Role::Dim, time),
                 span(look, Role::Active, mark),
-                span(look, role, fit(look, &format!("{word}{}", line.text), room + 1)),
+                span(
+                    look,
+                    role,
+                    fit(look, &format!("{word}{}", line.text), room + 1),
+                ),
             ])
         })
         .collect();

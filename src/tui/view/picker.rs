@@ -16,9 +16,19 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
         Constraint::Length(2),
     ])
     .areas::<3>(area);
-    line(frame, look, top, Role::Text, &format!("Filter: {}_", picker.filter.value()));
+    line(
+        frame,
+        look,
+        top,
+        Role::Text,
+        &format!("Filter: {}_", picker.filter.value()),
+    );
     let shown = picker.shown();
-    let title = format!("Task sequences ({} of {})", shown.len(), picker.sequences.len());
+    let title = format!(
+        "Task sequences ({} of {})",
+        shown.len(),
+        picker.sequences.len()
+    );
     let inside = panel(frame, look, list, &title, true);
     if shown.is_empty() {
         let text = if !picker.loaded {
@@ -41,8 +51,16 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
         .take(rows)
         .map(|(at, info)| {
             let good = info.mistakes.is_empty();
-            let mark = if at == picker.row { look.glyphs.cursor } else { " " };
-            let (sign, role) = if good { (" ", Role::Text) } else { (look.glyphs.failed, Role::Bad) };
+            let mark = if at == picker.row {
+                look.glyphs.cursor
+            } else {
+                " "
+            };
+            let (sign, role) = if good {
+                (" ", Role::Text)
+            } else {
+                (look.glyphs.failed, Role::Bad)
+            };
             let text = if good {
                 format!("{}  ({} steps)", info.name, info.steps)
             } else {
@@ -75,7 +93,13 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
             height: bottom.height.saturating_sub(1),
             ..bottom
         };
-        line(frame, look, second, Role::Dim, &format!("{}{disks}", info.path));
+        line(
+            frame,
+            look,
+            second,
+            Role::Dim,
+            &format!("{}{disks}", info.path),
+        );
     }
 }
 
@@ -89,7 +113,11 @@ pub(super) fn draw_mistakes(model: &Model, view: &Mistakes, frame: &mut Frame<'_
         .skip(view.top)
         .take(usize::from(inside.height))
         .map(|text| {
-            let role = if text.contains(": error: ") { Role::Bad } else { Role::Text };
+            let role = if text.contains(": error: ") {
+                Role::Bad
+            } else {
+                Role::Text
+            };
             Line::from(span(look, role, fit(look, text, columns)))
         })
         .collect();

@@ -37,9 +37,19 @@ pub(super) fn draw(
     let small = frame.area().width < CONFIRM_AT_LEAST.0 || frame.area().height < CONFIRM_AT_LEAST.1;
     let lines = match &question.kind {
         QuestionKind::ConfirmDisk(_) if small => {
-            vec![text_line(look, Role::Bad, "Enlarge the screen: a disk is only confirmed where its facts can be seen.")]
+            vec![text_line(
+                look,
+                Role::Bad,
+                "Enlarge the screen: a disk is only confirmed where its facts can be seen.",
+            )]
         }
-        QuestionKind::ConfirmDisk(facts) => disk(look, view, facts, usize::from(inside.width), usize::from(inside.height)),
+        QuestionKind::ConfirmDisk(facts) => disk(
+            look,
+            view,
+            facts,
+            usize::from(inside.width),
+            usize::from(inside.height),
+        ),
         QuestionKind::ConfirmReplace {
             path,
             bytes,
@@ -49,10 +59,22 @@ pub(super) fn draw(
             text_line(
                 look,
                 Role::Text,
-                &format!("{}, written {}", units::bytes(*bytes), text::day(model, *modified)),
+                &format!(
+                    "{}, written {}",
+                    units::bytes(*bytes),
+                    text::day(model, *modified)
+                ),
             ),
-            text_line(look, Role::Text, "It stays whole until the new image is verified."),
-            text_line(look, Role::Title, "y replace it   n do not (the step fails)"),
+            text_line(
+                look,
+                Role::Text,
+                "It stays whole until the new image is verified.",
+            ),
+            text_line(
+                look,
+                Role::Title,
+                "y replace it   n do not (the step fails)",
+            ),
         ],
         QuestionKind::Failed { failure, .. } => failed(model, failure, inside),
         QuestionKind::Pause { message } => vec![
@@ -67,9 +89,21 @@ pub(super) fn draw(
 
 /// The facts take five rows, the answer one: as many as there are on the smallest screen that may confirm. What the disk
 /// holds gets the rows in between.
-fn disk(look: &Look, view: &RunView, facts: &DiskFacts, columns: usize, rows: usize) -> Vec<Line<'static>> {
+fn disk(
+    look: &Look,
+    view: &RunView,
+    facts: &DiskFacts,
+    columns: usize,
+    rows: usize,
+) -> Vec<Line<'static>> {
     let line = |role, text: &str| Line::from(span(look, role, fit(look, text, columns)));
-    let or_none = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
+    let or_none = |text: &str| {
+        if text.is_empty() {
+            "(none)".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     let partitions = facts.contents.len();
     let holds = match partitions {
         0 => "empty: no partitions were found".to_owned(),
@@ -78,18 +112,28 @@ fn disk(look: &Look, view: &RunView, facts: &DiskFacts, columns: usize, rows: us
     };
     let mut lines = vec![
         line(Role::Bad, "ALL DATA ON THIS DISK WILL BE LOST"),
-        line(Role::Title, &format!("{}  {}", units::bytes(facts.bytes), facts.path)),
+        line(
+            Role::Title,
+            &format!("{}  {}", units::bytes(facts.bytes), facts.path),
+        ),
         line(Role::Text, &format!("model  {}", or_none(&facts.model))),
         line(Role::Text, &format!("serial {}", or_none(&facts.serial))),
         line(Role::Text, &format!("{}; {holds}", or_none(&facts.table))),
     ];
     let room = rows.saturating_sub(lines.len() + 1);
-    let shown = if partitions > room { room.saturating_sub(1) } else { partitions };
+    let shown = if partitions > room {
+        room.saturating_sub(1)
+    } else {
+        partitions
+    };
     for content in facts.contents.iter().take(shown) {
         lines.push(line(Role::Text, &format!("  {content}")));
     }
     if partitions > shown && room > 0 {
-        lines.push(line(Role::Warning, &format!("  and {} more", partitions - shown)));
+        lines.push(line(
+            Role::Warning,
+            &format!("  and {} more", partitions - shown),
+        ));
     }
     if lines.len() + 2 <= rows {
         lines.push(Line::default());
@@ -98,7 +142,10 @@ fn disk(look: &Look, view: &RunView, facts: &DiskFacts, columns: usize, rows: us
         Over::Wipe(_, input) => input.value().to_owned(),
         _ => String::new(),
     };
-    lines.push(line(Role::Title, &format!("Type {WIPE_WORD} and Enter, F8 for no: {typed}_")));
+    lines.push(line(
+        Role::Title,
+        &format!("Type {WIPE_WORD} and Enter, F8 for no: {typed}_"),
+    ));
     lines
 }
 
@@ -109,11 +156,20 @@ fn failed(model: &Model, failure: &Failure, inside: Rect) -> Vec<Line<'static>> 
     let rows = usize::from(inside.height);
     let mut top: Vec<Line<'static>> = Vec::new();
     let mut say = |role, text: &str| {
-        top.extend(text::folded(look, text, columns).into_iter().map(|part| Line::from(span(look, role, part))));
+        top.extend(
+            text::folded(look, text, columns)
+                .into_iter()
+                .map(|part| Line::from(span(look, role, part))),
+        );
     };
     say(Role::Bad, &failure.message);
-    let meaning = codes::meaning(failure.code).map(|m| format!(": {m}")).unwrap_or_default();
-    say(Role::Text, &format!("code {}{meaning}", codes::show(failure.code)));
+    let meaning = codes::meaning(failure.code)
+        .map(|m| format!(": {m}"))
+        .unwrap_or_default();
+    say(
+        Role::Text,
+        &format!("code {}{meaning}", codes::show(failure.code)),
+    );
     for cause in &failure.causes {
         say(Role::Text, &format!("because: {cause}"));
     }
@@ -126,15 +182,26 @@ fn failed(model: &Model, failure: &Failure, inside: Rect) -> Vec<Line<'static>> 
     top.truncate(rows.saturating_sub(keys.len()));
     let room = rows.saturating_sub(top.len() + keys.len() + 1);
     if !failure.tail.is_empty() && room > 1 {
-        top.push(Line::from(span(look, Role::Dim, fit(look, "last lines of the tool:", columns))));
+        top.push(Line::from(span(
+            look,
+            Role::Dim,
+            fit(look, "last lines of the tool:", columns),
+        )));
         let skip = failure.tail.len().saturating_sub(room - 1);
         for line in failure.tail.iter().skip(skip) {
-            top.push(Line::from(span(look, Role::Dim, fit(look, &format!("  {line}"), columns))));
+            top.push(Line::from(span(
+                look,
+                Role::Dim,
+                fit(look, &format!("  {line}"), columns),
+            )));
         }
     }
     if top.len() + keys.len() < rows {
         top.push(Line::default());
     }
-    top.extend(keys.into_iter().map(|part| Line::from(span(look, Role::Title, part))));
+    top.extend(
+        keys.into_iter()
+            .map(|part| Line::from(span(look, Role::Title, part))),
+    );
     top
 }

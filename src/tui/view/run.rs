@@ -8,15 +8,20 @@ use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
 
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
-    if model.state.end.is_some() && matches!(view.over, Over::Nothing) && view.pane == Pane::Steps && view.step.is_none() {
+    if model.state.end.is_some()
+        && matches!(view.over, Over::Nothing)
+        && view.pane == Pane::Steps
+        && view.step.is_none()
+    {
         summary::draw(model, frame, area);
         return;
     }
-    let shown_question = model
-        .state
-        .question
-        .as_ref()
-        .filter(|_| !matches!(view.over, Over::Aside(_) | Over::Typing | Over::Cancel | Over::Form(_)));
+    let shown_question = model.state.question.as_ref().filter(|_| {
+        !matches!(
+            view.over,
+            Over::Aside(_) | Over::Typing | Over::Cancel | Over::Form(_)
+        )
+    });
     if let Some(open) = shown_question {
         question::draw(model, view, open, frame, area);
     } else {
@@ -51,7 +56,8 @@ fn panels(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
     let [upper, lower] =
         Layout::vertical([Constraint::Percentage(58), Constraint::Percentage(42)]).areas::<2>(rest);
     let [left, right] =
-        Layout::horizontal([Constraint::Percentage(55), Constraint::Percentage(45)]).areas::<2>(upper);
+        Layout::horizontal([Constraint::Percentage(55), Constraint::Percentage(45)])
+            .areas::<2>(upper);
     steps::draw(model, view, frame, left);
     variables::draw(model, view, frame, right);
     log::draw(model, view, frame, lower);
@@ -75,7 +81,10 @@ fn draw_cancel(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     for (at, line) in lines.iter().enumerate() {
         let row = Rect {
             y: inside.y + u16::try_from(at).unwrap_or(0),
-            height: inside.height.saturating_sub(u16::try_from(at).unwrap_or(0)).min(1),
+            height: inside
+                .height
+                .saturating_sub(u16::try_from(at).unwrap_or(0))
+                .min(1),
             ..inside
         };
         text::line(frame, look, row, Role::Text, line);

@@ -38,14 +38,26 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let columns = usize::from(inside.width);
     let state = &model.state;
     let followed = state.current.map_or_else(
-        || if state.end.is_some() { state.plan.nodes.len() } else { 0 },
+        || {
+            if state.end.is_some() {
+                state.plan.nodes.len()
+            } else {
+                0
+            }
+        },
         NodeId::index,
     );
     let middle = view.step.unwrap_or(followed);
     let top = middle
         .saturating_sub(rows / 2)
         .min(state.plan.nodes.len().saturating_sub(rows));
-    let shown = state.plan.nodes.iter().zip(&state.nodes).skip(top).take(rows);
+    let shown = state
+        .plan
+        .nodes
+        .iter()
+        .zip(&state.nodes)
+        .skip(top)
+        .take(rows);
     let mut all = Vec::new();
     for (planned, node) in shown {
         let (sign, role) = sign(look, &node.status);

@@ -33,8 +33,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     )];
     all.push(line(Role::Text, end.summary.clone()));
     if end.code != 0 {
-        let meaning = codes::meaning(end.code).map(|m| format!(": {m}")).unwrap_or_default();
-        all.push(line(Role::Text, format!("code {}{meaning}", codes::show(end.code))));
+        let meaning = codes::meaning(end.code)
+            .map(|m| format!(": {m}"))
+            .unwrap_or_default();
+        all.push(line(
+            Role::Text,
+            format!("code {}{meaning}", codes::show(end.code)),
+        ));
     }
     for (_, artifact) in &state.artifacts {
         all.push(match artifact {
@@ -45,30 +50,43 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
                 files,
             } => line(
                 Role::Good,
-                format!("{} image {index}: {volume}, {} in {files} files", look.glyphs.done, units::bytes(*bytes)),
+                format!(
+                    "{} image {index}: {volume}, {} in {files} files",
+                    look.glyphs.done,
+                    units::bytes(*bytes)
+                ),
             ),
             Artifact::SkippedVolume { volume, reason } => line(
                 Role::Warning,
                 format!("{} not captured: {volume}: {reason}", look.glyphs.skipped),
             ),
-            Artifact::File { path, bytes, what } => {
-                line(Role::Title, format!("{what}: {path}, {}", units::bytes(*bytes)))
-            }
+            Artifact::File { path, bytes, what } => line(
+                Role::Title,
+                format!("{what}: {path}, {}", units::bytes(*bytes)),
+            ),
         });
     }
-    all.push(line(Role::Text, format!("log, journal, report: {}", state.folder)));
+    all.push(line(
+        Role::Text,
+        format!("log, journal, report: {}", state.folder),
+    ));
     all.push(Line::default());
     let mut steps: Vec<_> = state
         .plan
         .nodes
         .iter()
         .zip(&state.nodes)
-        .filter(|(planned, node)| matches!(planned.kind, NodeKind::Step(_)) && node.spent_millis > 0)
+        .filter(|(planned, node)| {
+            matches!(planned.kind, NodeKind::Step(_)) && node.spent_millis > 0
+        })
         .collect();
     steps.sort_by_key(|(_, node)| std::cmp::Reverse(node.spent_millis));
     for (planned, node) in steps {
         let time = units::duration(Duration::from_millis(node.spent_millis));
-        all.push(line(Role::Dim, format!("{time:>8}  {}", state.title(planned.id))));
+        all.push(line(
+            Role::Dim,
+            format!("{time:>8}  {}", state.title(planned.id)),
+        ));
     }
     wrapped(frame, inside, all);
 }

@@ -22,7 +22,10 @@ pub(super) fn fit(look: &Look, text: &str, columns: usize) -> String {
     let clean = harmless(text);
     let ascii = look.glyphs.ellipsis.is_ascii();
     let clean: String = if ascii {
-        clean.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+        clean
+            .chars()
+            .map(|c| if c.is_ascii() { c } else { '?' })
+            .collect()
     } else {
         clean.into_owned()
     };
@@ -130,7 +133,10 @@ pub(super) fn panel(
     let block = Block::bordered()
         .border_set(look.glyphs.border)
         .border_style(look.theme.style(role))
-        .title(Span::styled(format!("{mark}{title} "), look.theme.style(Role::Title)));
+        .title(Span::styled(
+            format!("{mark}{title} "),
+            look.theme.style(Role::Title),
+        ));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     inside
@@ -154,14 +160,21 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
 /// Local day and time.
 pub(super) fn day(model: &Model, at: Millis) -> String {
     let local = at.saturating_add(i64::from(model.utc_offset) * 1000);
-    jiff::Timestamp::from_millisecond(local)
-        .map_or_else(|_| "at an unknown time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+    jiff::Timestamp::from_millisecond(local).map_or_else(
+        |_| "at an unknown time".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M").to_string(),
+    )
 }
 
 /// Local time of day.
 pub(super) fn clock(model: &Model, at: Millis) -> String {
     let seconds = (at.div_euclid(1000) + i64::from(model.utc_offset)).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// The style for selected rows laid over another.

@@ -42,7 +42,11 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         .map(|(_, variable)| {
             let fresh = model.now - variable.at < FRESH;
             let mark = if fresh { look.glyphs.changed } else { " " };
-            let name = fit(look, &variable.name, columns.saturating_sub(2).min(columns / 2));
+            let name = fit(
+                look,
+                &variable.name,
+                columns.saturating_sub(2).min(columns / 2),
+            );
             let value = match &variable.value {
                 Shown::Plain(value) => value.as_str(),
                 Shown::Masked => MASK,

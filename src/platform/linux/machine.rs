@@ -1,0 +1,256 @@
+//! [`Machine`] on Linux: attached image files or the real disks, and what is refused.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::statvfs::statvfs;
+
+use crate::cancel::CancelToken;
+use crate::platform::error::PlatformError;
+use crate::platform::machine::{FormatRequest, Machine, Mounted, Result, ShareRequest, Space};
+use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal};
+use crate::sequence::settings::{FileSystem, RestartTarget};
+
+use super::{format, identity, leftovers, loops, ntfs, probe, share, sysfs, write};
+
+/// Exists on our own boot medium only.
+const BOOT_MEDIUM: &str = "/etc/wimforge-boot-medium";
+
+/// How the command line wants the machine to be.
+#[derive(Clone, Debug, Default)]
+pub struct MachineOptions {
+    /// Disk number and raw image file (or block device). With any, no other disk exists.
+    pub attached: Vec<(u32, PathBuf)>,
+    /// Real disks may be written outside the boot medium.
+    pub allow_real_disks: bool,
+    /// Firmware to be reported, whatever the machine has.
+    pub firmware: Option<Firmware>,
+}
+
+/// The machine this program runs on.
+#[derive(Debug)]
+pub struct LinuxMachine {
+    attached: Vec<loops::Attached>,
+    refuse_real: bool,
+    firmware: Option<Firmware>,
+}
+
+impl LinuxMachine {
+    /// Attaches the image files; they are detached when this is dropped.
+    ///
+    /// # Errors
+    /// Not a file, not to be opened, a number or file given twice, no loop device.
+    pub fn new(options: MachineOptions) -> Result<Self> {
+        leftovers::unmount();
+        let mut machine = Self {
+            attached: Vec::new(),
+            refuse_real: !options.allow_real_disks && !Path::new(BOOT_MEDIUM).exists(),
+            firmware: options.firmware,
+        };
+        for (number, path) in options.attached {
+            if machine.attached.iter().any(|other| other.number == number) {
+                return Err(PlatformError::Layout(format!(
+                    "disk {number} is given twice"
+                )));
+            }
+            let attached = loops::attach(number, &path)?;
+            if machine
+                .attached
+                .iter()
+                .any(|other| other.node == attached.node)
+            {
+                return Err(PlatformError::Layout(format!(
+                    "{} is given as two disks",
+                    path.display()
+                )));
+            }
+            machine.attached.push(attached);
+            machine.make_nodes(number)?;
+        }
+        machine.attached.sort_by_key(|attached| attached.number);
+        Ok(machine)
+    }
+
+    /// Nodes for the partitions an image already has: some kernels do not scan loop devices.
+    fn make_nodes(&self, number: u32) -> Result<()> {
+        let Some(attached) = self
+            .attached
+            .iter()
+            .find(|a| a.number == number && a.backing.is_some())
+        else {
+            return Ok(());
+        };
+        let disk = probe::disk(attached, false, &probe::Surroundings::look()?);
+        let file = File::open(&attached.node).map_err(|error| {
+            PlatformError::io(format!("opening {}", attached.node.display()), error)
+        })?;
+        write::make_nodes(&file, &attached.node, &write::wanted_nodes(&disk))?;
+        Ok(())
+    }
+
+    fn in_lab(&self) -> bool {
+        !self.attached.is_empty()
+    }
+
+    /// Only the disk asked for is looked at: another one with a bad sector must not stand in the way.
+    fn look(&self, wanted: Option<u32>) -> Result<Vec<Disk>> {
+        let around = probe::Surroundings::look()?;
+        let real = if self.in_lab() {
+            Vec::new()
+        } else {
+            probe::real_disks()?
+        };
+        let list = if self.in_lab() { &self.attached } else { &real };
+        Ok(list
+            .iter()
+            .filter(|attached| wanted.is_none_or(|number| number == attached.number))
+            .map(|attached| probe::disk(attached, !self.in_lab() && self.refuse_real, &around))
+            .collect())
+    }
+
+    fn partition(&self, at: PartitionRef) -> Result<(Disk, Partition)> {
+        let disk = self.disk(at.disk)?;
+        let partition = disk
+            .partitions
+            .iter()
+            .find(|partition| partition.at == at)
+            .cloned()
+            .ok_or(PlatformError::NoPartition {
+                disk: at.disk,
+                partition: at.partition,
+            })?;
+        Ok((disk, partition))
+    }
+}
+
+impl Drop for LinuxMachine {
+    fn drop(&mut self) {
+        for attached in &self.attached {
+            if let Err(error) = loops::detach(attached) {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+}
+
+impl Machine for LinuxMachine {
+    fn disks(&self) -> Result<Vec<Disk>> {
+        self.look(None)
+    }
+
+    fn disk(&self, number: u32) -> Result<Disk> {
+        self.look(Some(number))?
+            .pop()
+            .ok_or(PlatformError::NoDisk(number))
+    }
+
+    fn write_layout(&self, expected: &Disk, layout: &Layout) -> Result<Vec<PathBuf>> {
+        write::layout(expected, layout, &|| self.disk(expected.number))
+    }
+
+    fn wipe_table(&self, number: u32) -> Result<()> {
+        write::wipe(&self.disk(number)?)
+    }
+
+    fn format(
+        &self,
+        request: &FormatRequest,
+        progress: &dyn Fn(u64, u64),
+        log: &dyn Fn(&str),
+        cancel: &CancelToken,
+    ) -> Result<()> {
+        let (disk, partition) = self.partition(request.at)?;
+        let refusals: Vec<Refusal> = disk
+            .refusals
+            .iter()
+            .filter(|refusal| concerns(refusal, &partition.node))
+            .cloned()
+            .collect();
+        if !refusals.is_empty() {
+            return Err(PlatformError::Refused {
+                number: disk.number,
+                refusals,
+            });
+        }
+        match request.fs {
+            FileSystem::Ntfs => format::ntfs(request, &disk, &partition, progress, log, cancel),
+            FileSystem::Fat32 => format::fat32(request, &disk, &partition, progress, cancel),
+        }
+    }
+
+    fn ntfs_state(&self, node: &Path) -> Result<NtfsState> {
+        ntfs::state(node)
+    }
+
+    fn mount_ntfs(&self, node: &Path, writable: bool) -> Result<Box<dyn Mounted>> {
+        ntfs::mount(node, writable)
+    }
+
+    fn mount_share(
+        &self,
+        request: &ShareRequest,
+        cancel: &CancelToken,
+    ) -> Result<Box<dyn Mounted>> {
+        share::mount(request, cancel)
+    }
+
+    fn disconnect(&self, folders: &[PathBuf]) -> Vec<(PathBuf, PlatformError)> {
+        share::disconnect_all(folders)
+    }
+
+    fn space(&self, path: &Path) -> Result<Space> {
+        let doing = || format!("looking for the free space of {}", path.display());
+        let path =
+            std::fs::canonicalize(path).map_err(|error| PlatformError::io(doing(), error))?;
+        let numbers = statvfs(&path).map_err(|error| PlatformError::io(doing(), error.into()))?;
+        let mounts = sysfs::mounts()?;
+        // Of two at the same place the later one is on top.
+        let kind = mounts
+            .iter()
+            .filter(|mount| path.starts_with(&mount.at))
+            .max_by_key(|mount| mount.at.components().count())
+            .map_or_else(|| "unknown".to_owned(), |mount| mount.kind.clone());
+        Ok(Space {
+            free_bytes: numbers.blocks_available() * numbers.fragment_size(),
+            total_bytes: numbers.blocks() * numbers.fragment_size(),
+            kind,
+        })
+    }
+
+    fn firmware(&self) -> Firmware {
+        self.firmware.unwrap_or_else(|| {
+            if Path::new("/sys/firmware/efi").exists() {
+                Firmware::Uefi
+            } else {
+                Firmware::Bios
+            }
+        })
+    }
+
+    fn identity(&self) -> Vec<(String, String)> {
+        identity::read()
+    }
+
+    fn restart(&self, _target: RestartTarget) -> Result<bool> {
+        if self.in_lab() {
+            return Ok(false);
+        }
+        nix::unistd::sync();
+        match reboot(RebootMode::RB_AUTOBOOT) {
+            Err(error) => Err(PlatformError::io("restarting the machine", error.into())),
+            Ok(never) => match never {},
+        }
+    }
+}
+
+/// Whether a refusal stands against formatting this partition: a mount of its neighbour does not.
+fn concerns(refusal: &Refusal, node: &Path) -> bool {
+    match refusal {
+        Refusal::Mounted { node: other, .. } | Refusal::Held { node: other, .. } => {
+            other == node || !other.to_string_lossy().starts_with("/dev/")
+        }
+        Refusal::Swap(other) | Refusal::BootMedium(other) => other == node,
+        Refusal::ReadOnly(_) | Refusal::RealDisk(_) | Refusal::Unreadable { .. } => true,
+    }
+}

@@ -1,0 +1,81 @@
+//! wimlib's entries of an image to a visitor.
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wimlib_sys as c;
+
+use super::words;
+
+/// One entry of an image.
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its path from the root.
+    pub path: &'a str,
+    /// `FILE_ATTRIBUTE_...`.
+    pub attributes: u32,
+    /// Reparse tag; 0 without one.
+    pub reparse_tag: u32,
+    /// Same number, same file; only meaningful with several links.
+    pub link_group: u64,
+    /// Names this file has.
+    pub links: u32,
+    /// Bytes of each stream, the unnamed one first.
+    pub streams: &'a [u64],
+}
+
+pub(super) struct Walker<'a> {
+    pub(super) each: &'a mut dyn FnMut(&Entry<'_>) -> bool,
+    pub(super) stopped: bool,
+    pub(super) panicked: bool,
+}
+
+pub(super) unsafe extern "C" fn on_entry(
+    entry: *const c::wimlib_dir_entry,
+    context: *mut c_void,
+) -> c_int {
+    // SAFETY: `walk` passes a `Walker` that outlives the call and that nobody else uses meanwhile.
+    let Some(walker) = (unsafe { context.cast::<Walker<'_>>().as_mut() }) else {
+        return 0;
+    };
+    let go_on = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: wimlib passes a valid entry, or null never.
+        let Some(known) = (unsafe { entry.as_ref() }) else {
+            return true;
+        };
+        // SAFETY: null or C strings that live as long as this call.
+        let (name, path) = unsafe { (words(known.filename), words(known.full_path)) };
+        let count = known.num_named_streams as usize + 1;
+        // SAFETY: the array behind the entry holds `num_named_streams + 1` elements (wimlib.h); the pointer is made
+        // from `entry`, which covers them, and not from the reference, which does not.
+        let streams = unsafe {
+            let first = (&raw const (*entry).streams).cast::<c::wimlib_stream_entry>();
+            std::slice::from_raw_parts(first, count)
+        };
+        let sizes: Vec<u64> = streams
+            .iter()
+            .map(|stream| stream.resource.uncompressed_size)
+            .collect();
+        (walker.each)(&Entry {
+            name: &name.unwrap_or_default(),
+            path: &path.unwrap_or_default(),
+            attributes: known.attributes,
+            reparse_tag: known.reparse_tag,
+            link_group: known.hard_link_group_id,
+            links: known.num_links,
+            streams: &sizes,
+        })
+    }));
+    match go_on {
+        Ok(true) => 0,
+        Ok(false) => {
+            walker.stopped = true;
+            -1
+        }
+        Err(_) => {
+            walker.panicked = true;
+            -1
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the tests share: image files, layouts, other tools.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wimforge::platform::linux::{LinuxMachine, MachineOptions};
+use wimforge::platform::{Layout, LayoutEntry, TableKind};
+use wimforge::sequence::settings::{
+    FileSystem, PartitionDef, PartitionDisk, PartitionKind, PartitionStyle, Size,
+};
+use wimforge::step::error::StepError;
+
+pub const MIB: u64 = 1024 * 1024;
+
+pub fn image(folder: &Path, bytes: u64) -> PathBuf {
+    let path = folder.join("disk.img");
+    File::create(&path).unwrap().set_len(bytes).unwrap();
+    path
+}
+
+pub fn machine(image: &Path) -> LinuxMachine {
+    LinuxMachine::new(MachineOptions {
+        attached: vec![(0, image.to_owned())],
+        ..MachineOptions::default()
+    })
+    .unwrap()
+}
+
+pub fn part(
+    name: &str,
+    kind: PartitionKind,
+    size: Size,
+    format: Option<FileSystem>,
+) -> PartitionDef {
+    PartitionDef {
+        name: name.to_owned(),
+        kind,
+        size,
+        format,
+        label: if format.is_some() {
+            name.to_owned()
+        } else {
+            String::new()
+        },
+        quick: true,
+        bootable: false,
+        attributes: Vec::new(),
+        assign_letter: true,
+        letter_variable: None,
+    }
+}
+
+pub fn uefi() -> PartitionDisk {
+    use PartitionKind as K;
+    let mut partitions = vec![
+        part("System", K::Efi, Size::MiB(260), Some(FileSystem::Fat32)),
+        part("MSR", K::Msr, Size::MiB(16), None),
+        part(
+            "Windows",
+            K::Basic,
+            Size::Percent(90),
+            Some(FileSystem::Ntfs),
+        ),
+        part(
+            "Recovery",
+            K::Recovery,
+            Size::Percent(100),
+            Some(FileSystem::Ntfs),
+        ),
+    ];
+    partitions[0].assign_letter = false;
+    partitions[2].letter_variable = Some("OSDisk".to_owned());
+    partitions[3].assign_letter = false;
+    PartitionDisk {
+        disk: 0,
+        style: PartitionStyle::Gpt,
+        partitions,
+    }
+}
+
+pub fn bios() -> PartitionDisk {
+    use PartitionKind as K;
+    let mut partitions = vec![
+        part(
+            "Reserved",
+            K::Primary,
+            Size::MiB(350),
+            Some(FileSystem::Ntfs),
+        ),
+        part(
+            "Windows",
+            K::Primary,
+            Size::Percent(80),
+            Some(FileSystem::Ntfs),
+        ),
+        part(
+            "Tools",
+            K::Primary,
+            Size::Percent(50),
+            Some(FileSystem::Fat32),
+        ),
+        part(
+            "Recovery",
+            K::Recovery,
+            Size::Percent(100),
+            Some(FileSystem::Ntfs),
+        ),
+    ];
+    partitions[0].bootable = true;
+    PartitionDisk {
+        disk: 0,
+        style: PartitionStyle::Mbr,
+        partitions,
+    }
+}
+
+/// Runs a tool that must succeed; its output.
+pub fn tool(name: &str, args: &[&str]) -> String {
+    let out = Command::new(name)
+        .args(args)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap_or_else(|error| panic!("{name} is needed for this test: {error}"));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert!(
+        out.status.success(),
+        "{name} {args:?}: {}\n{text}",
+        out.status
+    );
+    text
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+pub fn failure(error: &StepError) -> wimforge::event::Failure {
+    error.to_failure()
+}
+
+pub fn one_partition() -> Layout {
+    Layout {
+        kind: TableKind::Gpt,
+        entries: vec![LayoutEntry {
+            start_bytes: MIB,
+            bytes: 100 * MIB,
+            type_id: "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7".to_owned(),
+            name: "Data".to_owned(),
+            attributes: 0,
+            active: false,
+        }],
+    }
+}
+
+pub fn digest_of(path: &Path) -> Vec<u8> {
+    let file = File::open(path).unwrap();
+    let mut bytes = vec![0; 2 * usize::try_from(MIB).unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    bytes
+}

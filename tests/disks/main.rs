@@ -1,0 +1,21 @@
+//! Disks on loop devices, end to end, judged by other tools.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
+macro_rules! lab {
+    () => {
+        if std::env::var_os("WIMFORGE_SKIP_LAB").is_some() {
+            return;
+        }
+    };
+}
+
+mod attaching;
+mod bench;
+mod failures;
+mod layouts;
+mod ntfs;
+mod refusals;
