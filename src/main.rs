@@ -1,6 +1,6 @@
 //! Arguments to a role, an error class to an exit code.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, ExitCode, Stdio};
 use std::sync::Arc;
@@ -22,12 +22,13 @@ use wimforge::event::{NodeId, RunOutcome};
 use wimforge::lab;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine, PlatformError, show};
-use wimforge::protocol::{Request, StartRun, WireSecret};
+use wimforge::protocol::{Reply, Request, StartRun, WireSecret};
 use wimforge::report::ctl::{self, Asked};
 use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::secret::Secret;
 use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, runtime_folder};
+use wimforge::tui::theme::Theme;
 use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
 /// A message for people and the exit code that goes with it.
@@ -38,6 +39,7 @@ struct Trouble {
 
 type Outcome = Result<u8, Trouble>;
 
+#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
 fn usage(text: impl ToString) -> Trouble {
     Trouble {
         code: 2,
@@ -45,6 +47,7 @@ fn usage(text: impl ToString) -> Trouble {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
 fn failed(text: impl ToString) -> Trouble {
     Trouble {
         code: 1,
@@ -191,6 +194,25 @@ fn is_running(endpoint: &Endpoint) -> Result<bool, Trouble> {
     Ok(reply.is_ok())
 }
 
+/// Ends an engine that only lingers after its run, so that another one can start; refuses when a run is going on.
+fn make_way(endpoint: &Endpoint) -> Result<(), Trouble> {
+    let busy = || failed("an engine is running already: attach to it with `wimforge attach`");
+    let ask = |request| wimforge::client::ask(endpoint, "start", request);
+    runtime()?.block_on(async {
+        // Until it is gone: right after a run it is not done yet and refuses to end.
+        for _ in 0..300 {
+            match ask(Request::Status).await {
+                Err(_) => return Ok(()),
+                Ok(Reply::Snapshot(state)) if !state.has_run() || state.end.is_some() => {}
+                Ok(_) => return Err(busy()),
+            }
+            let _ = ask(Request::Shutdown).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Err(busy())
+    })
+}
+
 fn start_run(args: &RunArgs, unattended: bool) -> Result<StartRun, Trouble> {
     let sequence = std::path::absolute(&args.sequence).map_err(failed)?;
     let secrets = read_secrets(&args.grants.secrets)?
@@ -209,19 +231,14 @@ fn start_run(args: &RunArgs, unattended: bool) -> Result<StartRun, Trouble> {
 
 fn run(args: RunArgs) -> Outcome {
     // A document with mistakes is told before anything is started.
-    let code = check_quietly(&args.sequence)?;
+    let code = check_quietly(&args.sequence);
     if code != 0 {
         return Ok(code);
     }
     let headless = args.output.plain || args.output.json;
     let start = start_run(&args, headless && !args.grants.ask)?;
     if headless {
-        let endpoint = Endpoint::standard();
-        if is_running(&endpoint)? {
-            return Err(failed(
-                "an engine is running already: attach to it with `wimforge attach`",
-            ));
-        }
+        make_way(&Endpoint::standard())?;
         spawn_engine(&args.machine, &["--linger".to_owned(), "1500".to_owned()])?;
         return follow_run(&args.output, Some(start), &args.machine);
     }
@@ -263,6 +280,7 @@ fn attach(args: AttachArgs) -> Outcome {
             ))
             .map_err(failed);
     }
+    can_be_shown(&args.look)?;
     if !is_running(&Endpoint::standard())? {
         return Err(failed(
             "no engine is running: start one with `wimforge` or `wimforge run`",
@@ -272,11 +290,7 @@ fn attach(args: AttachArgs) -> Outcome {
 }
 
 fn resume(args: ResumeArgs) -> Outcome {
-    if is_running(&Endpoint::standard())? {
-        return Err(failed(
-            "an engine is running already: attach to it with `wimforge attach`",
-        ));
-    }
+    make_way(&Endpoint::standard())?;
     let state = state_folder(args.state.as_deref());
     let folder = match &args.folder {
         Some(folder) => RunFolder::at(std::path::absolute(folder).map_err(failed)?),
@@ -284,6 +298,9 @@ fn resume(args: ResumeArgs) -> Outcome {
     };
     let file = folder.load().map_err(failed)?;
     let headless = args.output.plain || args.output.json;
+    if !headless {
+        can_be_shown(&args.look)?;
+    }
     let mut more = vec![
         "--resume".to_owned(),
         folder.path().display().to_string(),
@@ -337,6 +354,19 @@ fn resume(args: ResumeArgs) -> Outcome {
     open_console(args.look, None)
 }
 
+/// Whether there is a terminal and a good theme: asked before an engine is started for nothing.
+fn can_be_shown(look: &Look) -> Result<(), Trouble> {
+    if let Some(theme) = &look.theme {
+        Theme::load(theme).map_err(usage)?;
+    }
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(failed(
+        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
+    ))
+}
+
 /// The console: on the running engine, or on one started for it.
 fn console(
     look: Look,
@@ -344,14 +374,12 @@ fn console(
     start: Option<StartRun>,
     _grants: &GrantArgs,
 ) -> Outcome {
+    can_be_shown(&look)?;
     let endpoint = Endpoint::standard();
-    if is_running(&endpoint)? {
-        if start.is_some() {
-            return Err(failed(
-                "an engine is running already: attach to it with `wimforge attach`",
-            ));
-        }
-    } else {
+    if start.is_some() {
+        make_way(&endpoint)?;
+    }
+    if start.is_some() || !is_running(&endpoint)? {
         spawn_engine(machine, &[])?;
     }
     open_console(look, start)
@@ -367,6 +395,10 @@ fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
         ConsoleEnd::Detached => Ok(0),
         ConsoleEnd::RunEnded(outcome) => Ok(RunOutcome::exit_code(outcome)),
+        ConsoleEnd::Interrupted => Err(Trouble {
+            code: 4,
+            text: "the engine is gone; go on with `wimforge resume`".to_owned(),
+        }),
     }
 }
 
@@ -401,13 +433,14 @@ fn control(request: Ctl) -> Outcome {
     Ok(code)
 }
 
-fn check_quietly(path: &Path) -> Outcome {
+/// Tells the mistakes of a document, if there are any; the exit code.
+fn check_quietly(path: &Path) -> u8 {
     let checked = load::read(path);
     if checked.is_good() {
-        return Ok(0);
+        return 0;
     }
     eprint!("{}", checked.render());
-    Ok(2)
+    2
 }
 
 fn check(files: &[PathBuf]) -> Outcome {

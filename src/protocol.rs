@@ -304,11 +304,10 @@ impl Check {
                 }
             }
             Self::Account => {
-                let good = match (value.split_once('\\'), value.split_once('@')) {
-                    (Some((domain, user)), _) => !domain.is_empty() && !user.is_empty(),
-                    (None, Some((user, domain))) => !domain.is_empty() && !user.is_empty(),
-                    (None, None) => false,
-                };
+                let good = value
+                    .split_once('\\')
+                    .or_else(|| value.split_once('@'))
+                    .is_some_and(|(before, after)| !before.is_empty() && !after.is_empty());
                 (!good).then(|| "write domain\\user or user@domain".to_owned())
             }
             Self::Number(low, high) => match value.parse::<u64>() {

@@ -1,5 +1,10 @@
 //! Capture Operating System Image and FAT32 volumes, on loop devices, checked with other programs.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -373,7 +378,7 @@ fn volumes_become_images_and_policies_hold() {
     let host = RecordingHost::with(&[]);
     let cx = host.cx(lab.machine.clone(), &lab.dir.path().join("scratch"));
     let (token, watched) = (cx.cancel.clone(), host.clone());
-    let canceller = std::thread::spawn(move || {
+    let killer = std::thread::spawn(move || {
         while !watched.phases().iter().any(|phase| phase == "writing") {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
@@ -382,7 +387,7 @@ fn volumes_become_images_and_policies_hold() {
     let mut slow = settings(&late);
     slow.compression = Compression::Max;
     let cancelled = capture_os::run(&slow, &cx);
-    canceller.join().unwrap();
+    killer.join().unwrap();
     assert!(
         matches!(cancelled, Err(StepError::Cancelled)),
         "{cancelled:?}"

@@ -1,5 +1,10 @@
 //! The small steps and the command step, against a recording host.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,12 @@
 //! `tests/bad/NAME.ron` holds one mistake, `NAME.txt` what is said about it. After a change of wording run the test
 //! with `WIMFORGE_BLESS=1` and read the difference.
 
+#![expect(
+    clippy::expect_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,9 +58,7 @@ fn every_mistake_is_told_in_these_words() {
         }
         let wanted = fs::read_to_string(&expected).unwrap_or_default();
         if said != wanted {
-            wrong.push_str(&format!(
-                "--- {name}: expected\n{wanted}--- found\n{said}\n"
-            ));
+            let _ = writeln!(wrong, "--- {name}: expected\n{wanted}--- found\n{said}");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

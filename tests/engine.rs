@@ -1,5 +1,10 @@
 //! Engine rules on real documents: groups, conditions, last-action variables, retry, decisions, restart, resume.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 mod common;
 
 use common::{Bench, document, who};

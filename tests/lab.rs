@@ -3,6 +3,12 @@
 //! Needs root, loop devices, FUSE and the Debian packages `ntfs-3g wimtools p7zip-full gdisk`. Without them these tests fail;
 //! `WIMFORGE_SKIP_LAB=1` leaves them out.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -2,6 +2,11 @@
 //!
 //! Needs root, FUSE and the Debian packages `ntfs-3g wimtools`; `WIMFORGE_SKIP_LAB=1` leaves it out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;

@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a source file that cannot be read must stop the test"
 )]
 
@@ -64,7 +63,8 @@ fn is_excepted(breach: &Breach) -> bool {
 }
 
 fn list(breaches: &[&Breach]) -> String {
-    breaches.iter().map(|b| format!("\n  {b}")).collect()
+    let lines: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+    format!("\n  {}", lines.join("\n  "))
 }
 
 #[test]

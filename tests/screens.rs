@@ -1,5 +1,10 @@
 //! Every screen of the console as text and styles, at several sizes, in Unicode and ASCII; and what must never happen.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::fmt::Write as _;
 
 use ratatui::Terminal;

@@ -1,5 +1,10 @@
 //! Both settings steps on a real NTFS volume, and the scrub before a capture.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -217,6 +222,9 @@ fn settings_are_merged_on_ntfs_never_logged_and_scrubbed() {
     });
 }
 
+/// Makes an adapter one that must be refused.
+type Change = fn(&mut Adapter);
+
 #[test]
 fn limits_are_checked_before_anything_is_touched() {
     let machine = Arc::new(LinuxMachine::new(MachineOptions::default()).unwrap());
@@ -238,7 +246,7 @@ fn limits_are_checked_before_anything_is_touched() {
         let error = apply_windows::run(&windows(), &cx).unwrap_err();
         assert!(error.to_string().contains(name), "{name}: {error}");
     }
-    let changes: [(fn(&mut Adapter), &str); 4] = [
+    let changes: [(Change, &str); 4] = [
         (|a| a.mac = Some("zz".into()), "MAC"),
         (
             |a| a.addresses = vec!["192.0.2.10/33".into()],

@@ -114,7 +114,7 @@ impl Boots {
                         "cancelled by the technician",
                     );
                 }
-                WalkEnd::Restart(restart) => match self.restart(machine, &restart) {
+                WalkEnd::Restart(restart) => match self.restart(machine.as_ref(), &restart) {
                     Ok(()) => unplanned = false,
                     Err(ending) => return ending,
                 },
@@ -124,11 +124,7 @@ impl Boots {
 
     /// Connections end with a boot (spec 2.17).
     fn disconnect(&self, machine: &Arc<dyn Machine>) {
-        let folders: Vec<PathBuf> = self
-            .text(CONNECTIONS)
-            .lines()
-            .map(PathBuf::from)
-            .collect();
+        let folders: Vec<PathBuf> = self.text(CONNECTIONS).lines().map(PathBuf::from).collect();
         for (folder, error) in machine.disconnect(&folders) {
             let line = format!("{} is still connected: {error}", folder.display());
             self.dispatcher
@@ -141,9 +137,9 @@ impl Boots {
         }
     }
 
-    /// Ends the boot: everything durable, the machine let go. In the lab the next boot follows at once; a real restart
-    /// ends this process.
-    fn restart(&self, machine: Arc<dyn Machine>, restart: &Restart) -> Result<(), RunEnding> {
+    /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once;
+    /// a real restart ends this process.
+    fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
         let target = if restart.to_winpe { "WinPE" } else { "HD" };
         let line = format!("Restarting to {target}: {}", restart.message);
         self.dispatcher.log(Severity::Info, COMPONENT, &line, None);

@@ -146,12 +146,13 @@ fn redact(redactor: &Redactor, body: EventBody) -> EventBody {
                     true
                 }
             },
+            // Every one, also after the first that was changed.
             serde_json::Value::Array(items) => items
                 .iter_mut()
-                .fold(false, |changed, item| walk(redactor, item) || changed),
+                .fold(false, |changed, item| changed | walk(redactor, item)),
             serde_json::Value::Object(fields) => fields
                 .values_mut()
-                .fold(false, |changed, item| walk(redactor, item) || changed),
+                .fold(false, |changed, item| changed | walk(redactor, item)),
             _ => false,
         }
     }
@@ -488,8 +489,11 @@ impl Dispatcher {
                 }
             }));
         }
-        let id = inner.next_question.max(inner.state.seq as u32 + 1);
-        inner.next_question = id + 1;
+        let unused = u32::try_from(inner.state.seq)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let id = inner.next_question.max(unused);
+        inner.next_question = id.saturating_add(1);
         inner.answer = None;
         let question = Question { id, node, kind };
         self.emit_locked(&mut inner, EventBody::QuestionAsked { question });

@@ -1,6 +1,8 @@
 //! The walk over the plan: groups, conditions, failure, restart (spec 1.1, 1.7). It decides what is next; the dispatcher is
 //! told and asked at every edge, so that a run can be taken up from its journal at any moment.
 
+mod ending;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +16,6 @@ use crate::sequence::condition::{self, LocalFiles};
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Condition, Step};
 use crate::sequence::variables::Value;
-use crate::step::cx::StepEnd;
 
 const COMPONENT: &str = "TSManager";
 
@@ -442,150 +443,6 @@ impl<'a> Walk<'a> {
         );
         self.dispatcher
             .log(Severity::Info, COMPONENT, &line, Some(id));
-    }
-
-    fn last_action(&self, step: &Step, code: u32, succeeded: bool) {
-        let name = self.dispatcher.with_variables(|variables| {
-            let current = variables.text("_SMSTSCurrentActionName");
-            if current.is_empty() {
-                step.name.clone()
-            } else {
-                current.to_owned()
-            }
-        });
-        self.set("_SMSTSLastActionName", name);
-        self.set("_SMSTSLastActionRetCode", code.to_string());
-        self.set("_SMSTSLastActionSucceeded", succeeded.to_string());
-    }
-
-    fn finished(&self, id: NodeId, attempt: u32, outcome: Outcome, started: Instant) {
-        self.dispatcher.emit(EventBody::StepFinished {
-            node: id,
-            attempt,
-            outcome,
-            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        });
-    }
-
-    fn finish_failed(
-        &self,
-        id: NodeId,
-        attempt: u32,
-        step: &Step,
-        failure: &Failure,
-        started: Instant,
-    ) {
-        self.last_action(step, failure.code, false);
-        let ignored = step.continue_on_error;
-        let line = format!(
-            "Failed to run the action: {}. {}{} Error {}{}",
-            step.name,
-            failure.message,
-            failure
-                .causes
-                .iter()
-                .map(|cause| format!(": {cause}"))
-                .collect::<String>(),
-            codes::show(failure.code),
-            if ignored {
-                ". The failure is ignored (continue on error)"
-            } else {
-                ""
-            },
-        );
-        self.dispatcher
-            .log(Severity::Error, COMPONENT, &line, Some(id));
-        let outcome = Outcome::Failed {
-            failure: failure.clone(),
-            ignored,
-        };
-        self.finished(id, attempt, outcome, started);
-    }
-
-    fn finish_well(
-        &self,
-        id: NodeId,
-        attempt: u32,
-        step: &Step,
-        end: StepEnd,
-        started: Instant,
-    ) -> Flow {
-        let mut restart = None;
-        let mut code = 0;
-        let mut outcome = Outcome::Succeeded;
-        match end {
-            StepEnd::Done => {}
-            StepEnd::Warned(what) => outcome = Outcome::Warned(what),
-            StepEnd::Exit(exit) => {
-                code = exit;
-                // 3010 or 1641 in the success list: restart, then the next step (spec 1.6).
-                if exit == 3010 || exit == 1641 {
-                    restart = Some(Restart {
-                        to_winpe: true,
-                        message: format!(
-                            "\"{}\" asked for a restart (exit code {exit})",
-                            step.name
-                        ),
-                        timeout: 0,
-                    });
-                }
-            }
-            StepEnd::Restart {
-                to_winpe,
-                message,
-                timeout,
-            } => {
-                restart = Some(Restart {
-                    to_winpe,
-                    message,
-                    timeout,
-                });
-            }
-        }
-        let again = self.requested_restart(&mut restart);
-        self.last_action(step, code, true);
-        if let Some(restart) = &restart {
-            // Durable together with the step's end, so that a crash in between still restarts to the right place.
-            let target = if restart.to_winpe { "WinPE" } else { "HD" };
-            self.set("_WimforgeRestart", target);
-        }
-        let line = format!(
-            "Successfully completed the action ({}) with the exit code {code}",
-            step.name
-        );
-        self.dispatcher
-            .log(Severity::Info, COMPONENT, &line, Some(id));
-        if again {
-            outcome = Outcome::Interrupted;
-        }
-        self.finished(id, attempt, outcome, started);
-        match restart {
-            Some(restart) => Flow::Restart(restart),
-            None => Flow::Next,
-        }
-    }
-
-    /// `SMSTSRebootRequested` and its kin (spec 1.10); true when the same step is to run again afterwards.
-    fn requested_restart(&self, restart: &mut Option<Restart>) -> bool {
-        let (target, message, delay, again) = self.dispatcher.with_variables(|variables| {
-            (
-                variables.text("SMSTSRebootRequested").to_owned(),
-                variables.text("SMSTSRebootMessage").to_owned(),
-                variables.text("SMSTSRebootDelay").parse().unwrap_or(0),
-                variables.get("SMSTSRetryRequested").is_some(),
-            )
-        });
-        if target.is_empty() {
-            return false;
-        }
-        *restart = Some(Restart {
-            to_winpe: !target.eq_ignore_ascii_case("HD"),
-            message,
-            timeout: delay,
-        });
-        self.set("SMSTSRebootRequested", "");
-        self.set("SMSTSRetryRequested", "");
-        again
     }
 
     /// Waits for the document's retry delay; true when cancelled.

@@ -41,7 +41,10 @@ impl Dispatcher {
                 let answer = Answer::Skip(who.clone());
                 self.settle(inner, who, node, attempt, answer, Answered::Skip)
             }
-            Request::Cancel { kill } => self.cancel(inner, who, kill),
+            Request::Cancel { kill } => {
+                self.cancel(inner, who, kill);
+                Ok(())
+            }
             Request::Answer { question, yes } => {
                 let open = inner.state.question.as_ref().filter(|q| q.id == question);
                 match open.map(|q| &q.kind) {
@@ -121,17 +124,16 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn cancel(&self, inner: &mut Inner, who: &Who, kill: bool) -> Result<(), Refusal> {
+    fn cancel(&self, inner: &mut Inner, who: &Who, kill: bool) {
         // After a failure "cancel" is "abort": the run has failed, it was not cancelled.
         if let Some(question) = &inner.state.question
             && let (QuestionKind::Failed { .. }, false) = (&question.kind, kill)
         {
             let id = question.id;
             self.answer(inner, who, id, Answer::Abort, Answered::Abort);
-            return Ok(());
+        } else {
+            self.cancel_locked(inner, kill, who.clone());
         }
-        self.cancel_locked(inner, kill, who.clone());
-        Ok(())
     }
 
     fn settle(

@@ -129,6 +129,9 @@ pub fn resume(
         for event in &events {
             state.apply(event);
         }
+        // Whoever asked died with the engine: nobody may answer before it is asked again.
+        state.question = None;
+        state.cancelling = None;
         if state.plan != planned.plan {
             return Err(EngineError::Document(format!(
                 "{} is not the sequence that the journal was written for",
@@ -143,7 +146,7 @@ pub fn resume(
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
-        go(dispatcher, options, planned, folder.clone(), secrets)
+        go(dispatcher, options, planned, folder, secrets)
     })();
     if begun.is_err() {
         dispatcher.release();

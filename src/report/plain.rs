@@ -1,5 +1,6 @@
 //! Events as plain lines: no escape sequences, nothing that needs a terminal.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -116,13 +117,14 @@ impl<W: Write> Plain<W> {
         let mut text = format!("  {}: {}.{} %", phase.name, share / 10, share % 10);
         if phase.unit == Unit::Bytes {
             let elapsed = u64::try_from(progress.at - phase.started).unwrap_or(0);
-            text += &format!(
+            let _ = write!(
+                text,
                 ", {} of {}",
                 units::bytes(phase.done),
                 units::bytes(phase.total)
             );
             if let Some(rate) = units::rate(phase.done, Duration::from_millis(elapsed)) {
-                text += &format!(", {rate}");
+                let _ = write!(text, ", {rate}");
             }
         }
         self.line(progress.at, &text)?;
@@ -252,12 +254,12 @@ impl<W: Write> Plain<W> {
         };
         let mut text = format!("{word}: {summary}");
         if code != 0 {
-            text += &format!(" [{}]", codes::show(code));
+            let _ = write!(text, " [{}]", codes::show(code));
         }
         for (_, artifact) in &self.state.artifacts {
-            text += &format!("\n  {}", artifact_text(artifact));
+            let _ = write!(text, "\n  {}", artifact_text(artifact));
         }
-        text += &format!("\n  log, journal and report: {}", self.state.folder);
+        let _ = write!(text, "\n  log, journal and report: {}", self.state.folder);
         text
     }
 }
@@ -300,18 +302,18 @@ fn outcome_text(outcome: &Outcome) -> String {
 fn failure_text(failure: &Failure) -> String {
     let mut text = failure.message.clone();
     for cause in &failure.causes {
-        text += &format!(": {cause}");
+        let _ = write!(text, ": {cause}");
     }
-    text += &format!(" [{}", codes::show(failure.code));
+    let _ = write!(text, " [{}", codes::show(failure.code));
     if let Some(meaning) = codes::meaning(failure.code) {
-        text += &format!(": {meaning}");
+        let _ = write!(text, ": {meaning}");
     }
     text.push(']');
     for line in &failure.tail {
-        text += &format!("\n    > {line}");
+        let _ = write!(text, "\n    > {line}");
     }
     if let Some(hint) = &failure.hint {
-        text += &format!("\n    way out: {hint}");
+        let _ = write!(text, "\n    way out: {hint}");
     }
     text
 }
@@ -329,7 +331,7 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
                 facts.table
             );
             for line in &facts.contents {
-                text += &format!("\n  holds: {line}");
+                let _ = write!(text, "\n  holds: {line}");
             }
             text + "\n  answer with: wimforge ctl answer yes|no"
         }

@@ -157,8 +157,8 @@ mod tests {
         };
         assert_eq!(to_ntfs(at), Some(133_536_836_974_200_000));
         let raw = from_ntfs(133_536_836_974_200_000, 133_536_836_974_200_000, 0);
-        assert_eq!(raw.created_date, 44 << 9 | 2 << 5 | 29);
-        assert_eq!(raw.created_time, 12 << 11 | 34 << 5 | 28);
+        assert_eq!(raw.created_date, (44 << 9) + (2 << 5) + 29);
+        assert_eq!(raw.created_time, (12 << 11) + (34 << 5) + 28);
         assert_eq!(raw.created_tenth, 142);
         assert_eq!(raw.accessed_date, 0x21);
         assert_eq!(

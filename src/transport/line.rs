@@ -17,7 +17,6 @@ pub fn line_speed() -> Option<u32> {
     }
     let speed = cfgetospeed(&tcgetattr(std::io::stdout()).ok()?);
     Some(match speed {
-        BaudRate::B9600 => 9_600,
         BaudRate::B19200 => 19_200,
         BaudRate::B38400 => 38_400,
         BaudRate::B57600 => 57_600,
@@ -25,6 +24,7 @@ pub fn line_speed() -> Option<u32> {
         BaudRate::B230400 => 230_400,
         BaudRate::B460800 => 460_800,
         BaudRate::B921600 => 921_600,
+        // 9600 itself, and what is unknown: the careful guess.
         _ => 9_600,
     })
 }

@@ -48,6 +48,8 @@ pub enum ConsoleEnd {
     Detached,
     /// The run has ended.
     RunEnded(RunOutcome),
+    /// The engine died in the middle of the run.
+    Interrupted,
 }
 
 /// Why the console could not be shown.
@@ -111,6 +113,9 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
     drop(screen);
     Ok(match &console.model.state.end {
         Some(end) => ConsoleEnd::RunEnded(end.outcome),
+        None if console.model.state.has_run() && !console.model.connected => {
+            ConsoleEnd::Interrupted
+        }
         None => ConsoleEnd::Detached,
     })
 }

@@ -2,8 +2,6 @@
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 

@@ -60,11 +60,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         rule: Rule::ModFile,
         reason: "the command around `prepare` is too short for a file of its own",
     },
-    Exception {
-        file: "lab/special.rs",
-        rule: Rule::Length,
-        reason: "being divided",
-    },
 ];
 
 /// A module and those it may use; `a::b` means only that part of `a`.
@@ -247,12 +242,12 @@ pub fn breaches(source: &Source) -> Vec<Breach> {
     found
 }
 
-fn may_use(user: &str, path: &[String]) -> bool {
+fn may_use(module: &str, path: &[String]) -> bool {
     let used = path.first().map_or("", String::as_str);
-    if used == user {
+    if used == module {
         return true;
     }
-    let Some(layer) = LAYERS.iter().find(|l| l.name == user) else {
+    let Some(layer) = LAYERS.iter().find(|l| l.name == module) else {
         return false;
     };
     layer
@@ -260,8 +255,8 @@ fn may_use(user: &str, path: &[String]) -> bool {
         .iter()
         .any(|allowed| match allowed.split_once("::") {
             None => *allowed == used,
-            Some((module, part)) => {
-                module == used && path.get(1).is_some_and(|second| second == part)
+            Some((whole, part)) => {
+                whole == used && path.get(1).is_some_and(|second| second == part)
             }
         })
 }

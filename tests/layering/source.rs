@@ -83,8 +83,7 @@ impl Source {
         for (index, token) in tokens.iter().enumerate() {
             inline.pass(&tokens, index);
             let start = match token.text {
-                "crate" if next(&tokens, index) == "::" => Some(index + 2),
-                "wimforge" if next(&tokens, index) == "::" => Some(index + 2),
+                "crate" | "wimforge" if next(&tokens, index) == "::" => Some(index + 2),
                 "super" if previous(&tokens, index) != "::" => {
                     let mut ups = 1;
                     let mut at = index + 1;

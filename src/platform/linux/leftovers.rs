@@ -48,12 +48,9 @@ pub(super) fn unmount() {
     for at in folders {
         let until = Instant::now() + FLUSH_TIME;
         loop {
-            match umount2(&at, MntFlags::UMOUNT_NOFOLLOW) {
-                Err(Errno::EBUSY) => {
-                    // A tool of the dead engine still looks: out of sight now, gone with its last user.
-                    let _ = umount2(&at, MntFlags::MNT_DETACH);
-                }
-                Ok(()) | Err(_) => {}
+            if umount2(&at, MntFlags::UMOUNT_NOFOLLOW) == Err(Errno::EBUSY) {
+                // A tool of the dead engine still looks: out of sight now, gone with its last user.
+                let _ = umount2(&at, MntFlags::MNT_DETACH);
             }
             if !served().contains(&at) || Instant::now() > until {
                 break;

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 const WIMFORGE: &str = env!("CARGO_BIN_EXE_wimforge");
 /// Nothing that is waited for may take longer.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The image is the only disk: no real one exists for the run.
+pub const DISK: [&str; 2] = ["--disk", "0=disk.img"];
 
 /// Keys as a terminal sends them.
 pub mod key {
@@ -77,8 +80,36 @@ impl Place {
 
     /// Starts the program in a terminal of that many columns and rows, with some variables changed (empty: removed).
     pub fn start_as(&self, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Console {
+        Console::start(self.command(args, env), size, Line::Pty)
+    }
+
+    /// Starts the program on a line whose kernel size is 0x0, as a serial one; the terminal at its end has `size` and says so
+    /// when it `answers`.
+    pub fn start_unsized(&self, args: &[&str], size: (u16, u16), answers: bool) -> Console {
+        Console::start(self.command(args, &[]), size, Line::Serial { answers })
+    }
+
+    /// Starts the program in a terminal within the terminal: it is closed for good when `script`, the console's child here,
+    /// is killed.
+    pub fn start_in_window(&self, args: &[&str]) -> Console {
+        let line = self.command(args, &[]).as_unix_command_line().unwrap();
+        let mut command = CommandBuilder::new("script");
+        command.args(["-qec", &line, "/dev/null"]);
+        Console::start(self.prepared(command, &[]), (80, 24), Line::Pty)
+    }
+
+    fn command(&self, args: &[&str], env: &[(&str, &str)]) -> CommandBuilder {
         let mut command = CommandBuilder::new(WIMFORGE);
-        command.args(args);
+        // Without loop devices the image cannot be a disk; no step here touches one.
+        let skip_lab = std::env::var_os("WIMFORGE_SKIP_LAB").is_some();
+        command.args(
+            args.iter()
+                .filter(|arg| !skip_lab || (**arg != DISK[0] && **arg != DISK[1])),
+        );
+        self.prepared(command, env)
+    }
+
+    fn prepared(&self, mut command: CommandBuilder, env: &[(&str, &str)]) -> CommandBuilder {
         command.cwd(self.folder.path());
         command.env_clear();
         for (name, value) in self.environment() {
@@ -91,25 +122,30 @@ impl Place {
                 command.env(name, value);
             }
         }
-        Console::start(command, size)
+        command
     }
 
     /// The console on the engine that this place's disk image is attached to.
     pub fn picker(&self) -> Console {
-        self.start(&["--disk", "0=disk.img"])
+        self.start(&DISK)
     }
 
     /// `wimforge run` of a sequence, in the console.
     pub fn run(&self, name: &str) -> Console {
         let path = format!("sequences/{name}.ron");
-        self.start(&["run", &path, "--disk", "0=disk.img"])
+        self.start(&["run", &path, DISK[0], DISK[1]])
     }
 
     /// `wimforge ctl ...`, to its end.
     pub fn ctl(&self, args: &[&str]) -> Output {
+        self.piped(&[&["ctl"], args].concat())
+    }
+
+    /// The program without a terminal, to its end.
+    pub fn piped(&self, args: &[&str]) -> Output {
         Command::new(WIMFORGE)
-            .arg("ctl")
             .args(args)
+            .stdin(Stdio::null())
             .current_dir(self.folder.path())
             .env("WIMFORGE_RUNTIME_DIR", self.runtime())
             .output()
@@ -146,6 +182,15 @@ impl Place {
     }
 }
 
+/// Waits until something is so.
+pub fn until(what: &str, so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !so() {
+        assert!(started.elapsed() < LIMIT, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let _ = self.ctl(&["cancel", "--kill"]);
@@ -176,6 +221,13 @@ fn detach_loops(image: &Path) {
     }
 }
 
+/// What lies between the program and the terminal.
+#[derive(Clone, Copy)]
+enum Line {
+    Pty,
+    Serial { answers: bool },
+}
+
 struct Terminal {
     parser: vt100::Parser,
     raw: Vec<u8>,
@@ -186,15 +238,17 @@ struct Terminal {
 pub struct Console {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     terminal: Arc<(Mutex<Terminal>, Condvar)>,
 }
 
 impl Console {
-    fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
-        let pair = native_pty_system()
-            .openpty(pty_size(columns, rows))
-            .unwrap();
+    fn start(command: CommandBuilder, (columns, rows): (u16, u16), line: Line) -> Self {
+        let kernel = match line {
+            Line::Pty => pty_size(columns, rows),
+            Line::Serial { .. } => pty_size(0, 0),
+        };
+        let pair = native_pty_system().openpty(kernel).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let terminal = Arc::new((
@@ -206,6 +260,8 @@ impl Console {
             Condvar::new(),
         ));
         let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let answering = Arc::clone(&writer);
         let shared = Arc::clone(&terminal);
         std::thread::spawn(move || {
             let mut buffer = vec![0u8; 64 * 1024];
@@ -215,6 +271,16 @@ impl Console {
                 terminal.raw.extend_from_slice(&buffer[..count]);
                 terminal.parser.process(&buffer[..count]);
                 terminal.closed = count == 0;
+                if matches!(line, Line::Serial { answers: true })
+                    && buffer[..count].windows(4).any(|part| part == b"\x1b[6n")
+                {
+                    let report = format!("\x1b[{rows};{columns}R");
+                    answering
+                        .lock()
+                        .unwrap()
+                        .write_all(report.as_bytes())
+                        .unwrap();
+                }
                 shared.1.notify_all();
                 if count == 0 {
                     return;
@@ -223,7 +289,7 @@ impl Console {
         });
         Self {
             child,
-            writer: pair.master.take_writer().unwrap(),
+            writer,
             master: pair.master,
             terminal,
         }
@@ -231,8 +297,9 @@ impl Console {
 
     /// Types; several characters come as fast as a paste would.
     pub fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(keys.as_bytes()).unwrap();
+        writer.flush().unwrap();
     }
 
     /// Aborts a run from the failure screen.
@@ -298,6 +365,16 @@ impl Console {
             .set_size(cells(rows), cells(columns));
         drop(terminal);
         self.master.resize(pty_size(columns, rows)).unwrap();
+    }
+
+    /// Somebody else writes to the terminal.
+    pub fn spoil(&self, text: &str) {
+        self.terminal
+            .0
+            .lock()
+            .unwrap()
+            .parser
+            .process(text.as_bytes());
     }
 
     /// The console's own process.
