@@ -137,10 +137,7 @@ fn screens(names: &[String]) -> Vec<(String, Model)> {
     let mut all: Vec<(String, Model)> = Vec::new();
     all.push(("connecting".to_owned(), Model::default()));
     let mut picker = fixtures::console();
-    update(
-        &mut picker,
-        Msg::Push(Push::Snapshot(Box::default())),
-    );
+    update(&mut picker, Msg::Push(Push::Snapshot(Box::default())));
     all.push(("picker, empty".to_owned(), picker.clone()));
     update(
         &mut picker,
