@@ -2,8 +2,8 @@
 
 use tui_input::Input;
 
-use crate::event::{Millis, NodeId, QuestionKind, Severity, Shown};
-use crate::protocol::{Check, Request, SequenceInfo, StartRun};
+use crate::event::{Millis, Severity, Shown};
+use crate::protocol::{Check, SequenceInfo, StartRun};
 use crate::run_state::{LogLine, RunState, VariableState};
 
 use super::glyphs::{self, Glyphs};
@@ -56,8 +56,6 @@ pub struct Model {
     pub utc_offset: i32,
     /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
     pub size: (u16, u16),
-    /// Goes out when the request of that number was accepted: a retry must not run without the change made for it.
-    pub after: Option<(u64, Request)>,
 }
 
 impl Model {
@@ -146,8 +144,8 @@ pub enum Purpose {
     Start(StartRun),
     /// Answer this question.
     Secrets(u32),
-    /// Change a variable (name, value), then run that attempt's step again, if one is named.
-    Variable(Option<(NodeId, u32)>),
+    /// Change a variable (name, value).
+    Variable,
 }
 
 /// One field.
@@ -184,7 +182,7 @@ impl Form {
 
     /// A value typed over one that is secret is secret, too.
     pub fn mask_like(&mut self, state: &RunState) {
-        let (Purpose::Variable(_), [name, value]) = (&self.purpose, &mut self.fields[..]) else {
+        let (Purpose::Variable, [name, value]) = (&self.purpose, &mut self.fields[..]) else {
             return;
         };
         let name = name.input.value().trim().to_lowercase();
@@ -279,15 +277,6 @@ impl RunView {
     /// Whether the open question covers the panels.
     pub fn shows_question(&self) -> bool {
         matches!(self.over, Over::Nothing | Over::Wipe(..))
-    }
-}
-
-/// The failed step and attempt that waits for a decision.
-pub fn undecided(state: &RunState) -> Option<(NodeId, u32)> {
-    let question = state.question.as_ref()?;
-    match question.kind {
-        QuestionKind::Failed { attempt, .. } => Some((question.node?, attempt)),
-        _ => None,
     }
 }
 

@@ -42,16 +42,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Push(push) => pushed(model, push),
-        Msg::Reply(number, reply) => {
-            let after = model.after.take_if(|(of, _)| *of == number);
-            match (&reply, after) {
-                (Reply::Accepted, Some((_, request))) => vec![model.send(request)],
-                _ => replied(model, reply),
-            }
-        }
+        Msg::Reply(_, reply) => replied(model, reply),
         Msg::Lost(why) => {
             model.connected = false;
-            model.after = None;
             model.note = format!("{LOST}; trying again: {why}");
             Vec::new()
         }

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use crate::event::{NodeId, QuestionKind};
+use crate::event::QuestionKind;
 use crate::protocol::{Request, WireSecret};
 use crate::secret::Secret;
 use crate::tui::model::{Form, FormField, Model, Picker, Purpose, Screen};
@@ -40,19 +40,16 @@ pub(super) fn for_secrets(question: u32, reason: &str, variables: &[String]) -> 
 }
 
 /// A form to change one variable.
-pub(super) fn for_variable(retry: Option<(NodeId, u32)>) -> Form {
+pub(super) fn for_variable() -> Form {
     let field = |label: &str, optional| FormField {
         label: label.to_owned(),
         optional,
         ..FormField::default()
     };
     Form {
-        title: match retry {
-            Some(_) => "Change a variable, then retry".to_owned(),
-            None => "Change a variable".to_owned(),
-        },
+        title: "Change a variable".to_owned(),
         intro: String::new(),
-        purpose: Purpose::Variable(retry),
+        purpose: Purpose::Variable,
         fields: vec![
             field("Name", false),
             field("Value (empty deletes it)", true),
@@ -131,18 +128,17 @@ fn requests(form: &Form) -> Vec<Request> {
                 values,
             }]
         }
-        Purpose::Variable(retry) => {
+        Purpose::Variable => {
             let name = value(0).trim().to_owned();
+            // Empty deletes it, secret or not.
             let secret = form.fields.get(1).is_some_and(|field| field.secret);
-            let set = if secret {
+            vec![if secret && !value(1).is_empty() {
                 let value = WireSecret(Secret::new(value(1)));
                 Request::SetSecret { name, value }
             } else {
                 let value = value(1).to_owned();
                 Request::SetVariable { name, value }
-            };
-            let retry = retry.map(|(node, attempt)| Request::Retry { node, attempt });
-            std::iter::once(set).chain(retry).collect()
+            }]
         }
     }
 }

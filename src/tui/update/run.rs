@@ -7,7 +7,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::form::{self, FormEnd};
 use crate::event::{NodeId, NodeKind, Question, QuestionKind, Severity};
 use crate::protocol::Request;
-use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD, undecided};
+use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD};
 use crate::tui::msg::{Effect, shell_variables};
 
 /// A question was asked or answered: what lies over the panels must fit it.
@@ -27,9 +27,7 @@ pub(super) fn question_changed(model: &mut Model) {
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
             Purpose::Secrets(id) => asked != Some(id),
-            Purpose::Variable(retry) => {
-                model.state.end.is_some() || (retry.is_some() && retry != undecided(&model.state))
-            }
+            Purpose::Variable => model.state.end.is_some(),
             Purpose::Start(_) => true,
         },
         Over::Cancel => model.state.end.is_some(),
@@ -71,14 +69,22 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             open.mask_like(&model.state);
             match end {
                 FormEnd::Open => {}
-                FormEnd::Left if matches!(open.purpose, Purpose::Variable(Some(_))) => {
-                    view.over = Over::Nothing;
+                // The question that was seen before is seen again.
+                FormEnd::Left if matches!(open.purpose, Purpose::Variable) => {
+                    view.over = Over::Nothing
                 }
                 FormEnd::Left => aside(model, view),
                 FormEnd::Done(requests) => {
-                    // A question answered here is put aside until the engine takes it back.
-                    aside(model, view);
-                    return in_turn(model, requests);
+                    if matches!(open.purpose, Purpose::Variable) {
+                        view.over = Over::Nothing;
+                    } else {
+                        // It stays out of sight until the engine takes it back, or refuses.
+                        aside(model, view);
+                    }
+                    return requests
+                        .into_iter()
+                        .map(|request| model.send(request))
+                        .collect();
                 }
             }
             Vec::new()
@@ -86,16 +92,6 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
         Over::Wipe(..) => wipe(model, view, key),
         Over::Nothing | Over::Aside(_) => free(model, view, key),
     }
-}
-
-/// Sends the first request now, the second when the first was accepted.
-fn in_turn(model: &mut Model, requests: Vec<Request>) -> Vec<Effect> {
-    let mut requests = requests.into_iter();
-    let Some(first) = requests.next() else {
-        return Vec::new();
-    };
-    model.after = requests.next().map(|second| (model.next_request, second));
-    vec![model.send(first)]
 }
 
 /// Puts the open question aside, so that the run can be looked at.
@@ -222,7 +218,7 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('x') if model.state.end.is_none() => view.over = Over::Cancel,
         KeyCode::Char('e') if model.state.end.is_none() => {
-            view.over = Over::Form(form::for_variable(None));
+            view.over = Over::Form(form::for_variable());
         }
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
@@ -285,8 +281,8 @@ fn question_keys(
                 KeyCode::Char('s') => return vec![model.send(Request::Skip { node, attempt })],
                 // Ends the whole run, beside keys that do not: asks first.
                 KeyCode::Char('a') => view.over = Over::Cancel,
-                KeyCode::Char('v') => {
-                    view.over = Over::Form(form::for_variable(Some((node, attempt))));
+                KeyCode::Char('v' | 'e') => {
+                    view.over = Over::Form(form::for_variable());
                 }
                 KeyCode::Char('!') => return vec![Effect::Shell(shell_variables(&model.state))],
                 _ => {}

@@ -91,13 +91,7 @@ fn form_keys(form: &Form) -> Keys {
             ("F2", "show secrets"),
             ("F1", "help"),
         ],
-        (Purpose::Variable(Some(_)), true, _) => &[
-            ("Enter", "set it and retry"),
-            ("Up", "field before"),
-            ("Esc", "back"),
-            ("F1", "help"),
-        ],
-        (Purpose::Variable(None), true, _) => &[
+        (Purpose::Variable, true, _) => &[
             ("Enter", "set it"),
             ("Up", "field before"),
             ("Esc", "back"),
@@ -155,11 +149,11 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         ],
         (_, Some(QuestionKind::Failed { .. })) => &[
             ("r", "retry"),
-            ("v", "change, retry"),
+            ("v", "variable"),
             ("s", "skip"),
             ("a", "abort"),
             ("!", "shell"),
-            ("Esc", "look"),
+            ("Esc", "see the run"),
             ("?", "help"),
             ("q", "detach"),
         ],

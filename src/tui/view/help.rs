@@ -29,7 +29,7 @@ const KEYS: [(&str, &str); 20] = [
     ),
     ("after a failure", ""),
     ("r", "retry the failed step"),
-    ("v", "change a variable, then retry"),
+    ("v", "change a variable; r then retries with it"),
     (
         "s / a",
         "go on without the step / abort the run (asks first)",
@@ -51,9 +51,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     clear(frame, look, area);
     let rows = usize::from(area.height.saturating_sub(2));
     let title = if KEYS.len() > rows {
-        format!("Help, from line {} of {}", model.help_top + 1, KEYS.len())
+        let from = model.help_top + 1;
+        format!(
+            "Help: any key but arrows closes it ({from} of {})",
+            KEYS.len()
+        )
     } else {
-        "Help".to_owned()
+        "Help: any key but arrows closes it".to_owned()
     };
     let inside = panel(frame, look, area, &title, true);
     let columns = usize::from(inside.width);
