@@ -61,11 +61,11 @@ fn decisions_after_a_failure_name_the_attempt() {
 fn a_variable_is_changed_after_a_failure_and_the_decision_stays_open() {
     let mut model = fixtures::failed().model;
     let sent = requests(press(&mut model, "vLabImage<Enter>lab/other.wim<Enter>"));
-    let set = Request::SetVariable {
+    let changed = Request::SetVariable {
         name: "LabImage".to_owned(),
         value: "lab/other.wim".to_owned(),
     };
-    assert_eq!(sent, [set]);
+    assert_eq!(sent, [changed]);
     assert!(draw_text(&model, 80, 24).contains("FAILED: Apply Operating System"));
     let refused = Reply::Refused(Refusal::BadValue("read only".to_owned()));
     update(&mut model, Msg::Reply(2, refused));

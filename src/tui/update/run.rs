@@ -71,7 +71,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
                 FormEnd::Open => {}
                 // The question that was seen before is seen again.
                 FormEnd::Left if matches!(open.purpose, Purpose::Variable) => {
-                    view.over = Over::Nothing
+                    view.over = Over::Nothing;
                 }
                 FormEnd::Left => aside(model, view),
                 FormEnd::Done(requests) => {

@@ -263,3 +263,62 @@ pub(super) fn centred(area: Rect, columns: u16, rows: u16) -> Rect {
         height: rows,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_the_end_that_says_less() {
+        let look = Look::default();
+        assert_eq!(fit(&look, "Windows/System32", 8), "Windows…");
+        assert_eq!(fit_end(&look, "Windows/System32", 9), "…System32");
+        assert_eq!(fit_end(&look, "short", 9), "short");
+        assert_eq!(fit(&look, "統合", 3), "統…");
+        assert_eq!(
+            (fit(&look, "ab", 0), fit_end(&look, "ab", 0)),
+            (String::new(), String::new())
+        );
+    }
+
+    #[test]
+    fn pieces_break_at_blanks_and_never_exceed_rows_or_columns() {
+        let look = Look::default();
+        assert_eq!(pieces(&look, "one two three", 8, 3), ["one two", "three"]);
+        assert_eq!(
+            pieces(&look, "one two three four", 8, 2),
+            ["one two", "three f…"]
+        );
+        assert_eq!(pieces(&look, "abcdefghij", 4, 3), ["abcd", "efgh", "ij"]);
+        for columns in 0..6 {
+            let parts = pieces(&look, "統合イメージ and more", columns, 3);
+            assert!(
+                parts.len() <= 3 && parts.iter().all(|part| width(part) <= columns),
+                "{parts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_typed_keeps_its_cursor_in_sight() {
+        let look = Look::default();
+        let shown = |value: &str, cursor, columns| {
+            let spans = typed(&look, value, cursor, columns);
+            spans
+                .iter()
+                .map(|span| span.content.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown("abc", 3, 10), ["abc", "_"]);
+        assert_eq!(shown("abcdef", 6, 4), ["def", "_"]);
+        assert_eq!(shown("abc", 1, 10), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn invisible_signs_vanish_and_marks_stay_few() {
+        let look = Look::default();
+        assert_eq!(clean(&look, "a\u{200b}b\u{fe0f}"), "ab");
+        let heap = format!("e{}", "\u{301}".repeat(50));
+        assert_eq!(clean(&look, &heap).chars().count(), 1 + MOST_MARKS);
+    }
+}
