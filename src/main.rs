@@ -433,6 +433,7 @@ fn control(request: Ctl) -> Outcome {
     Ok(code)
 }
 
+/// Tells the mistakes of a document, if there are any; the exit code.
 fn check_quietly(path: &Path) -> u8 {
     let checked = load::read(path);
     if checked.is_good() {

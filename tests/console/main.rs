@@ -1,0 +1,24 @@
+//! The real program in a pseudo-terminal, from the picker to the summary.
+
+mod clients;
+mod journeys;
+#[cfg(test)]
+mod pty;
+mod terminals;
+
+const SECRET: &str = "Tr0ub4dor-and-3";
+
+/// A step that fails until the variable `Fix` is `yes`.
+const FAILING: &str =
+    "Step(name: \"Look for the fix\", action: RunCommandLine(command: \"test %Fix% = yes\")),";
+/// A step that waits for a technician.
+const PAUSE: &str = "Step(name: \"Wait here\", action: Pause(message: \"Plug the cable in.\")),";
+const LAST: &str =
+    "Step(name: \"Last one\", action: SetVariable(variable: \"Done\", value: \"all of it\")),";
+
+/// Whether a text is among the bytes.
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
