@@ -18,8 +18,8 @@ use wimforge::sequence::settings::{
     Adapter, ApplyNetworkSettings, ApplyWindowsSettings, FileSystem, Join,
 };
 use wimforge::sequence::variables::Value;
+use wimforge::step::action_variable::ActionVariable;
 use wimforge::step::cx::Host;
-use wimforge::step::run::ActionVariable;
 use wimforge::step::testing::RecordingHost;
 use wimforge::step::{apply_network, apply_windows, volumes};
 use wimforge::unattend;

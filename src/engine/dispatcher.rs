@@ -557,3 +557,24 @@ impl Dispatcher {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn every_text_of_an_event_is_redacted_not_only_the_first() {
+        let mut redactor = Redactor::default();
+        redactor.add(&Secret::new("hunter22"));
+        let body = EventBody::BootEnded {
+            target: "to hunter22".to_owned(),
+            message: "with hunter22".to_owned(),
+        };
+        let EventBody::BootEnded { target, message } = redact(&redactor, body) else {
+            panic!("another event");
+        };
+        assert!(target.starts_with("to ") && !target.contains("hunter22"));
+        assert!(message.starts_with("with ") && !message.contains("hunter22"));
+    }
+}

@@ -9,9 +9,9 @@ use crate::secret::Secret;
 use crate::sequence::variables::{
     Expanded, LONGEST_VALUE, Value, VariableError, Variables, check_name,
 };
+use crate::step::action_variable::ActionVariable;
 use crate::step::cx::Host;
 use crate::step::error::StepError;
-use crate::step::run::ActionVariable;
 
 /// One attempt's view: the run's variables first, then the step's own settings (spec 1.2).
 pub struct StepHost {

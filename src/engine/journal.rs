@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub const VERSION: u32 = 1;
 
 /// Longest line that is read back, in bytes.
 const LONGEST_LINE: usize = 8 * 1024 * 1024;
+/// How often the lock of a journal is tried, and how long between.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -73,12 +77,18 @@ impl Journal {
     }
 
     fn locked(path: &Path, file: File) -> Result<Self, EngineError> {
-        file.try_lock().map_err(|_| {
-            EngineError::Busy(format!(
-                "{} is in use by another engine: attach to that one",
-                path.display()
-            ))
-        })?;
+        // A killed engine lets go a moment later, and so does a child between fork and exec.
+        let mut tries = 0;
+        while file.try_lock().is_err() {
+            tries += 1;
+            if tries > LOCK_TRIES {
+                return Err(EngineError::Busy(format!(
+                    "{} is in use by another engine: attach to that one",
+                    path.display()
+                )));
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
         Ok(Self {
             path: path.to_owned(),
             file,

@@ -8,9 +8,9 @@ use crate::secret::Secret;
 use crate::sequence::settings::{self, Adapter, Join};
 use crate::unattend::{self, DNS, Document, JOIN, NETBT, TCPIP, list_entry, set_path};
 
+use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::run::ActionVariable;
 use super::target::{invalid, limited, merge};
 
 const PASS: &str = "specialize";

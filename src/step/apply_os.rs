@@ -11,18 +11,18 @@ use std::time::Instant;
 use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::Unit;
-use crate::platform::{FsKind, NtfsState, PartitionRef, PlatformError};
+use crate::platform::{FsKind, NtfsState, PartitionRef};
 use crate::sequence::settings::{self, ImageSelect};
 use crate::sequence::variables::Value;
 use crate::units;
 use crate::wim::{Architecture, ImageInfo, Monitor, Wim, WimError, WimPhase, WimProgress};
 
+use super::action_variable::ActionVariable;
 use super::apply_os_empty::{self, Keep};
 use super::apply_os_fat;
 use super::apply_os_target::{self, Target};
 use super::cx::{ProgressCell, StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::run::ActionVariable;
 use super::volumes;
 
 const INDEX: &str = "OSDImageIndex";
@@ -78,19 +78,6 @@ fn wim_error(error: WimError) -> StepError {
     }
     let (code, message, tail) = (error.code(), error.to_string(), error.messages().to_vec());
     StepError::because(code, message, error).tail(tail)
-}
-
-/// A failure of the machine as a step's failure.
-pub(super) fn platform_error(doing: &str, error: PlatformError) -> StepError {
-    if matches!(error, PlatformError::Cancelled) {
-        return StepError::Cancelled;
-    }
-    let code = error.code();
-    let tail = match &error {
-        PlatformError::Tool { tail, .. } => tail.clone(),
-        _ => Vec::new(),
-    };
-    StepError::because(code, format!("{doing} failed: {error}"), error).tail(tail)
 }
 
 /// An image and where it goes.
@@ -385,7 +372,7 @@ fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError> {
     let state = cx
         .machine
         .ntfs_state(&target.node)
-        .map_err(|error| platform_error(&format!("looking at {}", target.name()), error))?;
+        .map_err(|error| StepError::platform(format!("looking at {}", target.name()), error))?;
     let why = match state {
         NtfsState::Clean => return Ok(()),
         NtfsState::Dirty => {

@@ -7,7 +7,6 @@ use crate::codes;
 use crate::platform::machine::FormatRequest;
 use crate::sequence::settings::FileSystem;
 
-use super::apply_os::platform_error;
 use super::apply_os_target::Target;
 use super::cx::StepCx;
 use super::error::StepError;
@@ -85,12 +84,12 @@ pub fn empty(target: &Target, keep: &Keep, cx: &StepCx) -> Result<(), StepError>
     let mounted = cx
         .machine
         .mount_ntfs(&target.node, true)
-        .map_err(|error| platform_error(&format!("mounting {}", target.name()), error))?;
+        .map_err(|error| StepError::platform(format!("mounting {}", target.name()), error))?;
     let mut done = Emptied::default();
     let result = clear(mounted.path(), Some(keep), &mut done, cx);
     let closed = mounted
         .close()
-        .map_err(|error| platform_error(&format!("unmounting {}", target.name()), error));
+        .map_err(|error| StepError::platform(format!("unmounting {}", target.name()), error));
     if let Err(error) = result {
         if error.kind() == io::ErrorKind::Interrupted {
             return Err(StepError::Cancelled);
@@ -134,7 +133,7 @@ pub fn format_anew(target: &Target, cx: &StepCx) -> Result<(), StepError> {
     let disk = cx
         .machine
         .disk(target.at.disk)
-        .map_err(|error| platform_error(&doing, error))?;
+        .map_err(|error| StepError::platform(&doing, error))?;
     let label = disk
         .partitions
         .iter()
@@ -149,7 +148,7 @@ pub fn format_anew(target: &Target, cx: &StepCx) -> Result<(), StepError> {
     };
     cx.machine
         .format(&request, &|_, _| {}, &|line| cx.info(line), &cx.cancel)
-        .map_err(|error| platform_error(&doing, error))
+        .map_err(|error| StepError::platform(&doing, error))
 }
 
 /// Never follows a link: entries are looked at by their own type.

@@ -9,7 +9,6 @@ use std::process::{Command, Stdio};
 use crate::codes;
 use crate::units;
 
-use super::apply_os::platform_error;
 use super::apply_os_empty::Keep;
 use super::apply_os_fat_dots;
 use super::apply_os_target::Target;
@@ -50,7 +49,7 @@ pub fn check_scratch(image_bytes: u64, cx: &StepCx) -> Result<(), StepError> {
     let space = cx
         .machine
         .space(&cx.scratch)
-        .map_err(|error| platform_error("looking at the scratch folder", error))?;
+        .map_err(|error| StepError::platform("looking at the scratch folder", error))?;
     let needed = image_bytes.saturating_add(8 * units::MIB);
     if space.free_bytes >= needed {
         return Ok(());
@@ -122,11 +121,11 @@ pub fn copy(scratch: &Path, target: &Target, keep: &Keep, cx: &StepCx) -> Result
     let mounted = cx
         .machine
         .mount_ntfs(scratch, false)
-        .map_err(|error| platform_error("mounting the scratch volume", error))?;
+        .map_err(|error| StepError::platform("mounting the scratch volume", error))?;
     let copied = fat::copy_tree_to_fat(mounted.path(), &target.node, &cx.progress, &cx.cancel);
     let closed = mounted
         .close()
-        .map_err(|error| platform_error("unmounting the scratch volume", error));
+        .map_err(|error| StepError::platform("unmounting the scratch volume", error));
     let report = copied.map_err(|error| {
         if cx.cancel.is_cancelled() {
             return StepError::Cancelled;

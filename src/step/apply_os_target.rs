@@ -6,7 +6,6 @@ use crate::codes;
 use crate::platform::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
 use crate::sequence::settings::Destination;
 
-use super::apply_os::platform_error;
 use super::cx::StepCx;
 use super::error::StepError;
 use super::volumes;
@@ -56,7 +55,7 @@ pub fn choose(
     let mut disks = cx
         .machine
         .disks()
-        .map_err(|error| platform_error("reading the list of disks", error))?;
+        .map_err(|error| StepError::platform("reading the list of disks", error))?;
     disks.sort_by_key(|disk| disk.number);
     for disk in &mut disks {
         disk.partitions.sort_by_key(|partition| partition.at);

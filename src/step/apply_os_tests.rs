@@ -8,7 +8,9 @@ use super::*;
 use crate::cancel::CancelLevel;
 use crate::event::{Answered, Artifact, QuestionKind, Severity};
 use crate::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space};
-use crate::platform::{Disk, Firmware, Layout, Machine, Partition, PartitionRef, TableKind};
+use crate::platform::{
+    Disk, Firmware, Layout, Machine, Partition, PartitionRef, PlatformError, TableKind,
+};
 use crate::secret::Secret;
 use crate::sequence::settings::{Destination, RestartTarget};
 use crate::sequence::variables::{Expanded, VariableError, Variables};

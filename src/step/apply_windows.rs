@@ -8,9 +8,9 @@ use crate::sequence::settings::{self, ServerLicense};
 use crate::sequence::variables::Value;
 use crate::unattend::{self, DEPLOYMENT, INTERNATIONAL, SHELL};
 
+use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::run::ActionVariable;
 use super::target::{invalid, limited, merge};
 
 const LOCALES: [(&str, &str); 5] = [

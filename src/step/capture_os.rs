@@ -10,12 +10,12 @@ use crate::sequence::settings;
 use crate::units;
 use crate::wim::windows_exclusions;
 
+use super::action_variable::ActionVariable;
 use super::capture_target::{Logon, Target};
-use super::capture_volumes::{Role, Volume, announce, choose, platform};
+use super::capture_volumes::{Role, Volume, announce, choose};
 use super::capture_write::{Wishes, write};
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::run::ActionVariable;
 
 /// Our own folders: never part of an image.
 const STATE_FOLDERS: [&str; 2] = ["/_SMSTaskSequence", "/_WimforgeState"];
@@ -88,7 +88,7 @@ fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
         let mounted = cx
             .machine
             .mount_ntfs(&volume.partition.node, true)
-            .map_err(|error| platform("mounting the Windows volume", error))?;
+            .map_err(|error| StepError::platform("mounting the Windows volume", error))?;
         let scrubbed = crate::unattend::scrub_volume(mounted.path());
         let closed = mounted.close();
         let count = scrubbed.map_err(|error| {
@@ -102,7 +102,7 @@ fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
             )
             .hint("Remove or mend the answer file, then retry.")
         })?;
-        closed.map_err(|error| platform("unmounting the Windows volume", error))?;
+        closed.map_err(|error| StepError::platform("unmounting the Windows volume", error))?;
         cx.info(format!(
             "secrets were taken out of {count} answer files on {}",
             volume.describe()

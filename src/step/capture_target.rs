@@ -11,7 +11,6 @@ use crate::secret::Secret;
 use crate::sequence::settings::Existing;
 use crate::units;
 
-use super::capture_volumes::platform;
 use super::cx::StepCx;
 use super::error::StepError;
 
@@ -78,7 +77,9 @@ impl Target {
             let share = cx
                 .machine
                 .mount_share(&request, &cx.cancel)
-                .map_err(|error| platform(&format!("connecting {}", request.unc), error))?;
+                .map_err(|error| {
+                    StepError::platform(format!("connecting {}", request.unc), error)
+                })?;
             let file = share.path().join(inner);
             (Some(share), file)
         } else {
@@ -221,7 +222,7 @@ impl Target {
         let space = cx
             .machine
             .space(self.parent())
-            .map_err(|error| platform("measuring the destination", error))?;
+            .map_err(|error| StepError::platform("measuring the destination", error))?;
         let kept = self
             .append_to
             .as_ref()
@@ -275,7 +276,7 @@ impl Target {
         if let Some(share) = self.share {
             share
                 .close()
-                .map_err(|error| platform("disconnecting the share", error))?;
+                .map_err(|error| StepError::platform("disconnecting the share", error))?;
         }
         Ok(bytes)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::codes;
 use crate::event::Artifact;
-use crate::platform::{Disk, FsKind, NtfsState, Partition, PlatformError};
+use crate::platform::{Disk, FsKind, NtfsState, Partition};
 use crate::units;
 
 use super::cx::StepCx;
@@ -71,24 +71,12 @@ fn place(partition: &Partition) -> String {
     )
 }
 
-/// A platform error as a step's failure.
-pub(super) fn platform(doing: &str, error: PlatformError) -> StepError {
-    let code = match &error {
-        PlatformError::Cancelled => return StepError::Cancelled,
-        PlatformError::Io { source, .. } => codes::from_io(source),
-        PlatformError::Share { code, .. } => *code,
-        PlatformError::Unsupported(_) => codes::NOT_SUPPORTED,
-        _ => codes::E_FAIL,
-    };
-    StepError::because(code, format!("{doing}: {error}"), error)
-}
-
 /// Every NTFS and FAT32 volume of fixed disks, in disk and partition order; the rest is named with its reason.
 pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
     let mut disks = cx
         .machine
         .disks()
-        .map_err(|error| platform("listing the disks", error))?;
+        .map_err(|error| StepError::platform("listing the disks", error))?;
     disks.sort_by_key(|disk| disk.number);
     let mut volumes = Vec::new();
     for disk in disks {
@@ -174,15 +162,15 @@ fn probe(cx: &StepCx, partition: Partition) -> Result<Volume, StepError> {
     let mounted = cx
         .machine
         .mount_ntfs(&partition.node, false)
-        .map_err(|error| platform(&format!("looking into {at}"), error))?;
+        .map_err(|error| StepError::platform(format!("looking into {at}"), error))?;
     let space = cx
         .machine
         .space(mounted.path())
-        .map_err(|error| platform(&format!("measuring {at}"), error))?;
+        .map_err(|error| StepError::platform(format!("measuring {at}"), error))?;
     let role = role_of(mounted.path(), &partition);
     mounted
         .close()
-        .map_err(|error| platform(&format!("unmounting {at}"), error))?;
+        .map_err(|error| StepError::platform(format!("unmounting {at}"), error))?;
     Ok(Volume {
         role,
         used_bytes: space.total_bytes.saturating_sub(space.free_bytes),
@@ -195,7 +183,7 @@ fn fit(cx: &StepCx, at: &str, node: &Path) -> Result<(), StepError> {
     let state = cx
         .machine
         .ntfs_state(node)
-        .map_err(|error| platform(&format!("probing {at}"), error))?;
+        .map_err(|error| StepError::platform(format!("probing {at}"), error))?;
     let refuse = |why: &str, hint: &str| {
         Err(StepError::new(codes::NOT_SUPPORTED, format!("{at}: {why}")).hint(hint))
     };

@@ -15,7 +15,7 @@ use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOpti
 
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
-use super::capture_volumes::{Volume, platform};
+use super::capture_volumes::Volume;
 use super::cx::StepCx;
 use super::error::StepError;
 use super::fat;
@@ -318,7 +318,7 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
     let mounted = cx
         .machine
         .mount_ntfs(&image, true)
-        .map_err(|error| platform("mounting the scratch volume", error))?;
+        .map_err(|error| StepError::platform("mounting the scratch volume", error))?;
     let report = fat::copy_fat_to_tree(
         &volume.partition.node,
         mounted.path(),
@@ -334,7 +334,7 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
             error,
         ),
     })?;
-    closed.map_err(|error| platform("unmounting the scratch volume", error))?;
+    closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
     for line in report.lost {
         cx.warn(format!("{}: not kept: {line}", volume.describe()));
     }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::codes;
 use crate::event::Failure;
+use crate::platform::PlatformError;
 
 /// A step's failure, with the code Configuration Manager would show.
 #[derive(Debug, Error)]
@@ -73,6 +74,19 @@ impl StepError {
             *tail = lines;
         }
         self
+    }
+
+    /// A failure of the machine while `doing` (a gerund with the object: "mounting disk 0 partition 3"), with the code and the
+    /// tool's last lines that belong to it.
+    pub fn platform(doing: impl std::fmt::Display, error: PlatformError) -> Self {
+        if matches!(error, PlatformError::Cancelled) {
+            return Self::Cancelled;
+        }
+        let tail = match &error {
+            PlatformError::Tool { tail, .. } => tail.clone(),
+            _ => Vec::new(),
+        };
+        Self::because(error.code(), format!("{doing}: {error}"), error).tail(tail)
     }
 
     /// For an operating system error: the code by its kind.

@@ -3,6 +3,7 @@
 //! A step is plain blocking code on a thread of its own. It sees [`cx::StepCx`] and nothing of the engine:
 //! variables, progress, log, questions, cancel. [`run::run`] is the one match from action to file.
 
+pub mod action_variable;
 pub mod apply_network;
 pub mod apply_os;
 mod apply_os_empty;

@@ -1,33 +1,13 @@
 //! From action to step file: the one match.
 
 use crate::sequence::schema::Action;
-use crate::sequence::variables::Value;
 
+use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepResult};
 use super::{
     apply_network, apply_os, apply_windows, capture_os, connect_folder, partition_disk, pause,
     restart, run_command, set_variable,
 };
-
-/// An action variable: a step's own setting under its variable's name (spec 1.2). The engine puts it in before
-/// the step unless the variable is set already, and takes it out afterwards.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionVariable {
-    /// The variable.
-    pub name: &'static str,
-    /// The setting, `%variables%` not yet expanded.
-    pub value: Value,
-}
-
-impl ActionVariable {
-    /// A plain setting.
-    pub fn plain(name: &'static str, value: impl Into<String>) -> Self {
-        Self {
-            name,
-            value: Value::Plain(value.into()),
-        }
-    }
-}
 
 /// The settings of a step that are action variables.
 pub fn action_variables(action: &Action) -> Vec<ActionVariable> {

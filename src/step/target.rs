@@ -1,7 +1,7 @@
 //! The Windows volume that settings are written to, and what both settings steps need to reach it.
 
 use crate::codes;
-use crate::platform::{PartitionRef, PlatformError};
+use crate::platform::PartitionRef;
 use crate::unattend::{self, Document, UnattendError};
 
 use super::cx::StepCx;
@@ -44,7 +44,7 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
         let disk = cx
             .machine
             .disk(at.disk)
-            .map_err(|e| platform(format!("{name} cannot be read"), e))?;
+            .map_err(|e| StepError::platform(format!("{name} cannot be read"), e))?;
         let Some(partition) = disk.partitions.iter().find(|p| p.at == at) else {
             continue;
         };
@@ -54,7 +54,7 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
         let mounted = cx
             .machine
             .mount_ntfs(&partition.node, true)
-            .map_err(|e| platform(format!("{name} cannot be mounted"), e))?;
+            .map_err(|e| StepError::platform(format!("{name} cannot be mounted"), e))?;
         let has_windows = std::fs::read_dir(mounted.path()).is_ok_and(|mut list| {
             list.any(|e| e.is_ok_and(|e| e.file_name().eq_ignore_ascii_case("Windows")))
         });
@@ -70,12 +70,13 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
         let closed = mounted.close();
         if let Some(result) = result {
             result.map_err(|e| answer_file(&name, e))?;
-            closed
-                .map_err(|e| platform(format!("the answer file may not have reached {name}"), e))?;
+            closed.map_err(|e| {
+                StepError::platform(format!("the answer file may not have reached {name}"), e)
+            })?;
             cx.info(format!("Wrote Windows/Panther/unattend.xml on {name}"));
             return Ok(());
         }
-        closed.map_err(|e| platform(format!("{name} cannot be unmounted"), e))?;
+        closed.map_err(|e| StepError::platform(format!("{name} cannot be unmounted"), e))?;
     }
     Err(StepError::new(
         codes::NOT_FOUND,
@@ -94,17 +95,6 @@ fn answer_file(name: &str, error: UnattendError) -> StepError {
         format!("the answer file on {name} cannot be written"),
         error,
     )
-}
-
-fn platform(message: String, error: PlatformError) -> StepError {
-    let code = match &error {
-        PlatformError::Cancelled => return StepError::Cancelled,
-        PlatformError::Io { source, .. } => codes::from_io(source),
-        PlatformError::Share { code, .. } => *code,
-        PlatformError::NoDisk(_) | PlatformError::NoPartition { .. } => codes::NOT_FOUND,
-        _ => codes::E_FAIL,
-    };
-    StepError::because(code, message, error)
 }
 
 /// A variable's text, checked for length; the text itself is not in the error. The engine has expanded action variables
