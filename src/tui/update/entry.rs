@@ -264,7 +264,7 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return vec![Effect::Redraw];
     }
     if model.help {
-        let last = crate::tui::view::HELP_LINES.saturating_sub(1);
+        let last = crate::tui::view::help::LINES.saturating_sub(1);
         match key.code {
             KeyCode::Up => model.help_top = model.help_top.saturating_sub(1),
             KeyCode::Down => model.help_top = (model.help_top + 1).min(last),

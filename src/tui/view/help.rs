@@ -9,7 +9,7 @@ use crate::tui::model::Model;
 use crate::tui::theme::Role;
 
 /// Lines of the page.
-pub(in crate::tui) const LINES: usize = KEYS.len();
+pub const LINES: usize = KEYS.len();
 
 const KEYS: [(&str, &str); 20] = [
     ("Tab, 1 2 3", "next panel; steps, variables, log"),

@@ -5,7 +5,7 @@ mod footer;
 mod form;
 mod gauges;
 mod header;
-mod help;
+pub mod help;
 mod log;
 mod picker;
 mod question;
@@ -17,5 +17,4 @@ mod text;
 mod variables;
 
 pub use draw::draw;
-pub(in crate::tui) use help::LINES as HELP_LINES;
 pub use render::{draw_text, render, render_text};
