@@ -93,31 +93,37 @@ impl Boots {
             let end = walk.run();
             drop(walk);
             self.disconnect(&machine);
-            match end {
-                WalkEnd::Done => {
-                    let name = &self.planned.plan.name;
-                    let summary = format!("\"{name}\" completed");
-                    return self.finish(RunOutcome::Succeeded, 0, &summary);
-                }
-                WalkEnd::Failed(node, failure) => {
-                    let summary = format!(
-                        "\"{}\" failed: {}",
-                        self.dispatcher.state().title(node),
-                        failure.message
-                    );
-                    return self.finish(RunOutcome::Failed, failure.code, &summary);
-                }
-                WalkEnd::Cancelled => {
-                    return self.finish(
-                        RunOutcome::Cancelled,
-                        codes::CANCELLED,
-                        "cancelled by the technician",
-                    );
-                }
-                WalkEnd::Restart(restart) => match self.restart(machine.as_ref(), &restart) {
-                    Ok(()) => unplanned = false,
-                    Err(ending) => return ending,
-                },
+            let WalkEnd::Restart(restart) = end else {
+                // Whoever sees the end of the run finds nothing of it on the machine any more.
+                drop(machine);
+                return self.conclude(end);
+            };
+            match self.restart(machine.as_ref(), &restart) {
+                Ok(()) => unplanned = false,
+                Err(ending) => return ending,
+            }
+        }
+    }
+
+    /// Ends the run as its last walk ended.
+    fn conclude(&self, end: WalkEnd) -> RunEnding {
+        match end {
+            WalkEnd::Failed(node, failure) => {
+                let summary = format!(
+                    "\"{}\" failed: {}",
+                    self.dispatcher.state().title(node),
+                    failure.message
+                );
+                self.finish(RunOutcome::Failed, failure.code, &summary)
+            }
+            WalkEnd::Cancelled => self.finish(
+                RunOutcome::Cancelled,
+                codes::CANCELLED,
+                "cancelled by the technician",
+            ),
+            WalkEnd::Done | WalkEnd::Restart(_) => {
+                let summary = format!("\"{}\" completed", self.planned.plan.name);
+                self.finish(RunOutcome::Succeeded, 0, &summary)
             }
         }
     }
