@@ -209,10 +209,12 @@ impl RunState {
         for node in &self.plan.nodes {
             if matches!(node.kind, NodeKind::Step(_)) && !node.disabled {
                 m += 1;
-                let reached = self
-                    .nodes
-                    .get(node.id.index())
-                    .is_some_and(|s| s.status != Status::Waiting);
+                let reached = self.nodes.get(node.id.index()).is_some_and(|s| {
+                    !matches!(
+                        s.status,
+                        Status::Waiting | Status::Ended(Outcome::WillNotRun(_))
+                    )
+                });
                 if reached {
                     n = m;
                 }
@@ -498,6 +500,13 @@ impl RunState {
             let weight = u64::from(node.weight) * 1000;
             all += weight;
             done += match self.nodes.get(node.id.index()).map(|state| &state.status) {
+                // What failed or never ran is no progress.
+                Some(Status::Ended(
+                    Outcome::Failed { ignored: false, .. }
+                    | Outcome::Aborted
+                    | Outcome::Interrupted
+                    | Outcome::WillNotRun(_),
+                )) => 0,
                 Some(Status::Ended(_) | Status::Skipped(_)) => weight,
                 Some(Status::Running) => {
                     let share = self
