@@ -239,3 +239,17 @@ proptest! {
         prop_assert!(checked.is_good() || checked.diagnostics.iter().any(|d| d.severity == Severity::Error));
     }
 }
+
+/// Every RON block of the README is a whole sequence without mistakes: what it shows can be typed.
+#[test]
+fn every_example_of_the_readme_checks_clean() {
+    let readme = include_str!("../README.md");
+    let mut examples = 0;
+    for block in readme.split("```ron\n").skip(1) {
+        let text = block.split("```").next().unwrap_or_default();
+        let checked = wimforge::sequence::load::read_text("README.md", text);
+        assert!(checked.is_good(), "{}", checked.render());
+        examples += 1;
+    }
+    assert!(examples >= 2, "the README shows the format by example");
+}

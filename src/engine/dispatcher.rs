@@ -185,7 +185,12 @@ impl Inner {
             let edge = is_edge(&event.body);
             let written = journal
                 .append(&event)
-                .and_then(|()| if edge { journal.flush() } else { Ok(()) });
+                .and_then(|()| match (edge, &event.body) {
+                    (true, _) => journal.flush(),
+                    // A phase survives a killed engine at once; a power cut may take it.
+                    (false, EventBody::StepPhase { .. }) => journal.write_through(),
+                    (false, _) => Ok(()),
+                });
             let trouble = written.err();
             // Nobody listening is fine.
             let _ = pushes.send(Push::Event(event));
