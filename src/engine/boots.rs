@@ -30,6 +30,8 @@ pub struct Boots {
     pub planned: PlannedSequence,
     /// The machine.
     pub machine: MachineMaker,
+    /// The machine of the first boot, when it was made already to check the document against its disks.
+    pub first: Option<Arc<dyn Machine>>,
     /// The run's folder.
     pub folder: RunFolder,
     /// Secrets given on the command line, for a resume.
@@ -49,8 +51,9 @@ const COMPONENT: &str = "TSManager";
 
 impl Boots {
     /// Runs until the end. The dispatcher is released afterwards.
-    pub fn run(self) -> RunEnding {
-        let ending = self.all_boots();
+    pub fn run(mut self) -> RunEnding {
+        let first = self.first.take();
+        let ending = self.all_boots(first);
         if let RunEnding::Finished(_) = ending {
             if let Err(error) = report::write(&self.folder, &self.dispatcher.state()) {
                 let line = format!("the report cannot be written: {error}");
@@ -62,10 +65,11 @@ impl Boots {
         ending
     }
 
-    fn all_boots(&self) -> RunEnding {
+    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>) -> RunEnding {
         let mut unplanned = self.mark_interrupted();
         loop {
-            let machine = match (self.machine)() {
+            let made = first.take().map_or_else(|| (self.machine)(), Ok);
+            let machine = match made {
                 Ok(machine) => machine,
                 Err(error) => {
                     let message = format!("the machine cannot be used: {error}");

@@ -12,6 +12,7 @@ use super::error::EngineError;
 use super::journal::Journal;
 use super::run_folder::{RunFile, RunFolder, write_atomically};
 use crate::event::{Event, EventBody, Origin, Shown};
+use crate::platform::Machine;
 use crate::protocol::StartRun;
 use crate::run_state::{RunState, Status};
 use crate::secret::Secret;
@@ -66,7 +67,8 @@ fn begin(
     let path = PathBuf::from(&request.sequence);
     let text = std::fs::read(&path).map_err(EngineError::file("reading", &path))?;
     let (checked, sequence) = good(&path)?;
-    let values = Values::gather(&checked, &sequence, &request, options)?;
+    let machine = (options.machine)()?;
+    let values = Values::gather(&checked, &sequence, &request, machine.as_ref())?;
     let planned = plan(&sequence)?;
     let folder = RunFolder::create(&options.state, clock::now())?;
     let copy = folder.sequence();
@@ -104,7 +106,14 @@ fn begin(
     for (name, value, origin) in values.all {
         dispatcher.set_variable(&name, value, origin);
     }
-    go(dispatcher, options, planned, folder, Vec::new())
+    go(
+        dispatcher,
+        options,
+        planned,
+        folder,
+        Vec::new(),
+        Some(machine),
+    )
 }
 
 /// Goes on with an interrupted run.
@@ -146,7 +155,7 @@ pub fn resume(
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
-        go(dispatcher, options, planned, folder, secrets)
+        go(dispatcher, options, planned, folder, secrets, None)
     })();
     if begun.is_err() {
         dispatcher.release();
@@ -213,11 +222,13 @@ fn go(
     planned: PlannedSequence,
     folder: RunFolder,
     secrets: Vec<(String, Secret)>,
+    first: Option<Arc<dyn Machine>>,
 ) -> Result<RunThread, EngineError> {
     let boots = Boots {
         dispatcher: Arc::clone(dispatcher),
         planned,
         machine: Arc::clone(&options.machine),
+        first,
         folder,
         secrets,
     };
@@ -245,7 +256,7 @@ impl Values {
         checked: &Checked,
         sequence: &Sequence,
         request: &StartRun,
-        options: &EngineOptions,
+        machine: &dyn Machine,
     ) -> Result<Self, EngineError> {
         let mut all = Vec::new();
         for (name, value) in &sequence.variables {
@@ -285,7 +296,7 @@ impl Values {
             ));
         }
         let values = Self { all };
-        values.check(checked, sequence, options)?;
+        values.check(checked, sequence, machine)?;
         Ok(values)
     }
 
@@ -302,9 +313,9 @@ impl Values {
         &self,
         checked: &Checked,
         sequence: &Sequence,
-        options: &EngineOptions,
+        machine: &dyn Machine,
     ) -> Result<(), EngineError> {
-        let disks = (options.machine)()?.disks()?;
+        let disks = machine.disks()?;
         let numbers: Vec<u32> = disks.iter().map(|disk| disk.number).collect();
         let set: Vec<&str> = sequence
             .inputs

@@ -44,8 +44,8 @@ pub enum OnCtrlC {
     Leave,
 }
 
+/// Prints JSON when `json` is there, else plain lines.
 struct Printer<W> {
-    mode: Mode,
     plain: Plain<W>,
     json: Option<W>,
 }
@@ -90,7 +90,6 @@ pub async fn follow<W: Write>(
     let (mut sender, mut receiver) = client.split();
     let (for_plain, for_json) = out;
     let mut printer = Printer {
-        mode,
         plain: Plain::new(for_plain, RunState::default()),
         json: (mode == Mode::Json).then_some(for_json),
     };
@@ -122,7 +121,7 @@ pub async fn follow<W: Write>(
                 }
                 Some(Incoming::Reply(..)) => {}
                 Some(Incoming::Lost(_)) | None => {
-                    if printer.mode == Mode::Plain {
+                    if printer.json.is_none() {
                         eprintln!("wimforge: the engine is gone; go on with `wimforge resume`");
                     }
                     return Ok(4);
