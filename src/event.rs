@@ -257,6 +257,32 @@ pub struct DiskFacts {
     pub contents: Vec<String>,
 }
 
+/// How much a pre-flight finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Gravity {
+    /// As it should be.
+    Fine,
+    /// The run may go on; the technician should know.
+    Warning,
+    /// The run would fail or do harm: goes on only when a technician types the word shown.
+    Blocking,
+}
+
+/// One line of the pre-flight page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The step it was found for; `None` for the document or the machine as a whole.
+    pub node: Option<NodeId>,
+    /// What was looked at, in a few words: "disk 0", "capture destination", "clock".
+    pub subject: String,
+    /// What was found, one sentence.
+    pub text: String,
+    /// How much it weighs.
+    pub gravity: Gravity,
+    /// What to do about it, one sentence, safe way first.
+    pub way_out: Option<String>,
+}
+
 /// An answer, as recorded: values never travel in events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answered {
