@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod ctl;
+
+pub use ctl::{Ctl, YesNo};
+
 const EXIT_CODES: &str = "Exit codes:\n  0  the task sequence succeeded\n  1  it failed\n  2  bad usage, or mistakes in the document\n  3  cancelled\n  4  interrupted; go on with `wimforge resume`";
 
 /// Builds and captures Windows reference images.
@@ -36,6 +40,10 @@ pub enum Command {
     /// Go on with an interrupted run; secrets are asked for again
     #[command(after_help = EXIT_CODES)]
     Resume(Box<ResumeArgs>),
+    /// Check a task sequence and this machine before anything is done: exit code 1 when something blocks
+    Preflight(Box<PreflightArgs>),
+    /// Play a recorded run through the console
+    Replay(ReplayArgs),
     /// Send one request to the running engine; the answer is JSON
     Ctl {
         /// The request.
@@ -157,6 +165,15 @@ pub struct RunArgs {
     /// Set a variable before the first step; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
+    /// Rehearse: every step plays its part, nothing touches the machine
+    #[arg(long)]
+    pub rehearse: bool,
+    /// Go on in spite of blocking pre-flight findings; the word is the one the check shows
+    #[arg(long, value_name = "WORD")]
+    pub override_preflight: Option<String>,
+    /// After a failed run write a bundle of all evidence to this folder
+    #[arg(long, value_name = "DIR")]
+    pub bundle_to: Option<PathBuf>,
     /// What may be done without asking.
     #[command(flatten)]
     pub grants: GrantArgs,
@@ -171,9 +188,50 @@ pub struct RunArgs {
     pub look: Look,
 }
 
+/// `wimforge preflight`.
+#[derive(Clone, Debug, Args)]
+pub struct PreflightArgs {
+    /// The task sequence
+    pub sequence: PathBuf,
+    /// Set a variable as the run would; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Give a secret variable from a file, an environment variable or a file descriptor
+    #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+    pub secrets: Vec<(String, SecretSource)>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// `wimforge replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The run's folder
+    pub folder: PathBuf,
+    /// How many times as fast as it was recorded
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Output.
+    #[command(flatten)]
+    pub output: Output,
+    /// Look.
+    #[command(flatten)]
+    pub look: Look,
+}
+
 /// `wimforge attach`.
 #[derive(Clone, Debug, Args)]
 pub struct AttachArgs {
+    /// Look on only: nothing can be changed from here
+    #[arg(long, conflicts_with_all = ["plain", "json"])]
+    pub watch: bool,
+    /// With --plain: one status line now and then, over restarts of the engine, until interrupted
+    #[arg(long, requires = "plain")]
+    pub follow: bool,
     /// Output.
     #[command(flatten)]
     pub output: Output,
@@ -199,73 +257,6 @@ pub struct ResumeArgs {
     /// Look.
     #[command(flatten)]
     pub look: Look,
-}
-
-/// Requests of `wimforge ctl`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Ctl {
-    /// The whole state of the run
-    Status,
-    /// Pause before the next step
-    Pause,
-    /// Go on after a pause
-    Continue,
-    /// Run one step, then pause again
-    Step,
-    /// Run the failed step again
-    Retry,
-    /// Go on without the failed step
-    Skip,
-    /// Cancel the run; after a failure: abort it
-    Cancel {
-        /// Kill what runs instead of asking it to end
-        #[arg(long)]
-        kill: bool,
-    },
-    /// Make this the next step (while paused, or after a failure)
-    Jump {
-        /// Number of the step, as in `status`
-        step: u32,
-    },
-    /// Stop before a step
-    Break {
-        /// Number of the step, as in `status`
-        step: u32,
-        /// Clear the breakpoint instead
-        #[arg(long)]
-        clear: bool,
-    },
-    /// Set a variable; an empty value deletes it
-    Set {
-        /// NAME=VALUE
-        #[arg(value_parser = pair)]
-        variable: (String, String),
-    },
-    /// Answer the open question
-    Answer {
-        /// yes or no
-        answer: YesNo,
-        /// Number of the question, as in `status` [default: the open one]
-        #[arg(long)]
-        question: Option<u32>,
-    },
-    /// Give the secrets that the open question asks for
-    Secrets {
-        /// The secrets
-        #[arg(required = true, value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
-        secrets: Vec<(String, SecretSource)>,
-    },
-    /// End an engine that has nothing to do
-    Shutdown,
-}
-
-/// Yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum YesNo {
-    /// Yes
-    Yes,
-    /// No
-    No,
 }
 
 /// `wimforge lab`.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 use crate::protocol::{
-    CONTRACT, Hello, LONGEST_PUSH, LONGEST_REQUEST, Push, Refusal, Reply, Request, ToClient,
+    CONTRACT, Hello, LONGEST_PUSH, LONGEST_REQUEST, Push, Refusal, Reply, Request, Role, ToClient,
     ToEngine,
 };
 use crate::transport::codec::{FrameError, read_frame, write_frame};
@@ -58,6 +58,58 @@ pub enum Incoming {
     Lost(String),
 }
 
+/// How a client presents itself.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// It wants events, not only replies.
+    pub watch: bool,
+    /// What it may do.
+    pub role: Role,
+    /// Where it comes from, when over SSH.
+    pub from: String,
+    /// Columns and rows of its terminal; 0 where there is none.
+    pub size: (u16, u16),
+}
+
+impl Manner {
+    /// Only replies: `ctl`.
+    pub fn tool() -> Self {
+        Self::default()
+    }
+
+    /// Events without a console: plain lines, JSON.
+    pub fn follower() -> Self {
+        Self {
+            watch: true,
+            from: address(),
+            ..Self::default()
+        }
+    }
+
+    /// A console with this terminal; `only_watch` never acts.
+    pub fn console(size: (u16, u16), only_watch: bool) -> Self {
+        let role = if only_watch {
+            Role::Watcher
+        } else {
+            Role::Console
+        };
+        Self {
+            watch: true,
+            role,
+            from: address(),
+            size,
+        }
+    }
+}
+
+/// The other end of the SSH connection this process lives in; empty when there is none.
+fn address() -> String {
+    std::env::var("SSH_CONNECTION")
+        .ok()
+        .and_then(|text| text.split_whitespace().next().map(str::to_owned))
+        .unwrap_or_default()
+}
+
 /// Connected and greeted.
 pub struct Client {
     hello: Hello,
@@ -83,14 +135,14 @@ impl Drop for Receiver {
 }
 
 impl Client {
-    /// Connects and says hello. `name` is for people; `watch` asks for events.
+    /// Connects and says hello. `name` is for people.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn connect(
         endpoint: &Endpoint,
         name: &str,
-        watch: bool,
+        manner: &Manner,
     ) -> Result<Self, ClientError> {
         let stream = Stream::connect(endpoint)
             .await
@@ -98,7 +150,7 @@ impl Client {
                 path: endpoint.path().to_owned(),
                 source,
             })?;
-        Self::greet(stream, name, watch).await
+        Self::greet(stream, name, manner).await
     }
 
     /// Like [`Client::connect`], but waits for an engine that is just starting.
@@ -108,12 +160,12 @@ impl Client {
     pub async fn connect_patiently(
         endpoint: &Endpoint,
         name: &str,
-        watch: bool,
+        manner: &Manner,
         patience: Duration,
     ) -> Result<Self, ClientError> {
         let end = tokio::time::Instant::now() + patience;
         loop {
-            match Self::connect(endpoint, name, watch).await {
+            match Self::connect(endpoint, name, manner).await {
                 Err(ClientError::NoEngine { .. }) if tokio::time::Instant::now() < end => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -126,13 +178,16 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn greet(stream: Stream, name: &str, watch: bool) -> Result<Self, ClientError> {
+    pub async fn greet(stream: Stream, name: &str, manner: &Manner) -> Result<Self, ClientError> {
         let (reader, mut writer) = stream.into_split();
         let hello = ToEngine::Hello(Hello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             contract: CONTRACT,
             name: name.to_owned(),
-            watch,
+            watch: manner.watch,
+            role: manner.role,
+            from: manner.from.clone(),
+            size: manner.size,
             run: None,
             client: 0,
         });
@@ -218,7 +273,7 @@ impl Receiver {
 /// # Errors
 /// See [`ClientError`].
 pub async fn ask(endpoint: &Endpoint, name: &str, request: Request) -> Result<Reply, ClientError> {
-    let client = Client::connect(endpoint, name, false).await?;
+    let client = Client::connect(endpoint, name, &Manner::tool()).await?;
     let (mut sender, mut receiver) = client.split();
     sender.send(1, request).await?;
     loop {

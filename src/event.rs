@@ -3,13 +3,19 @@
 //! Two classes. An [`Event`] is durable: numbered, stamped, journalled, never dropped. A [`Progress`] is a
 //! sample: only the latest of a step matters, and it may be lost. [`crate::run_state::RunState`] is the fold.
 
+mod question;
+
 use serde::{Deserialize, Serialize};
+
+pub use question::{Answered, DiskFacts, Finding, Gravity, Question, QuestionKind};
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type Millis = i64;
 
 /// A node of the plan (group or step): its index in [`Plan::nodes`], which is depth first, parents first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct NodeId(pub u32);
 
@@ -50,6 +56,9 @@ pub struct PlanNode {
     pub continue_on_error: bool,
     /// How long this step takes beside others, for the overall bar; 0 for groups.
     pub weight: u32,
+    /// What doing it a second time does; `None` when the step declares itself safe to repeat. Groups: `None`.
+    #[serde(default)]
+    pub repeats: Option<String>,
 }
 
 /// Group or step.
@@ -79,6 +88,16 @@ pub struct Who {
     pub client: u32,
     /// For people: "console on /dev/pts/3", "ctl", "--confirm-disk".
     pub name: String,
+}
+
+impl Who {
+    /// The engine itself, or a flag of the command line.
+    pub fn engine(name: &str) -> Self {
+        Self {
+            client: 0,
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// A variable's value as it may be shown.
@@ -192,114 +211,6 @@ pub enum Unit {
     Nothing,
 }
 
-/// A question to the technician. While it is open, the engine waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
-    /// Unique within the run.
-    pub id: u32,
-    /// The step that asks, when one does.
-    pub node: Option<NodeId>,
-    /// What is asked.
-    pub kind: QuestionKind,
-}
-
-/// The kinds of question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum QuestionKind {
-    /// This disk will be wiped. Answers: Yes, No.
-    ConfirmDisk(DiskFacts),
-    /// This existing image file will be replaced. Answers: Yes, No.
-    ConfirmReplace {
-        /// The file.
-        path: String,
-        /// Its length in bytes.
-        bytes: u64,
-        /// Its modification time.
-        modified: Millis,
-    },
-    /// A step failed. Answers: Retry, Skip, Abort.
-    Failed {
-        /// The attempt that failed.
-        attempt: u32,
-        /// Why.
-        failure: Failure,
-    },
-    /// The sequence waits for a person. Answer: Yes.
-    Pause {
-        /// What the author wants to say.
-        message: String,
-    },
-    /// Secrets are needed (again, after a resume). Answer: Values.
-    Secrets {
-        /// Why they are needed.
-        reason: String,
-        /// The variables.
-        variables: Vec<String>,
-    },
-}
-
-/// What is known about a disk, as shown before it is wiped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskFacts {
-    /// The disk number of the task sequence.
-    pub number: u32,
-    /// Device node.
-    pub path: String,
-    /// Model, or "image file".
-    pub model: String,
-    /// Serial number, when there is one.
-    pub serial: String,
-    /// Size in bytes.
-    pub bytes: u64,
-    /// GPT, MBR or none.
-    pub table: String,
-    /// One line a partition: number, size, file system, label.
-    pub contents: Vec<String>,
-}
-
-/// How much a pre-flight finding weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Gravity {
-    /// As it should be.
-    Fine,
-    /// The run may go on; the technician should know.
-    Warning,
-    /// The run would fail or do harm: goes on only when a technician types the word shown.
-    Blocking,
-}
-
-/// One line of the pre-flight page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// The step it was found for; `None` for the document or the machine as a whole.
-    pub node: Option<NodeId>,
-    /// What was looked at, in a few words: "disk 0", "capture destination", "clock".
-    pub subject: String,
-    /// What was found, one sentence.
-    pub text: String,
-    /// How much it weighs.
-    pub gravity: Gravity,
-    /// What to do about it, one sentence, safe way first.
-    pub way_out: Option<String>,
-}
-
-/// An answer, as recorded: values never travel in events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answered {
-    /// Yes, go on.
-    Yes,
-    /// No.
-    No,
-    /// Run the step again.
-    Retry,
-    /// Go on without the step.
-    Skip,
-    /// End the run.
-    Abort,
-    /// Values were given for these variables.
-    Values(Vec<String>),
-}
-
 /// Something worth telling at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Artifact {
@@ -358,6 +269,9 @@ pub enum EventBody {
         plan: Plan,
         /// No technician is expected.
         unattended: bool,
+        /// Nothing touches the machine: every step only plays its part.
+        #[serde(default)]
+        rehearsal: bool,
     },
     /// An engine took up an interrupted run, or started again after a planned restart.
     BootStarted {
@@ -478,6 +392,9 @@ pub enum EventBody {
         text: String,
         /// The step it belongs to.
         node: Option<NodeId>,
+        /// The attempt at that step; 0 outside of one.
+        #[serde(default)]
+        attempt: u32,
     },
     /// The engine waits for an answer.
     QuestionAsked {
@@ -509,14 +426,53 @@ pub enum EventBody {
         /// By whom.
         by: Who,
     },
-    /// Somebody wants the run to end.
+    /// "Run to here": the run pauses before this step once.
+    RunTo {
+        /// Where; `None` when it was reached or taken back.
+        node: Option<NodeId>,
+        /// By whom.
+        by: Who,
+    },
+    /// A step's settings were changed for this run; the document stays as it is.
+    StepOverridden {
+        /// Which.
+        node: NodeId,
+        /// The step as text in the document's format; `None` goes back to the document.
+        text: Option<String>,
+        /// By whom.
+        by: Who,
+    },
+    /// A console took the pen: requests of other consoles are refused.
+    PenTaken {
+        /// Who has it now.
+        by: Who,
+    },
+    /// What the pre-flight check found.
+    Preflight {
+        /// In the order of the steps.
+        findings: Vec<Finding>,
+    },
+    /// Somebody, or the time limit of a cancel, wants the run to end.
     CancelRequested {
-        /// Kill at once.
+        /// Kill what runs; else it is asked to end.
         kill: bool,
         /// By whom.
         by: Who,
         /// What is waited for.
         waiting_for: String,
+        /// Seconds until what still runs is killed, or, after that, given up.
+        #[serde(default)]
+        seconds: u64,
+    },
+    /// What was to be cancelled did not even end when it was killed: the engine waits no longer.
+    CancelGivenUp {
+        /// What was waited for.
+        waiting_for: String,
+    },
+    /// What the run leaves on the machine though it should not.
+    LeftBehind {
+        /// One sentence each, with the way to remove it.
+        items: Vec<String>,
     },
     /// The technician moved the pointer.
     Jumped {

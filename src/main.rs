@@ -1,6 +1,6 @@
 //! Arguments to a role, an error class to an exit code.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, ExitCode, Stdio};
 use std::sync::Arc;
@@ -9,51 +9,30 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use wimforge::cli::{
-    AttachArgs, Cli, Command, Ctl, EngineArgs, FirmwareArg, GrantArgs, Lab, Look, MachineArgs,
-    Output, ResumeArgs, RunArgs, SecretSource, YesNo,
+    AttachArgs, Cli, Command, EngineArgs, FirmwareArg, GrantArgs, Lab, Look, MachineArgs, Output,
+    ResumeArgs, RunArgs, SecretSource,
 };
-use wimforge::engine::boots::MachineMaker;
-use wimforge::engine::dispatcher::{Dispatcher, Grants};
-use wimforge::engine::error::EngineError;
+use wimforge::engine::dispatcher::Dispatcher;
 use wimforge::engine::run_folder::{self, RunFolder};
 use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
-use wimforge::event::{NodeId, RunOutcome};
+use wimforge::engine::waiting::Grants;
+use wimforge::event::RunOutcome;
 use wimforge::lab;
-use wimforge::platform::linux::{LinuxMachine, MachineOptions};
-use wimforge::platform::{Firmware, Machine, PlatformError, show};
+use wimforge::platform::{Machine, PlatformError, show};
 use wimforge::protocol::{Reply, Request, StartRun, WireSecret};
-use wimforge::report::ctl::{self, Asked};
 use wimforge::report::follow::{self, Mode, OnCtrlC};
-use wimforge::secret::Secret;
 use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, runtime_folder};
 use wimforge::tui::theme::Theme;
 use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
-/// A message for people and the exit code that goes with it.
-struct Trouble {
-    code: u8,
-    text: String,
-}
+mod roles;
 
-type Outcome = Result<u8, Trouble>;
-
-#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
-fn usage(text: impl ToString) -> Trouble {
-    Trouble {
-        code: 2,
-        text: text.to_string(),
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
-fn failed(text: impl ToString) -> Trouble {
-    Trouble {
-        code: 1,
-        text: text.to_string(),
-    }
-}
+use roles::common::{
+    Outcome, Trouble, failed, firmware, machine_maker, read_secret, read_secrets, runtime, say,
+    usage,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -62,7 +41,10 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run(*args),
         Some(Command::Attach(args)) => attach(args),
         Some(Command::Resume(args)) => resume(*args),
-        Some(Command::Ctl { request }) => control(request),
+        Some(Command::Preflight(args)) => roles::inspect::check(&args),
+        Some(Command::Replay(args)) => can_be_shown_unless(&args.output, &args.look)
+            .and_then(|()| roles::inspect::replay(args)),
+        Some(Command::Ctl { request }) => roles::control::control(request),
         Some(Command::Check { files }) => check(&files),
         Some(Command::Disks { json, machine }) => disks(json, &machine),
         Some(Command::Lab { command }) => lab_command(command),
@@ -84,51 +66,6 @@ fn main() -> ExitCode {
             ExitCode::from(trouble.code)
         }
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)
-}
-
-fn say(text: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
-        _ => Ok(0),
-    }
-}
-
-fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble> {
-    let text = match source {
-        SecretSource::Env(variable) => std::env::var(variable).map_err(|_| {
-            usage(format!(
-                "--secret {name}: the environment has no {variable}"
-            ))
-        })?,
-        SecretSource::File(path) => std::fs::read_to_string(path)
-            .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
-        SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
-            .map_err(|error| {
-                usage(format!(
-                    "--secret {name}: file descriptor {number}: {error}"
-                ))
-            })?,
-    };
-    let line = text.lines().next().unwrap_or_default();
-    if line.is_empty() {
-        return Err(usage(format!("--secret {name}: the value is empty")));
-    }
-    Ok(Secret::new(line))
-}
-
-fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, Secret)>, Trouble> {
-    sources
-        .iter()
-        .map(|(name, source)| Ok((name.clone(), read_secret(name, source)?)))
-        .collect()
 }
 
 /// Starts an engine process of its own session, so that neither Ctrl-C nor the end of this terminal reaches it.
@@ -226,6 +163,17 @@ fn start_run(args: &RunArgs, unattended: bool) -> Result<StartRun, Trouble> {
         confirm_disks: args.grants.confirm_disks.clone(),
         confirm_replace: args.grants.confirm_replace,
         unattended,
+        rehearse: args.rehearse,
+        override_preflight: args.override_preflight.clone(),
+        bundle_to: match &args.bundle_to {
+            Some(folder) => Some(
+                std::path::absolute(folder)
+                    .map_err(failed)?
+                    .display()
+                    .to_string(),
+            ),
+            None => None,
+        },
     })
 }
 
@@ -286,7 +234,7 @@ fn attach(args: AttachArgs) -> Outcome {
             "no engine is running: start one with `wimforge` or `wimforge run`",
         ));
     }
-    open_console(args.look, None)
+    open_console(args.look, None, args.watch)
 }
 
 fn resume(args: ResumeArgs) -> Outcome {
@@ -351,7 +299,14 @@ fn resume(args: ResumeArgs) -> Outcome {
     if headless {
         return follow_run(&args.output, None, &machine);
     }
-    open_console(args.look, None)
+    open_console(args.look, None, false)
+}
+
+fn can_be_shown_unless(output: &Output, look: &Look) -> Result<(), Trouble> {
+    if output.plain || output.json {
+        return Ok(());
+    }
+    can_be_shown(look)
 }
 
 /// Whether there is a terminal and a good theme: asked before an engine is started for nothing.
@@ -382,15 +337,16 @@ fn console(
     if start.is_some() || !is_running(&endpoint)? {
         spawn_engine(machine, &[])?;
     }
-    open_console(look, start)
+    open_console(look, start, false)
 }
 
-fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
+fn open_console(look: Look, start: Option<StartRun>, only_watch: bool) -> Outcome {
     let options = ConsoleOptions {
         endpoint: Endpoint::standard(),
         theme: look.theme,
         ascii: look.ascii,
         start,
+        only_watch,
     };
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
         ConsoleEnd::Detached => Ok(0),
@@ -400,37 +356,6 @@ fn open_console(look: Look, start: Option<StartRun>) -> Outcome {
             text: "the engine is gone; go on with `wimforge resume`".to_owned(),
         }),
     }
-}
-
-fn control(request: Ctl) -> Outcome {
-    let asked = match request {
-        Ctl::Status => Asked::Plain(Request::Status),
-        Ctl::Pause => Asked::Plain(Request::Pause),
-        Ctl::Continue => Asked::Plain(Request::Continue),
-        Ctl::Step => Asked::Plain(Request::Step),
-        Ctl::Retry => Asked::Retry,
-        Ctl::Skip => Asked::Skip,
-        Ctl::Cancel { kill } => Asked::Plain(Request::Cancel { kill }),
-        Ctl::Jump { step } => Asked::Plain(Request::Jump { to: NodeId(step) }),
-        Ctl::Break { step, clear } => Asked::Plain(Request::Break {
-            node: NodeId(step),
-            set: !clear,
-        }),
-        Ctl::Set {
-            variable: (name, value),
-        } => Asked::Plain(Request::SetVariable { name, value }),
-        Ctl::Answer { answer, question } => Asked::Answer {
-            question,
-            yes: answer == YesNo::Yes,
-        },
-        Ctl::Secrets { secrets } => Asked::Secrets(read_secrets(&secrets)?),
-        Ctl::Shutdown => Asked::Plain(Request::Shutdown),
-    };
-    let (code, text) = runtime()?
-        .block_on(ctl::ask(&Endpoint::standard(), asked))
-        .map_err(usage)?;
-    say(&text)?;
-    Ok(code)
 }
 
 /// Tells the mistakes of a document, if there are any; the exit code.
@@ -458,24 +383,6 @@ fn check(files: &[PathBuf]) -> Outcome {
         }
     }
     Ok(if bad { 2 } else { 0 })
-}
-
-fn machine_maker(args: &MachineArgs) -> MachineMaker {
-    let options = MachineOptions {
-        attached: args.disks.clone(),
-        allow_real_disks: args.allow_real_disks,
-        firmware: args.firmware.map(firmware),
-    };
-    Arc::new(move || -> Result<Arc<dyn Machine>, EngineError> {
-        Ok(Arc::new(LinuxMachine::new(options.clone())?))
-    })
-}
-
-fn firmware(kind: FirmwareArg) -> Firmware {
-    match kind {
-        FirmwareArg::Uefi => Firmware::Uefi,
-        FirmwareArg::Bios => Firmware::Bios,
-    }
 }
 
 fn disks(json: bool, machine: &MachineArgs) -> Outcome {
@@ -527,6 +434,7 @@ fn engine(args: EngineArgs) -> Outcome {
                     confirm_disks: args.confirm_disks,
                     confirm_replace: args.confirm_replace,
                     unattended: args.unattended,
+                    ..Grants::default()
                 };
                 let folder = RunFolder::at(folder);
                 let thread = start::resume(&dispatcher, &options, folder, secrets, grants);

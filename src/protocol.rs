@@ -4,21 +4,30 @@
 //! is a [`Hello`]; a client then sends [`Request`]s, numbered by itself, and gets exactly one [`Reply`] for each,
 //! between [`Push`]es.
 
+mod inspect;
+mod offer;
+
 use serde::{Deserialize, Serialize};
 
+pub use inspect::{
+    Change, LOG_PAGE, LogPage, LogQuery, Mend, Pattern, ReplayCommand, ReplayState, StepChange,
+    StepField, StepText,
+};
+pub use offer::{Check, InputInfo, SequenceInfo};
+
 use crate::event::{Event, NodeId, Progress};
-use crate::run_state::RunState;
+use crate::run_state::{People, RunState};
 use crate::secret::Secret;
 
 /// Number of this contract. Another number is refused with a reason both sides can show.
-pub const CONTRACT: u32 = 1;
+pub const CONTRACT: u32 = 2;
 /// Longest frame a client may send, in bytes.
 pub const LONGEST_REQUEST: usize = 256 * 1024;
 /// Longest frame the engine may send, in bytes (a snapshot of 10,000 steps fits).
 pub const LONGEST_PUSH: usize = 32 * 1024 * 1024;
 
 /// The first frame of either side. Fields added later must have defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Version of the program.
     pub version: String,
@@ -30,12 +39,33 @@ pub struct Hello {
     /// From a client: it wants pushes (a console), or only replies (ctl).
     #[serde(default)]
     pub watch: bool,
+    /// From a client: what it may do.
+    #[serde(default)]
+    pub role: Role,
+    /// From a client: where it comes from, when over SSH.
+    #[serde(default)]
+    pub from: String,
+    /// From a client: columns and rows of its terminal; 0 where there is none.
+    #[serde(default)]
+    pub size: (u16, u16),
     /// From the engine: the run's id, when there is one.
     #[serde(default)]
     pub run: Option<String>,
     /// From the engine: the client's number.
     #[serde(default)]
     pub client: u32,
+}
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Its requests are carried out at once: `ctl`, and whoever started the run without a console.
+    #[default]
+    Tool,
+    /// A console: acts while it holds the pen.
+    Console,
+    /// Looks on; every request that would change anything is refused.
+    Watcher,
 }
 
 /// A secret on its way to the engine. Serialises, unlike [`Secret`]: only requests hold it, only the socket carries it.
@@ -69,6 +99,15 @@ pub struct StartRun {
     pub confirm_replace: bool,
     /// Nobody will answer: a question without a flag fails the step, a failed step fails the run.
     pub unattended: bool,
+    /// Nothing touches the machine: every step only plays its part.
+    #[serde(default)]
+    pub rehearse: bool,
+    /// Go on in spite of blocking pre-flight findings: the word that the check shows.
+    #[serde(default)]
+    pub override_preflight: Option<String>,
+    /// Folder for a bundle after a failed run.
+    #[serde(default)]
+    pub bundle_to: Option<String>,
 }
 
 /// What a client may ask for.
@@ -153,8 +192,94 @@ pub enum Request {
         /// Set or clear.
         set: bool,
     },
+    /// Clear every breakpoint.
+    ClearBreaks,
+    /// Go on, and pause before this step.
+    RunTo {
+        /// The step.
+        node: NodeId,
+    },
+    /// Restart the machine, then run the failed step again.
+    RestartAndRetry {
+        /// The step.
+        node: NodeId,
+        /// The attempt that failed.
+        attempt: u32,
+    },
+    /// Look at the machine again, as after a change by hand: connections anew, disks probed afresh.
+    Mend {
+        /// The step.
+        node: NodeId,
+        /// The attempt that failed.
+        attempt: u32,
+        /// What to do before the step runs again.
+        how: Mend,
+    },
+    /// The settings of a step as text; reply is [`Reply::Step`].
+    DescribeStep {
+        /// The step.
+        node: NodeId,
+    },
+    /// Change the settings of a step for this run.
+    OverrideStep {
+        /// The step.
+        node: NodeId,
+        /// What becomes of it.
+        to: StepChange,
+    },
+    /// Where the value of a variable came from; reply is [`Reply::History`].
+    Explain {
+        /// The variable.
+        name: String,
+    },
+    /// Lines of the log; reply is [`Reply::Log`].
+    ReadLog(LogQuery),
+    /// Do the pre-flight check again.
+    Recheck {
+        /// The question's id.
+        question: u32,
+    },
+    /// Go on in spite of blocking findings.
+    OverridePreflight {
+        /// The question's id.
+        question: u32,
+        /// The word shown.
+        word: String,
+    },
+    /// Write journal, log, report and what is known of the machine into one archive; reply is [`Reply::Written`].
+    Bundle {
+        /// A folder, or a file name that ends in `.tar.gz`; empty for the run's folder.
+        to: String,
+    },
+    /// Take the pen.
+    TakePen,
+    /// The terminal has another size.
+    Resized {
+        /// Columns.
+        columns: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// Steer a recorded run.
+    Replay(ReplayCommand),
     /// End the engine; refused while a run is going.
     Shutdown,
+}
+
+impl Request {
+    /// Whether it only reads: everyone may.
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Status
+                | Self::ListSequences { .. }
+                | Self::Describe { .. }
+                | Self::DescribeStep { .. }
+                | Self::Explain { .. }
+                | Self::ReadLog(_)
+                | Self::Resized { .. }
+        )
+    }
 }
 
 /// The answer to a request.
@@ -168,6 +293,14 @@ pub enum Reply {
     Snapshot(Box<RunState>),
     /// Sequences.
     Sequences(Vec<SequenceInfo>),
+    /// A step's settings.
+    Step(Box<StepText>),
+    /// The values a variable had, oldest first.
+    History(Vec<Change>),
+    /// Lines of the log.
+    Log(LogPage),
+    /// A file was written: its path and length in bytes.
+    Written(String, u64),
 }
 
 /// Why a request was not accepted.
@@ -190,6 +323,10 @@ pub enum Refusal {
     StaleAttempt,
     /// That question is not open (any more).
     NotAsked,
+    /// Another console holds the pen.
+    NoPen(String),
+    /// This client only looks on.
+    OnlyWatching,
     /// Does not fit the state the run is in; one sentence.
     NotNow(String),
     /// A value is not acceptable; one sentence.
@@ -210,120 +347,9 @@ impl std::fmt::Display for Refusal {
             Self::AlreadyRunning => f.write_str("a run is going already: attach to it"),
             Self::StaleAttempt => f.write_str("that attempt is no longer waiting for a decision"),
             Self::NotAsked => f.write_str("that question is no longer open"),
+            Self::NoPen(holder) => write!(f, "{holder} holds the pen: press t to take it"),
+            Self::OnlyWatching => f.write_str("this console only looks on (--watch)"),
             Self::NotNow(why) | Self::BadValue(why) | Self::BadSequence(why) => f.write_str(why),
-        }
-    }
-}
-
-/// A sequence as the picker shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SequenceInfo {
-    /// Absolute path.
-    pub path: String,
-    /// Name; the file's name when it is broken.
-    pub name: String,
-    /// Description.
-    pub description: String,
-    /// Steps that are not disabled.
-    pub steps: u32,
-    /// Disks it partitions.
-    pub disks: Vec<u32>,
-    /// What it asks.
-    pub inputs: Vec<InputInfo>,
-    /// Its mistakes, rendered; empty when it is good.
-    pub mistakes: String,
-    /// The first mistake in one line.
-    pub first_mistake: String,
-}
-
-/// One input of a sequence.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputInfo {
-    /// Variable.
-    pub variable: String,
-    /// Label.
-    pub label: String,
-    /// Value offered.
-    pub default: String,
-    /// Secret.
-    pub secret: bool,
-    /// May stay empty.
-    pub optional: bool,
-    /// How it is checked.
-    pub check: Check,
-}
-
-/// How an input is checked while typing; the engine checks again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Check {
-    /// Any text.
-    #[default]
-    Text,
-    /// NetBIOS computer name.
-    ComputerName,
-    /// UNC or local path that ends in `.wim`.
-    ImagePath,
-    /// `domain\user` or `user@domain`.
-    Account,
-    /// Whole number, both ends included.
-    Number(u64, u64),
-    /// One of these.
-    OneOf(Vec<String>),
-    /// 25 characters in five groups.
-    ProductKey,
-}
-
-impl Check {
-    /// Why `value` is not acceptable; `None` when it is. Empty values are the form's business.
-    pub fn mistake(&self, value: &str) -> Option<String> {
-        match self {
-            Self::Text => None,
-            Self::ComputerName => {
-                if value.chars().count() > 15 {
-                    Some("at most 15 characters".to_owned())
-                } else {
-                    value
-                        .chars()
-                        .find(|c| {
-                            c.is_whitespace()
-                                || c.is_control()
-                                || "\\/:*?\"<>|.,~!@#$%^&'(){}".contains(*c)
-                        })
-                        .map(|c| format!("`{c}` is not allowed in a computer name"))
-                }
-            }
-            Self::ImagePath => {
-                if value.ends_with(['\\', '/']) {
-                    Some("name a file, not a folder".to_owned())
-                } else if value.chars().count() > 255 {
-                    Some("at most 255 characters".to_owned())
-                } else if !value.to_lowercase().ends_with(".wim") {
-                    Some("end with .wim".to_owned())
-                } else {
-                    None
-                }
-            }
-            Self::Account => {
-                let good = value
-                    .split_once('\\')
-                    .or_else(|| value.split_once('@'))
-                    .is_some_and(|(before, after)| !before.is_empty() && !after.is_empty());
-                (!good).then(|| "write domain\\user or user@domain".to_owned())
-            }
-            Self::Number(low, high) => match value.parse::<u64>() {
-                Ok(number) if (*low..=*high).contains(&number) => None,
-                _ => Some(format!("a whole number from {low} to {high}")),
-            },
-            Self::OneOf(choices) => (!choices.iter().any(|c| c.eq_ignore_ascii_case(value)))
-                .then(|| format!("one of: {}", choices.join(", "))),
-            Self::ProductKey => {
-                let groups: Vec<&str> = value.split('-').collect();
-                let good = groups.len() == 5
-                    && groups
-                        .iter()
-                        .all(|g| g.len() == 5 && g.chars().all(|c| c.is_ascii_alphanumeric()));
-                (!good).then(|| "25 letters and digits: AAAAA-BBBBB-CCCCC-DDDDD-EEEEE".to_owned())
-            }
         }
     }
 }
@@ -337,6 +363,10 @@ pub enum Push {
     Event(Event),
     /// A sample.
     Progress(Progress),
+    /// Who is there has changed.
+    People(People),
+    /// Where a recorded run stands.
+    Replay(ReplayState),
     /// The engine ends; nothing follows.
     Bye(String),
 }

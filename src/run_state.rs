@@ -2,125 +2,28 @@
 //!
 //! [`RunState::apply`] takes durable events in order, [`RunState::sample`] takes progress. No clock, no I/O.
 
+mod parts;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Artifact, Event, EventBody, Failure, Millis, NodeId, NodeKind, Origin, Outcome, Plan, Progress,
-    Question, RunOutcome, Severity, Shown, SkipReason, Unit,
+    Answered, Artifact, Event, EventBody, Failure, Finding, Millis, NodeId, NodeKind, Outcome,
+    Plan, Progress, Question, QuestionKind, RunOutcome, SkipReason, Who,
 };
 use crate::units;
+
+pub use parts::{
+    Attached, AttemptState, Cancelling, LogLine, NodeState, People, PhaseState, RunEnd, Status,
+    StepOverride, VariableState,
+};
 
 /// Log lines kept in memory; the file keeps all.
 pub const LOG_KEPT: usize = 2_000;
 
-/// Where a node stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// Not yet reached.
-    #[default]
-    Waiting,
-    /// Going on.
-    Running,
-    /// Failed and waiting for a decision.
-    Undecided,
-    /// Did not run.
-    Skipped(SkipReason),
-    /// Through.
-    Ended(Outcome),
-}
-
-/// One node's state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeState {
-    /// Where it stands.
-    pub status: Status,
-    /// Attempts so far.
-    pub attempt: u32,
-    /// Name with variables expanded, once started.
-    pub title: String,
-    /// Start of the latest attempt.
-    pub started: Option<Millis>,
-    /// End of the latest attempt.
-    pub ended: Option<Millis>,
-    /// Milliseconds over all attempts that ended.
-    pub spent_millis: u64,
-}
-
-/// The current phase of the running step and its latest sample.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhaseState {
-    /// The step.
-    pub node: NodeId,
-    /// The attempt.
-    pub attempt: u32,
-    /// The phase in words.
-    pub name: String,
-    /// What is counted.
-    pub unit: Unit,
-    /// When it began.
-    pub started: Millis,
-    /// Done so far; never shrinks.
-    pub done: u64,
-    /// All there is, as last told; 0 while unknown.
-    pub total: u64,
-    /// Thousandths for the bar, 0 to 999 until the phase has ended; never shrinks.
-    pub permille: Option<u16>,
-    /// What is being worked on.
-    pub detail: String,
-    /// Milliseconds without a sign of life at the latest sample.
-    pub silent_millis: u64,
-    /// When the latest sample was taken.
-    pub sampled: Millis,
-    /// Seconds it has been named as stalled for; 0 when it moves.
-    pub stalled_seconds: u64,
-}
-
-/// A variable as it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VariableState {
-    /// Name as first set.
-    pub name: String,
-    /// Value or mask.
-    pub value: Shown,
-    /// From where.
-    pub origin: Origin,
-    /// Number of the event that set it.
-    pub seq: u64,
-    /// When.
-    pub at: Millis,
-}
-
-/// A log line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// Number of its event.
-    pub seq: u64,
-    /// When.
-    pub at: Millis,
-    /// How serious.
-    pub severity: Severity,
-    /// Component.
-    pub component: String,
-    /// Text; make it harmless before drawing.
-    pub text: String,
-    /// The step.
-    pub node: Option<NodeId>,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunEnd {
-    /// How.
-    pub outcome: RunOutcome,
-    /// Code of the failing step, or 0.
-    pub code: u32,
-    /// One sentence.
-    pub summary: String,
-    /// When.
-    pub at: Millis,
-}
+/// Attempts kept a node; the journal keeps all.
+pub const ATTEMPTS_KEPT: usize = 50;
 
 /// Everything known. Default: an engine without a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,10 +60,26 @@ pub struct RunState {
     pub question: Option<Question>,
     /// Paused before the next step.
     pub paused: bool,
-    /// Cancel was requested; what is waited for.
-    pub cancelling: Option<String>,
+    /// Cancel was requested.
+    pub cancelling: Option<Cancelling>,
     /// Breakpoints.
     pub breakpoints: Vec<NodeId>,
+    /// The step of "run to here".
+    pub run_to: Option<NodeId>,
+    /// Steps with changed settings, in order of their place.
+    pub overrides: Vec<StepOverride>,
+    /// The latest pre-flight findings; none when there was no check yet.
+    pub preflight: Option<Vec<Finding>>,
+    /// The pre-flight page was passed.
+    pub preflight_passed: bool,
+    /// Who went on in spite of blocking findings.
+    pub preflight_overridden: Option<Who>,
+    /// What the run left on the machine.
+    pub left_behind: Vec<String>,
+    /// Nothing touches the machine.
+    pub rehearsal: bool,
+    /// Who is there.
+    pub people: People,
     /// What was produced, with the step.
     pub artifacts: Vec<(NodeId, Artifact)>,
     /// The latest failure and its step.
@@ -231,7 +150,16 @@ impl RunState {
         self.seq = event.seq;
         self.now = self.now.max(event.at);
         self.fold(event);
-        self.update_overall();
+        // Most events of a long run are lines and values, which move no bar.
+        if !matches!(
+            event.body,
+            EventBody::Log { .. }
+                | EventBody::VariableSet { .. }
+                | EventBody::VariableRemoved { .. }
+                | EventBody::Produced { .. }
+        ) {
+            self.update_overall();
+        }
     }
 
     fn fold(&mut self, event: &Event) {
@@ -243,6 +171,7 @@ impl RunState {
                 source,
                 plan,
                 unattended,
+                rehearsal,
             } => {
                 *self = Self {
                     run: run.clone(),
@@ -252,6 +181,8 @@ impl RunState {
                     plan: plan.clone(),
                     started: Some(at),
                     unattended: *unattended,
+                    rehearsal: *rehearsal,
+                    people: std::mem::take(&mut self.people),
                     seq: event.seq,
                     now: at,
                     ..Self::default()
@@ -312,6 +243,9 @@ impl RunState {
                 if let Some(state) = self.node_mut(*node) {
                     state.status = Status::Running;
                     state.attempt = *attempt;
+                    if state.first_seq == 0 {
+                        state.first_seq = event.seq;
+                    }
                     state.title.clone_from(name);
                     state.started = Some(at);
                     state.ended = None;
@@ -342,9 +276,9 @@ impl RunState {
             }
             EventBody::StepFinished {
                 node,
+                attempt,
                 outcome,
                 millis,
-                ..
             } => {
                 if let Outcome::Failed { failure, .. } = outcome {
                     self.last_failure = Some((*node, failure.clone()));
@@ -353,6 +287,17 @@ impl RunState {
                     state.status = Status::Ended(outcome.clone());
                     state.ended = Some(at);
                     state.spent_millis += millis;
+                    if *attempt > 0 {
+                        if state.attempts.len() >= ATTEMPTS_KEPT {
+                            state.attempts.remove(0);
+                        }
+                        state.attempts.push(AttemptState {
+                            number: *attempt,
+                            started: state.started,
+                            millis: *millis,
+                            outcome: outcome.clone(),
+                        });
+                    }
                 }
                 self.phase = None;
             }
@@ -383,6 +328,7 @@ impl RunState {
                 component,
                 text,
                 node,
+                attempt,
             } => {
                 if self.log.len() >= LOG_KEPT {
                     self.log.pop_front();
@@ -395,20 +341,25 @@ impl RunState {
                     component: component.clone(),
                     text: text.clone(),
                     node: *node,
+                    attempt: *attempt,
                 });
             }
             EventBody::QuestionAsked { question } => {
-                if let (crate::event::QuestionKind::Failed { .. }, Some(node)) =
-                    (&question.kind, question.node)
+                if let (QuestionKind::Failed { .. }, Some(node)) = (&question.kind, question.node)
                     && let Some(state) = self.node_mut(node)
                 {
                     state.status = Status::Undecided;
                 }
                 self.question = Some(question.clone());
             }
-            EventBody::QuestionAnswered { id, .. } => {
-                if self.question.as_ref().is_some_and(|q| q.id == *id) {
-                    self.question = None;
+            EventBody::QuestionAnswered { id, answer, by } => {
+                if let Some(question) = self.question.take_if(|q| q.id == *id)
+                    && let QuestionKind::Preflight { .. } = question.kind
+                {
+                    self.preflight_passed = matches!(answer, Answered::Yes | Answered::Overridden);
+                    if *answer == Answered::Overridden {
+                        self.preflight_overridden = Some(by.clone());
+                    }
                 }
             }
             EventBody::PauseChanged { paused, .. } => self.paused = *paused,
@@ -419,9 +370,36 @@ impl RunState {
                     self.breakpoints.sort_unstable();
                 }
             }
-            EventBody::CancelRequested { waiting_for, .. } => {
-                self.cancelling = Some(waiting_for.clone());
+            EventBody::RunTo { node, .. } => self.run_to = *node,
+            EventBody::StepOverridden { node, text, by } => {
+                self.overrides.retain(|other| other.node != *node);
+                if let Some(text) = text {
+                    self.overrides.push(StepOverride {
+                        node: *node,
+                        text: text.clone(),
+                        by: by.clone(),
+                        at,
+                    });
+                    self.overrides.sort_by_key(|other| other.node);
+                }
             }
+            EventBody::PenTaken { by } => self.people.pen = Some(by.client),
+            EventBody::Preflight { findings } => self.preflight = Some(findings.clone()),
+            EventBody::CancelRequested {
+                waiting_for,
+                kill,
+                seconds,
+                ..
+            } => {
+                let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
+                self.cancelling = Some(Cancelling {
+                    waiting_for: waiting_for.clone(),
+                    kill: *kill,
+                    until: at.saturating_add(seconds.saturating_mul(1000)),
+                });
+            }
+            EventBody::CancelGivenUp { .. } => self.cancelling = None,
+            EventBody::LeftBehind { items } => self.left_behind.clone_from(items),
             EventBody::Jumped { to, by } => {
                 for at in 0..to.index().min(self.nodes.len()) {
                     let is_step = matches!(self.plan.nodes[at].kind, NodeKind::Step(_));

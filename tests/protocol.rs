@@ -137,6 +137,7 @@ fn hello(contract: u32, watch: bool) -> Hello {
         watch,
         run: None,
         client: 0,
+        ..Hello::default()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::clock;
 use super::dispatcher::Dispatcher;
 use super::host::StepHost;
+use super::waiting::Patience;
 use crate::cancel::{CancelLevel, CancelToken};
 use crate::codes;
 use crate::event::{EventBody, Failure, NodeId, Progress, Unit};
@@ -115,6 +116,10 @@ impl Attempt<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             cx.cancel.raise(run_cancel.level());
+            if self.dispatcher.escalate() == Patience::GivenUp {
+                // The thread stays behind: nothing ends it but the end of this process.
+                return Ended::Cancelled;
+            }
             if let Some(limit) = limit
                 && started.elapsed() > limit
             {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dispatcher::{AskError, Dispatcher};
+use super::dispatcher::Dispatcher;
 use super::error::EngineError;
 use super::executor::{Restart, Walk, WalkEnd};
 use super::report;
 use super::requests::as_values;
 use super::run_folder::RunFolder;
+use super::waiting::AskError;
 use crate::codes;
 use crate::event::{EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown};
 use crate::platform::{Firmware, Machine};
@@ -98,8 +99,10 @@ impl Boots {
             drop(walk);
             self.disconnect(&machine);
             let WalkEnd::Restart(restart) = end else {
-                // Whoever sees the end of the run finds nothing of it on the machine any more.
+                // Whoever sees the end of the run finds nothing of it on the machine any more, or is told what.
+                let left = machine.left_behind();
                 drop(machine);
+                self.tell_what_is_left(&left());
                 return self.conclude(end);
             };
             match self.restart(machine.as_ref(), &restart) {
@@ -130,6 +133,20 @@ impl Boots {
                 self.finish(RunOutcome::Succeeded, 0, &summary)
             }
         }
+    }
+
+    fn tell_what_is_left(&self, items: &[String]) {
+        if items.is_empty() {
+            return;
+        }
+        for item in items {
+            let line = format!("Left on the machine: {item}");
+            self.dispatcher
+                .log(Severity::Warning, COMPONENT, &line, None);
+        }
+        self.dispatcher.emit(EventBody::LeftBehind {
+            items: items.to_vec(),
+        });
     }
 
     /// Connections end with a boot (spec 2.17).

@@ -3,21 +3,24 @@
 //! It is a monitor: executor and clients call it, one at a time; whoever must wait (for an answer, for the end of a pause)
 //! sleeps on its condition. Every change is an event that is stamped, redacted, journalled, folded and pushed in one go.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::broadcast;
 
 use super::clock;
 use super::cmtrace::Log;
+use super::history::Histories;
 use super::journal::Journal;
-use crate::cancel::{CancelLevel, CancelToken};
-use crate::event::{
-    Answered, Event, EventBody, Failure, NodeId, Origin, Outcome, Progress, Question, QuestionKind,
-    Severity, Shown, Who,
-};
-use crate::protocol::Push;
+use super::log_pages::Pages;
+use super::waiting::{Answer, CancelTimes, Grants};
+use crate::cancel::CancelToken;
+use crate::event::{Event, EventBody, NodeId, Origin, Outcome, Progress, Severity, Shown};
+use crate::protocol::{Check, Push};
 use crate::run_state::RunState;
 use crate::secret::{Redactor, Secret};
+use crate::sequence::schema::Step;
 use crate::sequence::variables::{Value, Variables};
 use crate::text;
 
@@ -27,66 +30,43 @@ const QUEUE: usize = 4_096;
 /// Variables with this beginning are durable as soon as they are set and outlive the interruption of their step.
 pub(super) const MARK: &str = "_WimforgeMark";
 
-/// The answer to a question as the engine uses it (events carry [`Answered`]).
-#[derive(Clone, Debug)]
-pub(super) enum Answer {
-    Yes,
-    No,
-    Retry,
-    Skip(Who),
-    Abort,
-    Jump(NodeId),
-    Values(Vec<(String, Secret)>),
-}
-
-/// What may be done without asking.
+/// The document of a run: its text, for changes of single steps, and how its inputs are checked.
 #[derive(Clone, Debug, Default)]
-pub struct Grants {
-    /// Disks that may be wiped.
-    pub confirm_disks: Vec<u32>,
-    /// An existing image may be replaced.
-    pub confirm_replace: bool,
-    /// Nobody will answer.
-    pub unattended: bool,
+pub struct Document {
+    /// The exact text.
+    pub text: String,
+    /// Lower-case variable and check of each input.
+    pub checks: Vec<(String, Check)>,
 }
 
-/// Whether a step may start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// It may.
-    Go,
-    /// The run ends.
-    Cancelled,
-    /// Another step is next.
-    Jump(NodeId),
-}
-
-/// What to do about a failed step.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// Another attempt.
-    Retry,
-    /// Go on without it.
-    Skip(Who),
-    /// Fail the sequence.
-    Fail,
-    /// The run was cancelled.
-    Cancelled,
-    /// Another step is next.
-    Jump(NodeId),
-}
-
-/// Why a question got no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AskError {
-    /// The run was cancelled.
-    Cancelled,
-    /// Nobody may answer; the text says which flag would.
-    Unattended(String),
+/// A run as it is opened.
+pub struct Opening {
+    /// Its journal.
+    pub journal: Journal,
+    /// Its log.
+    pub log: Log,
+    /// What may be done without asking.
+    pub grants: Grants,
+    /// The state so far; empty for a new run.
+    pub state: RunState,
+    /// Its document.
+    pub document: Document,
+    /// The values variables had so far.
+    pub histories: Histories,
+    /// Steps whose settings were changed.
+    pub overridden: BTreeMap<NodeId, Arc<Step>>,
 }
 
 pub(super) struct Inner {
     pub(super) state: RunState,
+    pub(super) document: Arc<Document>,
+    pub(super) histories: Histories,
+    pub(super) overridden: BTreeMap<NodeId, Arc<Step>>,
+    /// The log of the run that is over.
+    pub(super) pages: Option<Pages>,
+    /// When a cancel goes on to its next stage.
+    pub(super) cancel_deadline: Option<Instant>,
+    pub(super) cancel_times: CancelTimes,
     pub(super) variables: Variables,
     pub(super) grants: Grants,
     pub(super) answer: Option<(u32, Answer)>,
@@ -95,11 +75,11 @@ pub(super) struct Inner {
     pub(super) cancel: CancelToken,
     /// A run is being started or is going on.
     pub(super) busy: bool,
-    journal: Option<Journal>,
+    pub(super) journal: Option<Journal>,
     log: Option<Log>,
-    redactor: Redactor,
-    next_question: u32,
-    passed_break: Option<NodeId>,
+    pub(super) redactor: Redactor,
+    pub(super) next_question: u32,
+    pub(super) passed_break: Option<NodeId>,
     journal_trouble: bool,
 }
 
@@ -115,6 +95,12 @@ impl Default for Dispatcher {
         Self {
             inner: Mutex::new(Inner {
                 state: RunState::default(),
+                document: Arc::default(),
+                histories: Histories::default(),
+                overridden: BTreeMap::new(),
+                pages: None,
+                cancel_deadline: None,
+                cancel_times: CancelTimes::default(),
                 variables: Variables::default(),
                 grants: Grants::default(),
                 answer: None,
@@ -166,6 +152,7 @@ fn redact(redactor: &Redactor, body: EventBody) -> EventBody {
             component: "TSManager".to_owned(),
             text: "an event was withheld because it held a secret".to_owned(),
             node: None,
+            attempt: 0,
         })
     } else {
         body
@@ -175,11 +162,17 @@ fn redact(redactor: &Redactor, body: EventBody) -> EventBody {
 impl Inner {
     fn emit(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
         let body = redact(&self.redactor, body);
+        self.emit_clean(pushes, body);
+    }
+
+    /// For what was redacted already: the log's lines, of which there may be millions.
+    fn emit_clean(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
         let event = Event {
             seq: self.state.seq + 1,
             at: clock::now(),
             body,
         };
+        self.histories.apply(&event, &self.state);
         self.state.apply(&event);
         if let Some(journal) = &mut self.journal {
             let edge = is_edge(&event.body);
@@ -225,16 +218,18 @@ impl Inner {
         if let Some(log) = &self.log {
             log.write(clock::now(), severity, component, &clean);
         }
-        let shown = text::shorten(&clean, text::LONGEST_SHOWN).into_owned();
-        self.emit(
-            pushes,
-            EventBody::Log {
-                severity,
-                component: component.to_owned(),
-                text: shown,
-                node,
-            },
-        );
+        let text = text::shorten(&clean, text::LONGEST_SHOWN).into_owned();
+        let attempt = node
+            .and_then(|node| self.state.node(node))
+            .map_or(0, |node| node.attempt);
+        let body = EventBody::Log {
+            severity,
+            component: component.to_owned(),
+            text,
+            node,
+            attempt,
+        };
+        self.emit_clean(pushes, body);
     }
 }
 
@@ -277,10 +272,26 @@ impl Dispatcher {
         self.emit_locked(&mut self.lock(), body);
     }
 
+    /// Passes on what is not an event: who is there.
+    pub(super) fn push(&self, push: Push) {
+        let _ = self.pushes.send(push);
+    }
+
     /// Writes a line to log file and event stream.
     pub fn log(&self, severity: Severity, component: &str, line: &str, node: Option<NodeId>) {
         self.lock()
             .log(&self.pushes, severity, component, line, node);
+    }
+
+    pub(super) fn log_locked(
+        &self,
+        inner: &mut Inner,
+        severity: Severity,
+        component: &str,
+        line: &str,
+        node: Option<NodeId>,
+    ) {
+        inner.log(&self.pushes, severity, component, line, node);
     }
 
     /// Passes a sample on; not journalled.
@@ -312,24 +323,32 @@ impl Dispatcher {
         read(&self.lock().variables)
     }
 
-    /// Opens a run: its journal, log, what it may do, and the state so far (empty for a new one).
-    pub fn open(&self, journal: Journal, log: Log, grants: Grants, state: RunState) {
+    /// Opens a run.
+    pub fn open(&self, opening: Opening) {
         let mut inner = self.lock();
         inner.variables = Variables::default();
-        for variable in state.variables.values() {
+        for variable in opening.state.variables.values() {
             if let Shown::Plain(value) = &variable.value {
                 let value = Value::Plain(value.clone());
                 inner.variables.set_engine(&variable.name, value);
             }
         }
-        inner.state = state;
-        inner.journal = Some(journal);
-        inner.log = Some(log);
-        inner.grants = grants;
+        let people = std::mem::take(&mut inner.state.people);
+        inner.state = RunState {
+            people,
+            ..opening.state
+        };
+        inner.journal = Some(opening.journal);
+        inner.log = Some(opening.log);
+        inner.grants = opening.grants;
+        inner.document = Arc::new(opening.document);
+        inner.histories = opening.histories;
+        inner.overridden = opening.overridden;
         inner.answer = None;
         inner.step_once = false;
         inner.jump = None;
         inner.passed_break = None;
+        inner.cancel_deadline = None;
         inner.cancel = CancelToken::new();
         let _ = self
             .pushes
@@ -347,6 +366,7 @@ impl Dispatcher {
         inner.busy = false;
         if let Some(mut journal) = inner.journal.take() {
             let _ = journal.flush();
+            inner.pages = Some(Pages::new(journal.path(), journal.index().clone()));
         }
         inner.log = None;
         self.changed.notify_all();
@@ -420,146 +440,6 @@ impl Dispatcher {
     /// The token of the present run.
     pub fn cancel_token(&self) -> CancelToken {
         self.lock().cancel.clone()
-    }
-
-    /// Waits until the step may start: not while paused, not at a breakpoint.
-    pub fn gate(&self, node: NodeId) -> Gate {
-        let mut inner = self.lock();
-        if inner.state.breakpoints.contains(&node)
-            && inner.passed_break != Some(node)
-            && !inner.state.paused
-        {
-            let by = Who {
-                client: 0,
-                name: "breakpoint".to_owned(),
-            };
-            self.emit_locked(&mut inner, EventBody::PauseChanged { paused: true, by });
-        }
-        loop {
-            if inner.cancel.is_cancelled() {
-                return Gate::Cancelled;
-            }
-            if let Some(to) = inner.jump.take() {
-                inner.passed_break = None;
-                return Gate::Jump(to);
-            }
-            if std::mem::take(&mut inner.step_once) || !inner.state.paused {
-                inner.passed_break = Some(node);
-                return Gate::Go;
-            }
-            inner = self.wait(inner);
-        }
-    }
-
-    fn wait<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
-        // The cancel token has a condition of its own; half a second bounds the delay.
-        self.changed
-            .wait_timeout(inner, std::time::Duration::from_millis(500))
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-    }
-
-    /// Asks and waits. Flags answer first; without one an unattended run gets an error.
-    pub(super) fn ask(&self, node: Option<NodeId>, kind: QuestionKind) -> Result<Answer, AskError> {
-        let mut inner = self.lock();
-        let granted = match &kind {
-            QuestionKind::ConfirmDisk(facts)
-                if inner.grants.confirm_disks.contains(&facts.number) =>
-            {
-                Some(format!("--confirm-disk {}", facts.number))
-            }
-            QuestionKind::ConfirmReplace { .. } if inner.grants.confirm_replace => {
-                Some("--confirm-replace".to_owned())
-            }
-            _ => None,
-        };
-        if granted.is_none() && inner.grants.unattended {
-            return Err(AskError::Unattended(match &kind {
-                QuestionKind::ConfirmDisk(facts) => format!(
-                    "disk {} ({}, {}) would be wiped and nobody is there to confirm it: pass --confirm-disk {}",
-                    facts.number,
-                    facts.model,
-                    crate::units::bytes(facts.bytes),
-                    facts.number
-                ),
-                QuestionKind::ConfirmReplace { path, .. } => format!(
-                    "{path} exists and nobody is there to confirm that it is replaced: pass --confirm-replace"
-                ),
-                QuestionKind::Secrets { variables, .. } => format!(
-                    "secrets are needed again: pass --secret for {}",
-                    variables.join(", ")
-                ),
-                QuestionKind::Pause { .. } | QuestionKind::Failed { .. } => {
-                    "the sequence waits for a technician and the run is unattended: start it with --ask".to_owned()
-                }
-            }));
-        }
-        let unused = u32::try_from(inner.state.seq)
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
-        let id = inner.next_question.max(unused);
-        inner.next_question = id.saturating_add(1);
-        inner.answer = None;
-        let question = Question { id, node, kind };
-        self.emit_locked(&mut inner, EventBody::QuestionAsked { question });
-        if let Some(name) = granted {
-            let by = Who { client: 0, name };
-            let answer = Answered::Yes;
-            self.emit_locked(&mut inner, EventBody::QuestionAnswered { id, answer, by });
-            return Ok(Answer::Yes);
-        }
-        loop {
-            match inner.answer.take() {
-                Some((answered, answer)) if answered == id => return Ok(answer),
-                _ => {}
-            }
-            if inner.cancel.is_cancelled() {
-                let by = Who {
-                    client: 0,
-                    name: "cancel".to_owned(),
-                };
-                let answer = Answered::Abort;
-                self.emit_locked(&mut inner, EventBody::QuestionAnswered { id, answer, by });
-                return Err(AskError::Cancelled);
-            }
-            inner = self.wait(inner);
-        }
-    }
-
-    /// What to do about a failed step: asks, or fails an unattended run.
-    pub fn decide(&self, node: NodeId, attempt: u32, failure: &Failure) -> Decision {
-        let kind = QuestionKind::Failed {
-            attempt,
-            failure: failure.clone(),
-        };
-        match self.ask(Some(node), kind) {
-            Ok(Answer::Retry) => Decision::Retry,
-            Ok(Answer::Skip(who)) => Decision::Skip(who),
-            Ok(Answer::Jump(to)) => Decision::Jump(to),
-            Ok(_) | Err(AskError::Unattended(_)) => Decision::Fail,
-            Err(AskError::Cancelled) => Decision::Cancelled,
-        }
-    }
-
-    /// Raises the cancel level of the run.
-    pub(super) fn cancel_locked(&self, inner: &mut Inner, kill: bool, by: Who) {
-        let waiting_for = inner.state.current.map_or_else(
-            || "the next step's edge".to_owned(),
-            |node| format!("the step \"{}\"", inner.state.title(node)),
-        );
-        self.emit_locked(
-            inner,
-            EventBody::CancelRequested {
-                kill,
-                by,
-                waiting_for,
-            },
-        );
-        inner.cancel.raise(if kill {
-            CancelLevel::Kill
-        } else {
-            CancelLevel::Asked
-        });
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::attempt::{Attempt, Ended};
-use super::dispatcher::{Decision, Dispatcher, Gate};
+use super::dispatcher::Dispatcher;
+use super::preflight::Hold;
+use super::waiting::{Decision, Gate};
 use crate::codes;
 use crate::event::{EventBody, Failure, NodeId, Origin, Outcome, Severity, SkipReason};
 use crate::platform::Machine;
@@ -18,6 +20,8 @@ use crate::sequence::schema::{Condition, Step};
 use crate::sequence::variables::Value;
 
 const COMPONENT: &str = "TSManager";
+/// The step to be run again after a restart; durable at once.
+pub(super) const RETRY_AFTER_RESTART: &str = "_WimforgeMarkRetryAfterRestart";
 
 /// A restart that a step asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +70,8 @@ pub struct Walk<'a> {
     open: Vec<NodeId>,
     /// A step that failed before an interruption and was not decided about.
     undecided: Option<(NodeId, Failure)>,
+    /// Nothing touches the machine.
+    pub(super) rehearsal: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -83,12 +89,14 @@ impl<'a> Walk<'a> {
             scratch,
             open: Vec::new(),
             undecided: None,
+            rehearsal: dispatcher.state().rehearsal,
         }
     }
 
     /// Walks to the end of the plan or of the boot.
     pub fn run(&mut self) -> WalkEnd {
         let mut at = self.resume_point();
+        self.open_debugger();
         loop {
             while let Some(group) = self.open.last().copied()
                 && self.end(group) <= at
@@ -179,6 +187,8 @@ impl<'a> Walk<'a> {
                     self.undecided = Some((id, failure.clone()));
                     return at;
                 }
+                // A technician wanted a restart and then another attempt.
+                Status::Undecided if self.retry_is_wanted(id) => return at,
                 Status::Undecided => {
                     let failure = state.last_failure.clone().filter(|(node, _)| *node == id);
                     self.undecided = Some((id, failure.map(|(_, f)| f).unwrap_or_default()));
@@ -198,6 +208,18 @@ impl<'a> Walk<'a> {
             }
         }
         at
+    }
+
+    /// Whether the restart that has just been was for another attempt at this step; said once.
+    fn retry_is_wanted(&self, id: NodeId) -> bool {
+        let wanted = self
+            .dispatcher
+            .with_variables(|variables| variables.text(RETRY_AFTER_RESTART).to_owned());
+        if wanted.is_empty() {
+            return false;
+        }
+        self.set(RETRY_AFTER_RESTART, "");
+        wanted == id.0.to_string()
     }
 
     fn group_condition(
@@ -330,7 +352,9 @@ impl<'a> Walk<'a> {
     }
 
     /// A step with all its attempts.
-    fn step(&mut self, id: NodeId, step: &Step) -> Flow {
+    fn step(&mut self, id: NodeId, planned: &Step) -> Flow {
+        let changed = self.dispatcher.overridden(id);
+        let mut step = self.in_force(changed.as_deref().unwrap_or(planned));
         let mut failed = self
             .undecided
             .take_if(|(node, _)| *node == id)
@@ -342,40 +366,50 @@ impl<'a> Walk<'a> {
                 Gate::Cancelled => return Flow::Cancelled,
                 Gate::Jump(to) => return Flow::Jump(to),
             }
+            // It may have been changed while the run was paused.
+            let changed = self.dispatcher.overridden(id);
+            step = self.in_force(changed.as_deref().unwrap_or(planned));
             match self.group_condition(step.condition.as_ref()) {
-                Ok(None) => {}
+                Ok(None) => match self.preflight(id, &step) {
+                    Ok(()) => {}
+                    Err(Hold::Cancelled) => return Flow::Cancelled,
+                    Err(Hold::Failed(failure)) => failed = Some(self.not_begun(id, &step, failure)),
+                },
                 Ok(Some(reason)) => {
                     self.skip(id, reason);
                     return Flow::Next;
                 }
-                Err(failure) => {
-                    let attempt = self.attempts(id) + 1;
-                    self.begin(id, attempt, step);
-                    self.finish_failed(id, attempt, step, &failure, Instant::now());
-                    failed = Some(failure);
-                }
+                Err(failure) => failed = Some(self.not_begun(id, &step, failure)),
             }
         }
-        let mut automatic = step
-            .retry
-            .as_ref()
-            .map_or(0, |retry| retry.attempts.saturating_sub(1));
+        let mut tried = 0;
+        let further = |step: &Step| {
+            step.retry
+                .as_ref()
+                .map_or(0, |retry| retry.attempts.saturating_sub(1))
+        };
         loop {
             if let Some(failure) = failed.take() {
-                if step.continue_on_error {
+                // Where the debugger is wanted, a failure stops and can be repeated, whoever would ignore it (spec 4.1).
+                let debug = self.debugger_wanted();
+                if step.continue_on_error && !debug {
                     return Flow::Next;
                 }
                 let attempt = self.attempts(id);
-                if automatic > 0 {
-                    automatic -= 1;
-                    if self.wait_for_retry(id, attempt, step) {
+                if tried < further(&step) {
+                    tried += 1;
+                    if self.wait_for_retry(id, attempt, &step) {
                         return Flow::Cancelled;
                     }
-                } else if self.absorbed() {
+                } else if self.absorbed() && !debug {
                     return Flow::Failed(failure);
                 } else {
-                    match self.dispatcher.decide(id, attempt, &failure) {
+                    match self.dispatcher.decide(id, attempt, &failure, debug) {
                         Decision::Retry => {}
+                        Decision::Mend(how) => self.mend(id, how),
+                        Decision::RestartAndRetry => {
+                            return Flow::Restart(self.restart_for_retry(id));
+                        }
                         Decision::Skip(who) => {
                             let reason = SkipReason::Technician(who);
                             self.dispatcher
@@ -388,37 +422,47 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+            let changed = self.dispatcher.overridden(id);
+            step = self.in_force(changed.as_deref().unwrap_or(planned));
             let attempt = self.attempts(id) + 1;
-            self.begin(id, attempt, step);
+            self.begin(id, attempt, &step);
             let started = Instant::now();
             let ended = Attempt {
                 dispatcher: self.dispatcher,
                 machine: &self.machine,
                 node: id,
                 number: attempt,
-                step,
+                step: &step,
                 scratch: &self.scratch,
             }
             .run();
             match ended {
-                Ended::Well(end) => return self.finish_well(id, attempt, step, end, started),
+                Ended::Well(end) => return self.finish_well(id, attempt, &step, end, started),
                 Ended::Cancelled => {
                     self.finished(id, attempt, Outcome::Aborted, started);
                     return Flow::Cancelled;
                 }
                 Ended::Failed(failure) => {
-                    self.finish_failed(id, attempt, step, &failure, started);
+                    self.finish_failed(id, attempt, &step, &failure, started);
                     failed = Some(failure);
                 }
             }
         }
     }
 
+    /// A failure before the work began.
+    fn not_begun(&self, id: NodeId, step: &Step, failure: Failure) -> Failure {
+        let attempt = self.attempts(id) + 1;
+        self.begin(id, attempt, step);
+        self.finish_failed(id, attempt, step, &failure, Instant::now());
+        failure
+    }
+
     fn attempts(&self, id: NodeId) -> u32 {
         self.dispatcher.lock().state.nodes[id.index()].attempt
     }
 
-    fn set(&self, name: &str, value: impl Into<String>) {
+    pub(super) fn set(&self, name: &str, value: impl Into<String>) {
         self.dispatcher
             .set_variable(name, Value::Plain(value.into()), Origin::Engine);
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::dispatcher::{Answer, AskError, Dispatcher};
+use super::dispatcher::Dispatcher;
+use super::waiting::{Answer, AskError};
 use crate::codes;
 use crate::event::{Answered, Artifact, EventBody, NodeId, Origin, QuestionKind, Severity, Unit};
 use crate::secret::Secret;
@@ -129,7 +130,7 @@ impl Host for StepHost {
                 }
                 Ok(Answered::Values(names))
             }
-            Ok(Answer::No | Answer::Skip(_) | Answer::Abort | Answer::Jump(_)) => Ok(Answered::No),
+            Ok(_) => Ok(Answered::No),
             Err(AskError::Cancelled) => Err(StepError::Cancelled),
             Err(AskError::Unattended(why)) => Err(StepError::new(codes::CANCELLED, why)),
         }

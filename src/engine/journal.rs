@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
+use super::log_pages::Index;
 use crate::event::Event;
 
 /// Version of the format written here.
@@ -35,6 +36,9 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     buffer: Vec<u8>,
+    /// Bytes written and gathered.
+    length: u64,
+    index: Index,
 }
 
 impl Journal {
@@ -54,18 +58,20 @@ impl Journal {
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
         journal.line(&header);
+        journal.length = journal.buffer.len() as u64;
         journal
             .flush()
             .map_err(EngineError::file("writing", path))?;
         Ok(journal)
     }
 
-    /// Takes up a journal after an interruption: what stands in it, and the file open for more. A torn last line is cut off.
+    /// Takes up a journal after an interruption: what stands in it goes to `each`, the file is open for more. A torn
+    /// last line is cut off.
     ///
     /// # Errors
     /// Unreadable, another version, damaged in the middle, or in use by another engine.
-    pub fn reopen(path: &Path) -> Result<(Self, Vec<Event>), EngineError> {
-        let (events, good_bytes) = scan(path)?;
+    pub fn reopen(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Self, EngineError> {
+        let (index, good_bytes) = scan(path, each)?;
         let mut file = OpenOptions::new()
             .write(true)
             .open(path)
@@ -73,7 +79,10 @@ impl Journal {
         file.set_len(good_bytes)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(EngineError::file("cutting", path))?;
-        Ok((Self::locked(path, file)?, events))
+        let mut journal = Self::locked(path, file)?;
+        journal.length = good_bytes;
+        journal.index = index;
+        Ok(journal)
     }
 
     fn locked(path: &Path, file: File) -> Result<Self, EngineError> {
@@ -93,12 +102,19 @@ impl Journal {
             path: path.to_owned(),
             file,
             buffer: Vec::new(),
+            length: 0,
+            index: Index::default(),
         })
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where its events stand.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     fn line(&mut self, value: &impl Serialize) {
@@ -113,7 +129,10 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn append(&mut self, event: &Event) -> std::io::Result<()> {
+        let before = self.buffer.len();
+        self.index.note(event.seq, self.length);
         self.line(event);
+        self.length += (self.buffer.len() - before) as u64;
         if self.buffer.len() > 64 * 1024 {
             self.write_through()?;
         }
@@ -145,18 +164,18 @@ impl Journal {
     }
 }
 
-/// The events of a journal, for replay and reports.
+/// Gives every event of a journal to `each`, one at a time; where they stand.
 ///
 /// # Errors
 /// As [`Journal::reopen`].
-pub fn read(path: &Path) -> Result<Vec<Event>, EngineError> {
-    scan(path).map(|(events, _)| events)
+pub fn read(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Index, EngineError> {
+    scan(path, each).map(|(index, _)| index)
 }
 
-fn scan(path: &Path) -> Result<(Vec<Event>, u64), EngineError> {
+fn scan(path: &Path, each: &mut dyn FnMut(Event)) -> Result<(Index, u64), EngineError> {
     let file = File::open(path).map_err(EngineError::file("opening", path))?;
     let mut reader = BufReader::new(file);
-    let mut events: Vec<Event> = Vec::new();
+    let mut index = Index::default();
     let mut good = 0u64;
     let mut number = 0usize;
     let damaged = |line: usize, what: String| EngineError::Journal {
@@ -197,21 +216,22 @@ fn scan(path: &Path) -> Result<(Vec<Event>, u64), EngineError> {
         } else {
             let event: Event = serde_json::from_slice(&raw)
                 .map_err(|error| damaged(number, format!("not an event: {error}")))?;
-            let expected = events.last().map_or(1, |last| last.seq + 1);
+            let expected = index.last() + 1;
             if event.seq != expected {
                 return Err(damaged(
                     number,
                     format!("event {} where {expected} should stand", event.seq),
                 ));
             }
-            events.push(event);
+            index.note(event.seq, good);
+            each(event);
         }
         good += length as u64;
     }
     if number == 0 {
         return Err(damaged(1, "the journal is empty".to_owned()));
     }
-    Ok((events, good))
+    Ok((index, good))
 }
 
 #[cfg(test)]
@@ -257,13 +277,14 @@ mod tests {
         for cut in ends[0]..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let expected = ends.iter().filter(|end| **end <= cut).count() - 1;
-            let (mut journal, events) = Journal::reopen(&path).unwrap();
-            assert_eq!(events.len(), expected, "cut at {cut}");
+            let mut events = 0;
+            let mut journal = Journal::reopen(&path, &mut |_| events += 1).unwrap();
+            assert_eq!(events, expected, "cut at {cut}");
             let next = expected as u64 + 1;
             journal.append(&event(next)).unwrap();
             journal.flush().unwrap();
             drop(journal);
-            assert_eq!(read(&path).unwrap().len() as u64, next);
+            assert_eq!(read(&path, &mut |_| {}).unwrap().last(), next);
         }
     }
 
@@ -272,7 +293,7 @@ mod tests {
         let (_folder, path) = written(3);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"seq\":2", "\"seq\":9")).unwrap();
-        let error = read(&path).unwrap_err().to_string();
+        let error = read(&path, &mut |_| {}).unwrap_err().to_string();
         assert!(
             error.contains("line 3") && error.contains("event 9 where 2"),
             "{error}"
@@ -288,10 +309,15 @@ mod tests {
             text.replace("\"wimforge_journal\":1", "\"wimforge_journal\":2"),
         )
         .unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("version 2"));
+        assert!(
+            read(&path, &mut |_| {})
+                .unwrap_err()
+                .to_string()
+                .contains("version 2")
+        );
         std::fs::write(&path, "hello\n").unwrap();
         assert!(
-            read(&path)
+            read(&path, &mut |_| {})
                 .unwrap_err()
                 .to_string()
                 .contains("not a wimforge journal")
@@ -301,9 +327,12 @@ mod tests {
     #[test]
     fn two_engines_cannot_have_the_same_journal() {
         let (_folder, path) = written(1);
-        let first = Journal::reopen(&path).unwrap();
-        assert!(matches!(Journal::reopen(&path), Err(EngineError::Busy(_))));
+        let first = Journal::reopen(&path, &mut |_| {}).unwrap();
+        assert!(matches!(
+            Journal::reopen(&path, &mut |_| {}),
+            Err(EngineError::Busy(_))
+        ));
         drop(first);
-        assert!(Journal::reopen(&path).is_ok());
+        assert!(Journal::reopen(&path, &mut |_| {}).is_ok());
     }
 }

@@ -1,17 +1,35 @@
 //! What clients may ask of the dispatcher: each request is compared with the truth, then done or refused with a reason.
 
-use super::dispatcher::{Answer, Dispatcher, Inner};
+use std::sync::Arc;
+
+use super::dispatcher::{Dispatcher, Inner};
+use super::log_pages::Pages;
+use super::waiting::Answer;
 use crate::event::{Answered, EventBody, NodeId, NodeKind, Origin, QuestionKind, Who};
-use crate::protocol::{Refusal, Reply, Request};
-use crate::secret::Secret;
+use crate::protocol::{Check, Refusal, Reply, Request, StepChange, StepField, StepText};
+use crate::run_state::Status;
+use crate::secret::{MASK, Secret};
+use crate::sequence::rewrite;
+use crate::sequence::schema::Step;
 use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
 
 impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
     pub fn request(&self, who: &Who, request: Request) -> Reply {
         let mut inner = self.lock();
-        if matches!(request, Request::Status) {
-            return Reply::Snapshot(Box::new(inner.state.clone()));
+        match self.look(&mut inner, &request) {
+            Some(Ok(reply)) => return reply,
+            Some(Err(refusal)) => return Reply::Refused(refusal),
+            None => {}
+        }
+        if let Request::ReadLog(query) = &request {
+            let pages = Self::log_pages(&mut inner);
+            // The journal is read without the lock: a search may take its time.
+            drop(inner);
+            return pages
+                .ok_or(Refusal::NoRun)
+                .and_then(|pages| pages.read(query).map_err(Refusal::BadValue))
+                .map_or_else(Reply::Refused, Reply::Log);
         }
         if !inner.busy || !inner.state.has_run() {
             return Reply::Refused(Refusal::NoRun);
@@ -20,6 +38,26 @@ impl Dispatcher {
             Ok(()) => Reply::Accepted,
             Err(refusal) => Reply::Refused(refusal),
         }
+    }
+
+    /// What only reads; `None` for the rest.
+    fn look(&self, inner: &mut Inner, request: &Request) -> Option<Result<Reply, Refusal>> {
+        Some(match request {
+            Request::Status => Ok(Reply::Snapshot(Box::new(inner.state.clone()))),
+            Request::Explain { name } => Ok(Reply::History(inner.histories.of(name))),
+            Request::DescribeStep { node } => describe_step(inner, *node),
+            _ => return None,
+        })
+    }
+
+    /// The log's pages, up to the latest line.
+    fn log_pages(inner: &mut Inner) -> Option<Pages> {
+        if let Some(journal) = &mut inner.journal {
+            // Trouble is told at the next edge; what was written can be read.
+            let _ = journal.write_through();
+            inner.pages = Some(Pages::new(journal.path(), journal.index().clone()));
+        }
+        inner.pages.clone()
     }
 
     fn change(&self, inner: &mut Inner, who: &Who, request: Request) -> Result<(), Refusal> {
@@ -53,6 +91,11 @@ impl Dispatcher {
                         return Err(Refusal::NotNow(
                             "this question is not answered with yes or no".to_owned(),
                         ));
+                    }
+                    Some(QuestionKind::Preflight { blocking, word }) if yes && *blocking > 0 => {
+                        return Err(Refusal::NotNow(format!(
+                            "{blocking} of the findings are blocking: mend them and check again, or type {word}"
+                        )));
                     }
                     Some(_) => {}
                 }
@@ -103,10 +146,55 @@ impl Dispatcher {
                 self.emit_locked(inner, EventBody::BreakpointChanged { node, set, by });
                 Ok(())
             }
+            Request::ClearBreaks => {
+                for node in inner.state.breakpoints.clone() {
+                    let by = who.clone();
+                    let set = false;
+                    self.emit_locked(inner, EventBody::BreakpointChanged { node, set, by });
+                }
+                Ok(())
+            }
+            Request::RunTo { node } => self.run_to(inner, who, node),
+            Request::RestartAndRetry { node, attempt } => {
+                let answer = Answer::RestartAndRetry;
+                self.settle(inner, who, node, attempt, answer, Answered::RestartAndRetry)
+            }
+            Request::Mend { node, attempt, how } => self.settle(
+                inner,
+                who,
+                node,
+                attempt,
+                Answer::Mend(how),
+                Answered::Retry,
+            ),
+            Request::OverrideStep { node, to } => {
+                let text = text_for(inner, node, to)?;
+                self.override_step(inner, who, node, text)
+            }
+            Request::Recheck { question } => {
+                preflight_open(inner, question)?;
+                self.answer(inner, who, question, Answer::Recheck, Answered::Recheck);
+                Ok(())
+            }
+            Request::OverridePreflight { question, word } => {
+                let (_, wanted) = preflight_open(inner, question)?;
+                if word.trim() != wanted {
+                    return Err(Refusal::BadValue(format!("type the word {wanted}")));
+                }
+                self.answer(inner, who, question, Answer::Override, Answered::Overridden);
+                Ok(())
+            }
             Request::Status
             | Request::ListSequences { .. }
             | Request::Describe { .. }
             | Request::Start(_)
+            | Request::Explain { .. }
+            | Request::DescribeStep { .. }
+            | Request::ReadLog(_)
+            | Request::Bundle { .. }
+            | Request::TakePen
+            | Request::Resized { .. }
+            | Request::Replay(_)
             | Request::Shutdown => Err(Refusal::AlreadyRunning),
         }
     }
@@ -174,9 +262,68 @@ impl Dispatcher {
     fn set(&self, inner: &mut Inner, who: &Who, name: &str, value: Value) -> Result<(), Refusal> {
         check_name(name).map_err(|error| Refusal::BadValue(error.to_string()))?;
         check_length(name, value.reveal())?;
+        if let Some(why) = typed_mistake(inner, name, value.reveal()) {
+            return Err(Refusal::BadValue(format!("{}: {why}", name.trim())));
+        }
         let origin = Origin::Technician(who.clone());
         self.set_variable_locked(inner, name.trim(), value, origin);
         Ok(())
+    }
+
+    fn run_to(&self, inner: &mut Inner, who: &Who, node: NodeId) -> Result<(), Refusal> {
+        step_exists(inner, node)?;
+        if inner.state.question.is_some() {
+            return Err(Refusal::NotNow(
+                "answer the open question first, then run to a step".to_owned(),
+            ));
+        }
+        let by = who.clone();
+        let to = Some(node);
+        self.emit_locked(inner, EventBody::RunTo { node: to, by });
+        if inner.state.paused {
+            self.pause(inner, who, false)?;
+        }
+        Ok(())
+    }
+
+    fn override_step(
+        &self,
+        inner: &mut Inner,
+        who: &Who,
+        node: NodeId,
+        text: Option<String>,
+    ) -> Result<(), Refusal> {
+        step_exists(inner, node)?;
+        let runs = inner
+            .state
+            .node(node)
+            .is_some_and(|state| state.status == Status::Running);
+        if runs {
+            return Err(Refusal::NotNow(
+                "the step is running: pause or wait until it has ended".to_owned(),
+            ));
+        }
+        if let Some(text) = &text {
+            if text.contains(MASK) || inner.redactor.redact(text) != text.as_str() {
+                return Err(Refusal::BadValue(
+                    "the settings hold a secret: put it into a secret variable and write %NAME%"
+                        .to_owned(),
+                ));
+            }
+            let step = rewrite::replaced(&inner.document.text, node.0, text)
+                .map_err(|error| Refusal::BadSequence(error.to_string()))?;
+            inner.overridden.insert(node, Arc::new(step));
+        } else {
+            inner.overridden.remove(&node);
+        }
+        let by = who.clone();
+        self.emit_locked(inner, EventBody::StepOverridden { node, text, by });
+        Ok(())
+    }
+
+    /// The step as it is in force: changed for this run, or none when the document's is.
+    pub(super) fn overridden(&self, node: NodeId) -> Option<Arc<Step>> {
+        self.lock().overridden.get(&node).cloned()
     }
 
     fn jump(&self, inner: &mut Inner, who: &Who, to: NodeId) -> Result<(), Refusal> {
@@ -202,6 +349,32 @@ impl Dispatcher {
     }
 }
 
+/// The check of the input with this name, or of a variable whose form Configuration Manager fixes. Empty deletes, and
+/// what holds `%` is known only when it is used.
+fn typed_mistake(inner: &Inner, name: &str, value: &str) -> Option<String> {
+    if value.is_empty() || value.contains('%') {
+        return None;
+    }
+    let name = name.trim().to_lowercase();
+    let of_input = inner
+        .document
+        .checks
+        .iter()
+        .find(|(variable, _)| *variable == name)
+        .map(|(_, check)| check.clone());
+    of_input
+        .or_else(|| Check::of_variable(&name))
+        .and_then(|check| check.mistake(value))
+}
+
+fn preflight_open(inner: &Inner, question: u32) -> Result<(u32, String), Refusal> {
+    let open = inner.state.question.as_ref().filter(|q| q.id == question);
+    match open.map(|q| &q.kind) {
+        Some(QuestionKind::Preflight { blocking, word }) => Ok((*blocking, word.clone())),
+        _ => Err(Refusal::NotAsked),
+    }
+}
+
 fn check_length(name: &str, value: &str) -> Result<(), Refusal> {
     let characters = value.chars().count();
     if characters > LONGEST_VALUE {
@@ -217,6 +390,61 @@ fn step_exists(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
         Some(found) if matches!(found.kind, NodeKind::Step(_)) => Ok(()),
         _ => Err(Refusal::BadValue(format!("there is no step {}", node.0))),
     }
+}
+
+/// The text of a step after a change; `None` for the document's.
+fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String>, Refusal> {
+    let bad = |error: rewrite::RewriteError| Refusal::BadSequence(error.to_string());
+    let changes = match to {
+        StepChange::Original => return Ok(None),
+        StepChange::Text(text) => return Ok(Some(text)),
+        StepChange::Settings(changes) => changes,
+    };
+    let changed = inner.state.overrides.iter().find(|o| o.node == node);
+    let text = match changed {
+        Some(changed) => changed.text.clone(),
+        None => rewrite::text_of(&inner.document.text, node.0).map_err(bad)?,
+    };
+    let changes: Vec<rewrite::Setting> = changes
+        .into_iter()
+        .map(|(path, value)| rewrite::Setting { path, value })
+        .collect();
+    rewrite::change(&text, &changes).map(Some).map_err(bad)
+}
+
+/// The settings of a step, those in force beside the document's.
+fn describe_step(inner: &Inner, node: NodeId) -> Result<Reply, Refusal> {
+    step_exists(inner, node)?;
+    let refused = |error: rewrite::RewriteError| Refusal::NotNow(error.to_string());
+    let original = rewrite::text_of(&inner.document.text, node.0).map_err(refused)?;
+    let first = rewrite::settings(&original).map_err(refused)?;
+    let changed = inner.state.overrides.iter().find(|o| o.node == node);
+    let now = match changed {
+        Some(changed) => rewrite::settings(&changed.text).map_err(refused)?,
+        None => first.clone(),
+    };
+    let value = |all: &[rewrite::Setting], path: &str| {
+        all.iter()
+            .find(|setting| setting.path == path)
+            .map(|setting| inner.redactor.redact(&setting.value).into_owned())
+            .unwrap_or_default()
+    };
+    let mut paths: Vec<&String> = first.iter().chain(&now).map(|s| &s.path).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    paths.retain(|path| seen.insert(*path));
+    let fields = paths
+        .into_iter()
+        .map(|path| StepField {
+            path: path.clone(),
+            value: value(&now, path),
+            original: value(&first, path),
+        })
+        .collect();
+    Ok(Reply::Step(Box::new(StepText {
+        node,
+        fields,
+        original: inner.redactor.redact(&original).into_owned(),
+    })))
 }
 
 /// Secrets by name, for the start of a run.

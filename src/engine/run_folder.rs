@@ -33,6 +33,12 @@ pub struct RunFile {
     pub confirm_replace: bool,
     /// Nobody answers.
     pub unattended: bool,
+    /// Nothing touches the machine.
+    #[serde(default)]
+    pub rehearse: bool,
+    /// Where a bundle goes after a failed run.
+    #[serde(default)]
+    pub bundle_to: Option<String>,
     /// Names of variables that are secret: their values are asked for again.
     pub secrets: Vec<String>,
 }
@@ -174,12 +180,12 @@ pub fn interrupted(state: &Path) -> Result<RunFolder, EngineError> {
         if !folder.journal().exists() {
             continue;
         }
-        let events = journal::read(&folder.journal())?;
-        let finished = events
-            .iter()
-            .rev()
-            .any(|event| matches!(event.body, EventBody::RunFinished { .. }));
-        if !finished && !events.is_empty() {
+        let (mut finished, mut events) = (false, 0u64);
+        journal::read(&folder.journal(), &mut |event| {
+            events += 1;
+            finished |= matches!(event.body, EventBody::RunFinished { .. });
+        })?;
+        if !finished && events > 0 {
             return Ok(folder);
         }
     }

@@ -11,10 +11,11 @@ use super::boots::RunEnding;
 use super::catalog;
 use super::dispatcher::Dispatcher;
 use super::error::EngineError;
+use super::people::attached;
 use super::start::{self, EngineOptions, RunThread};
 use crate::event::Who;
 use crate::protocol::{
-    CONTRACT, Hello, LONGEST_PUSH, LONGEST_REQUEST, Push, Refusal, Reply, Request, ToClient,
+    CONTRACT, Hello, LONGEST_PUSH, LONGEST_REQUEST, Push, Refusal, Reply, Request, Role, ToClient,
     ToEngine,
 };
 use crate::text;
@@ -108,12 +109,19 @@ impl Server {
         } else {
             match self.greet(&mut reader).await {
                 Ok(hello) => {
+                    let clean = |said: &str| text::shorten(&text::harmless(said), 80).into_owned();
                     let who = Who {
                         client: number,
-                        name: text::shorten(&text::harmless(&hello.name), 80).into_owned(),
+                        name: clean(&hello.name),
                     };
-                    self.attend(&mut reader, &mut writer, who, hello.watch)
-                        .await
+                    if hello.watch {
+                        let from = clean(&hello.from);
+                        let client = attached(who.clone(), hello.role, from, hello.size);
+                        self.dispatcher.attach(client);
+                    }
+                    let refusal = self.attend(&mut reader, &mut writer, who, &hello).await;
+                    self.dispatcher.detach(number);
+                    refusal
                 }
                 Err(refusal) => refusal,
             }
@@ -155,7 +163,7 @@ impl Server {
         reader: &mut R,
         writer: &mut W,
         who: Who,
-        watch: bool,
+        said: &Hello,
     ) -> Option<Refusal>
     where
         R: tokio::io::AsyncRead + Unpin + Send,
@@ -166,16 +174,16 @@ impl Server {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             contract: CONTRACT,
             name: "engine".to_owned(),
-            watch: false,
             run,
             client: who.client,
+            ..Hello::default()
         });
         if write_frame(writer, &hello, LONGEST_PUSH).await.is_err() {
             return None;
         }
         let (replies, mut outgoing) = mpsc::channel::<ToClient>(REPLIES);
-        let reading = self.read_requests(reader, who, replies);
-        let writing = self.write_frames(writer, &mut outgoing, watch);
+        let reading = self.read_requests(reader, who, said.role, replies);
+        let writing = self.write_frames(writer, &mut outgoing, said.watch);
         tokio::select! {
             refusal = reading => refusal,
             () = writing => None,
@@ -186,6 +194,7 @@ impl Server {
         self: &Arc<Self>,
         reader: &mut R,
         who: Who,
+        role: Role,
         replies: mpsc::Sender<ToClient>,
     ) -> Option<Refusal>
     where
@@ -203,7 +212,7 @@ impl Server {
             let server = Arc::clone(self);
             let by = who.clone();
             // Reading sequences and starting a run touch the disk.
-            let reply = tokio::task::spawn_blocking(move || server.handle(&by, request))
+            let reply = tokio::task::spawn_blocking(move || server.handle(&by, role, request))
                 .await
                 .unwrap_or_else(|_| {
                     Reply::Refused(Refusal::NotNow(
@@ -259,8 +268,17 @@ impl Server {
         }
     }
 
-    fn handle(&self, who: &Who, request: Request) -> Reply {
+    fn handle(&self, who: &Who, role: Role, request: Request) -> Reply {
+        if let Err(refusal) = self.dispatcher.allow(who, role, &request) {
+            return Reply::Refused(refusal);
+        }
         match request {
+            // Taken by asking, when it was not held already.
+            Request::TakePen => Reply::Accepted,
+            Request::Resized { columns, rows } => {
+                self.dispatcher.resized(who.client, (columns, rows));
+                Reply::Accepted
+            }
             Request::ListSequences { folders } => Reply::Sequences(catalog::list(&folders)),
             Request::Describe { sequence } => {
                 Reply::Sequences(vec![catalog::describe(&PathBuf::from(sequence))])

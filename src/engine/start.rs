@@ -1,5 +1,6 @@
 //! Before a run: from a request (or an interrupted run's folder) to an opened dispatcher and the executor's thread.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,18 +8,22 @@ use super::boots::{Boots, MachineMaker, RunEnding};
 use super::catalog;
 use super::clock;
 use super::cmtrace::Log;
-use super::dispatcher::{Dispatcher, Grants, MARK};
+use super::dispatcher::{Dispatcher, Document, MARK, Opening};
 use super::error::EngineError;
+use super::history::Histories;
 use super::journal::Journal;
 use super::run_folder::{RunFile, RunFolder, write_atomically};
-use crate::event::{Event, EventBody, Origin, Shown};
-use crate::platform::Machine;
+use super::waiting::Grants;
+use crate::event::{Event, EventBody, NodeId, Origin, Shown};
+use crate::platform::fake::DisklessMachine;
+use crate::platform::{Firmware, Machine};
 use crate::protocol::StartRun;
-use crate::run_state::{RunState, Status};
+use crate::run_state::{RunState, Status, VariableState};
 use crate::secret::Secret;
 use crate::sequence::check;
 use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
+use crate::sequence::rewrite;
 use crate::sequence::schema::Sequence;
 use crate::sequence::variables::{Value, check_name};
 
@@ -67,6 +72,7 @@ fn begin(
     let path = PathBuf::from(&request.sequence);
     let text = std::fs::read(&path).map_err(EngineError::file("reading", &path))?;
     let (checked, sequence) = good(&path)?;
+    let options = &for_rehearsal(options, request.rehearse);
     let machine = (options.machine)()?;
     let values = Values::gather(&checked, &sequence, &request, machine.as_ref())?;
     let planned = plan(&sequence)?;
@@ -82,6 +88,8 @@ fn begin(
         confirm_disks: request.confirm_disks.clone(),
         confirm_replace: request.confirm_replace,
         unattended: request.unattended,
+        rehearse: request.rehearse,
+        bundle_to: request.bundle_to.clone(),
         secrets: values.secret_names(),
         ..RunFile::default()
     })?;
@@ -91,17 +99,28 @@ fn begin(
         confirm_disks: request.confirm_disks,
         confirm_replace: request.confirm_replace,
         unattended: request.unattended,
+        override_preflight: request.override_preflight.clone(),
+        bundle_to: request.bundle_to.clone(),
     };
     for secret in values.secrets() {
         dispatcher.remember_secret(secret);
     }
-    dispatcher.open(journal, log, grants, RunState::default());
+    dispatcher.open(Opening {
+        journal,
+        log,
+        grants,
+        state: RunState::default(),
+        document: document(&checked, &sequence),
+        histories: Histories::default(),
+        overridden: BTreeMap::new(),
+    });
     dispatcher.emit(EventBody::RunStarted {
         run: folder.id(),
         folder: folder.path().display().to_string(),
         source: path.display().to_string(),
         plan: planned.plan.clone(),
         unattended: request.unattended,
+        rehearsal: request.rehearse,
     });
     for (name, value, origin) in values.all {
         dispatcher.set_variable(&name, value, origin);
@@ -131,13 +150,17 @@ pub fn resume(
         return Err(EngineError::Busy("a run is going already".to_owned()));
     }
     let begun = (|| {
-        let (_, sequence) = good(&folder.sequence())?;
+        let options = &for_rehearsal(options, folder.load().is_ok_and(|file| file.rehearse));
+        let (checked, sequence) = good(&folder.sequence())?;
         let planned = plan(&sequence)?;
-        let (journal, events) = Journal::reopen(&folder.journal())?;
-        let mut state = RunState::default();
-        for event in &events {
-            state.apply(event);
-        }
+        let mut past = Past::default();
+        let journal = Journal::reopen(&folder.journal(), &mut |event| past.add(&event))?;
+        let undo = past.changes_of_interrupted_step();
+        let Past {
+            mut state,
+            histories,
+            ..
+        } = past;
         // Whoever asked died with the engine: nobody may answer before it is asked again.
         state.question = None;
         state.cancelling = None;
@@ -150,8 +173,22 @@ pub fn resume(
         for (_, secret) in &secrets {
             dispatcher.remember_secret(secret);
         }
-        let undo = changes_of_interrupted_step(&events, &state);
-        dispatcher.open(journal, open_log(&folder)?, grants, state);
+        let document = document(&checked, &sequence);
+        let mut overridden = BTreeMap::new();
+        for change in &state.overrides {
+            let step = rewrite::replaced(&document.text, change.node.0, &change.text)
+                .map_err(|error| EngineError::Document(error.to_string()))?;
+            overridden.insert(change.node, Arc::new(step));
+        }
+        dispatcher.open(Opening {
+            journal,
+            log: open_log(&folder)?,
+            grants,
+            state,
+            document,
+            histories,
+            overridden,
+        });
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
@@ -163,52 +200,90 @@ pub fn resume(
     begun
 }
 
+/// A rehearsal runs on a machine without anything that could be harmed.
+fn for_rehearsal(options: &EngineOptions, rehearse: bool) -> EngineOptions {
+    let mut options = options.clone();
+    if rehearse {
+        let firmware = if options.uefi == Some(false) {
+            Firmware::Bios
+        } else {
+            Firmware::Uefi
+        };
+        options.machine = Arc::new(move || Ok(Arc::new(DisklessMachine { firmware })));
+    }
+    options
+}
+
 fn plan(sequence: &Sequence) -> Result<PlannedSequence, EngineError> {
     PlannedSequence::new(sequence).map_err(|error| EngineError::Document(error.to_string()))
 }
 
-/// What the interrupted step had changed: it runs again, so variables must be as they were when it began. What a technician
-/// changed meanwhile stays.
-fn changes_of_interrupted_step(events: &[Event], state: &RunState) -> Vec<(String, Value)> {
-    let Some(node) = state
-        .current
-        .filter(|id| state.node(*id).is_some_and(|n| n.status == Status::Running))
-    else {
-        return Vec::new();
-    };
-    let mut before = RunState::default();
-    let begun = events.iter().rposition(
-        |event| matches!(&event.body, EventBody::StepStarted { node: started, .. } if *started == node),
-    );
-    for event in events.iter().take(begun.unwrap_or(0)) {
-        before.apply(event);
+fn document(checked: &Checked, sequence: &Sequence) -> Document {
+    Document {
+        text: checked.source.text().to_owned(),
+        checks: sequence
+            .inputs
+            .iter()
+            .map(|input| (input.variable.to_lowercase(), catalog::check(&input.check)))
+            .collect(),
     }
-    let names = state.variables.keys().chain(before.variables.keys());
-    let mut undo: Vec<(String, Value)> = names
-        .filter_map(|name| {
-            let (now, then) = (state.variables.get(name), before.variables.get(name));
-            let by_technician =
-                now.is_some_and(|variable| matches!(variable.origin, Origin::Technician(_)));
-            let mark = now
-                .or(then)
-                .is_some_and(|variable| variable.name.starts_with(MARK));
-            if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician || mark {
-                return None;
-            }
-            let value = match then.map(|variable| &variable.value) {
-                Some(Shown::Plain(text)) => text.clone(),
-                // A secret of before is asked for again; a variable that did not exist is deleted.
-                Some(Shown::Masked) => return None,
-                None => String::new(),
-            };
-            let name = now
-                .or(then)
-                .map_or_else(|| name.clone(), |v| v.name.clone());
-            Some((name, Value::Plain(value)))
-        })
-        .collect();
-    undo.dedup();
-    undo
+}
+
+/// What the journal of an interrupted run tells, read event by event.
+#[derive(Default)]
+struct Past {
+    state: RunState,
+    histories: Histories,
+    /// The variables when the latest step began.
+    before: BTreeMap<String, VariableState>,
+}
+
+impl Past {
+    fn add(&mut self, event: &Event) {
+        if let EventBody::StepStarted { .. } = &event.body {
+            self.before.clone_from(&self.state.variables);
+        }
+        self.histories.apply(event, &self.state);
+        self.state.apply(event);
+    }
+
+    /// What the interrupted step had changed: it runs again, so variables must be as they were when it began. What a
+    /// technician changed meanwhile stays.
+    fn changes_of_interrupted_step(&self) -> Vec<(String, Value)> {
+        let running = |id: &NodeId| {
+            let status = self.state.node(*id).map(|node| &node.status);
+            status == Some(&Status::Running)
+        };
+        if !self.state.current.as_ref().is_some_and(running) {
+            return Vec::new();
+        }
+        let names = self.state.variables.keys().chain(self.before.keys());
+        let mut undo: Vec<(String, Value)> = names
+            .filter_map(|name| {
+                let (now, then) = (self.state.variables.get(name), self.before.get(name));
+                let by_technician =
+                    now.is_some_and(|variable| matches!(variable.origin, Origin::Technician(_)));
+                let mark = now
+                    .or(then)
+                    .is_some_and(|variable| variable.name.starts_with(MARK));
+                if now.map(|v| &v.value) == then.map(|v| &v.value) || by_technician || mark {
+                    return None;
+                }
+                let value = match then.map(|variable| &variable.value) {
+                    Some(Shown::Plain(text)) => text.clone(),
+                    // A secret of before is asked for again; a variable that did not exist is deleted.
+                    Some(Shown::Masked) => return None,
+                    None => String::new(),
+                };
+                let name = now
+                    .or(then)
+                    .map_or_else(|| name.clone(), |v| v.name.clone());
+                Some((name, Value::Plain(value)))
+            })
+            .collect();
+        undo.dedup();
+        undo
+    }
 }
 
 fn open_log(folder: &RunFolder) -> Result<Log, EngineError> {
@@ -249,6 +324,7 @@ fn good(path: &Path) -> Result<(Checked, Sequence), EngineError> {
 /// The variables of a new run, in order of precedence: document, inputs' defaults, command line and form.
 struct Values {
     all: Vec<(String, Value, Origin)>,
+    rehearse: bool,
 }
 
 impl Values {
@@ -295,7 +371,10 @@ impl Values {
                 Origin::CommandLine,
             ));
         }
-        let values = Self { all };
+        let values = Self {
+            all,
+            rehearse: request.rehearse,
+        };
         values.check(checked, sequence, machine)?;
         Ok(values)
     }
@@ -317,13 +396,15 @@ impl Values {
     ) -> Result<(), EngineError> {
         let disks = machine.disks()?;
         let numbers: Vec<u32> = disks.iter().map(|disk| disk.number).collect();
+        // A rehearsal touches no disk: none has to be there.
+        let numbers = (!self.rehearse).then_some(numbers);
         let set: Vec<&str> = sequence
             .inputs
             .iter()
             .map(|input| input.variable.as_str())
             .filter(|name| self.last(name).is_some())
             .collect();
-        let mistakes = check::check_run(checked, Some(&numbers), &set);
+        let mistakes = check::check_run(checked, numbers.as_deref(), &set);
         if !mistakes.is_empty() {
             return Err(EngineError::Document(load::render(
                 &checked.source,

@@ -119,6 +119,32 @@ pub trait Machine: Send + Sync {
         Vec::new()
     }
 
+    /// Makes the kernel read the partition tables again; says in one sentence what it found.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn rescan(&self) -> Result<String> {
+        self.disks()
+            .map(|disks| format!("{} disks were probed afresh", disks.len()))
+    }
+
+    /// Clears the GPT attribute "no default drive letter" on this machine's Windows partitions; says in one sentence
+    /// what was done.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn show_volumes(&self) -> Result<String> {
+        Err(PlatformError::Unsupported(
+            "clearing a partition's attributes is not possible on this machine".to_owned(),
+        ))
+    }
+
+    /// Looks, when it is called, at what this machine's use has left: one sentence each, with the way to remove it. To be
+    /// called after the machine itself was let go.
+    fn left_behind(&self) -> Box<dyn Fn() -> Vec<String> + Send> {
+        Box::new(Vec::new)
+    }
+
     /// Free bytes and total bytes of the file system that holds `path`, and its type by name ("ext4", "vfat").
     ///
     /// # Errors

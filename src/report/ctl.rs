@@ -16,6 +16,12 @@ pub enum Asked {
     Retry,
     /// Skip whatever step has failed.
     Skip,
+    /// Restart the machine, then retry whatever step has failed.
+    RestartAndRetry,
+    /// Check again.
+    Recheck,
+    /// Go on in spite of blocking findings.
+    OverridePreflight(String),
     /// Answer this question, or the open one.
     Answer {
         /// Number of the question.
@@ -81,6 +87,18 @@ fn resolve(asked: Asked, state: &RunState) -> Result<Request, String> {
         Asked::Skip => {
             let (node, attempt) = failed()?;
             Request::Skip { node, attempt }
+        }
+        Asked::RestartAndRetry => {
+            let (node, attempt) = failed()?;
+            Request::RestartAndRetry { node, attempt }
+        }
+        Asked::Recheck => {
+            let question = open.map(|q| q.id).ok_or("no question is open")?;
+            Request::Recheck { question }
+        }
+        Asked::OverridePreflight(word) => {
+            let question = open.map(|q| q.id).ok_or("no question is open")?;
+            Request::OverridePreflight { question, word }
         }
         Asked::Answer { question, yes } => {
             let question = question

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::plain::Plain;
-use crate::client::{Client, ClientError, Incoming, Sender};
+use crate::client::{Client, ClientError, Incoming, Manner, Sender};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, StartRun};
 use crate::run_state::RunState;
@@ -57,7 +57,7 @@ impl<W: Write> Printer<W> {
                 Push::Snapshot(state) => self.plain.snapshot((**state).clone()),
                 Push::Event(event) => self.plain.event(event),
                 Push::Progress(progress) => self.plain.progress(progress),
-                Push::Bye(_) => Ok(()),
+                Push::Bye(_) | Push::People(_) | Push::Replay(_) => Ok(()),
             },
             Some(out) => {
                 let line = match push {
@@ -86,7 +86,8 @@ pub async fn follow<W: Write>(
         Mode::Plain => "plain",
         Mode::Json => "json",
     };
-    let client = Client::connect_patiently(endpoint, name, true, PATIENCE).await?;
+    let manner = Manner::follower();
+    let client = Client::connect_patiently(endpoint, name, &manner, PATIENCE).await?;
     let (mut sender, mut receiver) = client.split();
     let (for_plain, for_json) = out;
     let mut printer = Printer {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::codes;
 use crate::event::{
-    Answered, Artifact, Event, EventBody, Failure, Millis, NodeId, Outcome, Progress, QuestionKind,
-    RunOutcome, Severity, Shown, SkipReason, Unit,
+    Answered, Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, Outcome,
+    Progress, QuestionKind, RunOutcome, Severity, Shown, SkipReason, Unit,
 };
 use crate::run_state::RunState;
 use crate::text::harmless;
@@ -238,9 +238,46 @@ impl<W: Write> Plain<W> {
                 let what = if *set { "set" } else { "cleared" };
                 format!("breakpoint {what} at {} by {}", self.title(*node), by.name)
             }
+            EventBody::RunTo { node, by } => match node {
+                Some(node) => format!("{} runs to {}", by.name, self.title(*node)),
+                None => return None,
+            },
+            EventBody::StepOverridden { node, text, by } => {
+                let what = if text.is_some() {
+                    "changed for this run"
+                } else {
+                    "back as in the document"
+                };
+                format!("settings of {} {what} by {}", self.title(*node), by.name)
+            }
+            EventBody::PenTaken { by } => format!("{} took the pen", by.name),
+            EventBody::Preflight { findings } => preflight_text(findings),
             EventBody::CancelRequested {
-                by, waiting_for, ..
-            } => format!("cancel requested by {}; waiting for {waiting_for}", by.name),
+                kill,
+                by,
+                waiting_for,
+                seconds,
+            } => {
+                let (what, next) = if *kill {
+                    ("kill", "given up")
+                } else {
+                    ("cancel", "killed")
+                };
+                format!(
+                    "{what} requested by {}; waiting for {waiting_for}, {next} in {seconds} s",
+                    by.name
+                )
+            }
+            EventBody::CancelGivenUp { waiting_for } => {
+                format!("{waiting_for} did not end when it was killed: waiting no longer")
+            }
+            EventBody::LeftBehind { items } => {
+                let mut text = "LEFT ON THE MACHINE:".to_owned();
+                for item in items {
+                    let _ = write!(text, "\n  {item}");
+                }
+                text
+            }
             EventBody::Jumped { to, by } => format!("{} goes on at {}", by.name, self.title(*to)),
             EventBody::Produced { artifact, .. } => format!("  {}", artifact_text(artifact)),
         })
@@ -318,6 +355,34 @@ fn failure_text(failure: &Failure) -> String {
     text
 }
 
+/// The findings of a pre-flight check, a line each.
+pub fn preflight_text(findings: &[Finding]) -> String {
+    let count = |gravity| findings.iter().filter(|f| f.gravity == gravity).count();
+    let mut text = format!(
+        "pre-flight: {} fine, {} warnings, {} blocking",
+        count(Gravity::Fine),
+        count(Gravity::Warning),
+        count(Gravity::Blocking)
+    );
+    for finding in findings {
+        let word = gravity_word(finding.gravity);
+        let _ = write!(text, "\n  {word:<8} {}: {}", finding.subject, finding.text);
+        if let Some(way) = &finding.way_out {
+            let _ = write!(text, "\n           way out: {way}");
+        }
+    }
+    text
+}
+
+/// How a finding is called where it is listed.
+pub fn gravity_word(gravity: Gravity) -> &'static str {
+    match gravity {
+        Gravity::Fine => "OK",
+        Gravity::Warning => "WARNING",
+        Gravity::Blocking => "BLOCKING",
+    }
+}
+
 fn question_text(id: u32, kind: &QuestionKind) -> String {
     match kind {
         QuestionKind::ConfirmDisk(facts) => {
@@ -342,6 +407,12 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
         QuestionKind::Failed { .. } => format!(
             "QUESTION {id}: what now?\n  answer with: wimforge ctl retry|skip|cancel (and ctl set NAME=VALUE before a retry)"
         ),
+        QuestionKind::Preflight { blocking: 0, .. } => format!(
+            "QUESTION {id}: go on?\n  answer with: wimforge ctl answer yes|no, or check again with: wimforge ctl recheck"
+        ),
+        QuestionKind::Preflight { blocking, word } => format!(
+            "QUESTION {id}: {blocking} of the findings are blocking\n  mend them and: wimforge ctl recheck; go on all the same with: wimforge ctl override-preflight {word}; or: wimforge ctl cancel"
+        ),
         QuestionKind::Pause { message } => {
             format!("QUESTION {id}: {message}\n  go on with: wimforge ctl answer yes")
         }
@@ -359,6 +430,9 @@ fn answer_text(answer: &Answered) -> String {
         Answered::Retry => "retry".to_owned(),
         Answered::Skip => "go on without it".to_owned(),
         Answered::Abort => "abort".to_owned(),
+        Answered::Overridden => "go on in spite of the blocking findings".to_owned(),
+        Answered::Recheck => "check again".to_owned(),
+        Answered::RestartAndRetry => "restart, then retry".to_owned(),
         Answered::Values(names) => format!("values for {}", names.join(", ")),
     }
 }

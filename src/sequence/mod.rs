@@ -10,6 +10,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod load;
 pub mod plan;
+pub mod rewrite;
 pub mod schema;
 pub mod settings;
 pub mod syntax;

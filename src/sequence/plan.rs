@@ -92,6 +92,7 @@ impl PlannedSequence {
                         disabled,
                         continue_on_error: group.continue_on_error,
                         weight: 0,
+                        repeats: None,
                     });
                     self.defs.push(NodeDef::Group {
                         condition: group.condition.clone(),
@@ -108,6 +109,7 @@ impl PlannedSequence {
                         disabled: disabled || step.disabled,
                         continue_on_error: step.continue_on_error,
                         weight: step.action.weight(),
+                        repeats: step.repeats(),
                     });
                     self.defs.push(NodeDef::Step(Box::new(step.clone())));
                 }

@@ -141,8 +141,21 @@ pub struct Step {
     /// Ends with this outcome instead of running: for rehearsal and tests.
     #[serde(default)]
     pub simulate: Option<Simulate>,
+    /// Doing it a second time does no harm; for commands, of which only the author can know.
+    #[serde(default)]
+    pub safe_to_repeat: bool,
     /// What it does.
     pub action: Action,
+}
+
+impl Step {
+    /// What doing it a second time does; `None` when that is safe.
+    pub fn repeats(&self) -> Option<String> {
+        if self.safe_to_repeat || self.simulate.is_some() {
+            return None;
+        }
+        self.action.repeats().map(str::to_owned)
+    }
 }
 
 /// Automatic retry.
@@ -301,6 +314,26 @@ impl Action {
             Self::ApplyNetworkSettings(_) => "Apply Network Settings",
             Self::ConnectNetworkFolder(_) => "Connect to Network Folder",
             Self::CaptureOperatingSystem(_) => "Capture Operating System Image",
+        }
+    }
+
+    /// What doing it a second time does to the machine; `None` when that is safe.
+    pub fn repeats(&self) -> Option<&'static str> {
+        match self {
+            Self::SetVariable(_)
+            | Self::Pause(_)
+            | Self::ApplyWindowsSettings(_)
+            | Self::ApplyNetworkSettings(_)
+            | Self::ConnectNetworkFolder(_) => None,
+            Self::RunCommandLine(_) => Some("the command runs again"),
+            Self::RestartComputer(_) => Some("the machine restarts again"),
+            Self::PartitionDisk(_) => Some("the disk is wiped again, with all that is on it"),
+            Self::ApplyOperatingSystem(_) => {
+                Some("the volume must be empty, or is formatted anew and written again")
+            }
+            Self::CaptureOperatingSystem(_) => {
+                Some("the image is written again; a finished one is kept until then")
+            }
         }
     }
 

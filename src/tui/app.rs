@@ -15,7 +15,7 @@ use super::terminal::{Abilities, Screen, keyboard_layout};
 use super::theme::{Theme, ThemeError};
 use super::update::{initial, update};
 use super::view;
-use crate::client::{Client, ClientError, Incoming, Receiver, Sender};
+use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
 use crate::event::RunOutcome;
 use crate::protocol::StartRun;
 use crate::transport::{Endpoint, Interrupts};
@@ -39,6 +39,8 @@ pub struct ConsoleOptions {
     pub ascii: bool,
     /// A run to be started; its missing inputs are asked for.
     pub start: Option<StartRun>,
+    /// Looks on and never acts.
+    pub only_watch: bool,
 }
 
 /// How the console was left.
@@ -97,6 +99,7 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
     let mut console = Console {
         model,
         endpoint: options.endpoint,
+        only_watch: options.only_watch,
         frame: abilities.frame,
         sender: None,
         receiver: None,
@@ -123,6 +126,7 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
 struct Console {
     model: Model,
     endpoint: Endpoint,
+    only_watch: bool,
     frame: Duration,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
@@ -143,7 +147,9 @@ impl Console {
             Ok(path) => format!("console on {}", path.display()),
             Err(_) => "console".to_owned(),
         };
-        let client = Client::connect_patiently(&self.endpoint, &name, true, patience).await?;
+        let manner = Manner::console(self.model.size, self.only_watch);
+        let client = Client::connect_patiently(&self.endpoint, &name, &manner, patience).await?;
+        self.model.client = client.hello().client;
         let (sender, receiver) = client.split();
         self.sender = Some(sender);
         self.receiver = Some(receiver);

@@ -6,8 +6,11 @@
 
 pub mod app;
 pub mod glyphs;
+pub mod jump;
+pub mod log_view;
 pub mod model;
 pub mod msg;
+pub mod over;
 pub mod shell;
 pub mod terminal;
 pub mod theme;

@@ -2,12 +2,15 @@
 
 use tui_input::Input;
 
-use crate::event::{Millis, Severity, Shown};
-use crate::protocol::{Check, SequenceInfo, StartRun};
-use crate::run_state::{LogLine, RunState, VariableState};
+use crate::event::{Millis, NodeId, Shown};
+use crate::protocol::{Check, ReplayState, SequenceInfo, StartRun};
+use crate::run_state::{RunState, VariableState};
 
 use super::glyphs::{self, Glyphs};
 use super::theme::Theme;
+
+pub use super::log_view::LogView;
+pub use super::over::{Explained, Over, StepCard};
 
 /// How it looks.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,10 @@ pub struct Model {
     pub keyboard: String,
     /// Seconds that local time is ahead of UTC.
     pub utc_offset: i32,
+    /// This client's number in the engine.
+    pub client: u32,
+    /// A recorded run is shown.
+    pub replay: Option<ReplayState>,
     /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
     pub size: (u16, u16),
 }
@@ -146,6 +153,10 @@ pub enum Purpose {
     Secrets(u32),
     /// Change a variable (name, value).
     Variable,
+    /// Change the settings of this step for this run.
+    Step(NodeId),
+    /// Write a bundle there.
+    Bundle,
 }
 
 /// One field.
@@ -235,16 +246,12 @@ pub struct RunView {
     pub pane: Pane,
     /// The chosen step; none follows the run.
     pub step: Option<usize>,
-    /// First variable shown.
-    pub variable_top: usize,
+    /// The chosen variable's row.
+    pub variable_row: usize,
     /// Filter over variables.
     pub variable_filter: Input,
-    /// Lines between the end of the log and the last one shown; 0 follows.
-    pub log_back: usize,
-    /// Search in the log.
-    pub log_search: Input,
-    /// Least severe lines shown.
-    pub log_severity: Option<Severity>,
+    /// The log.
+    pub log: LogView,
     /// What lies over the panels.
     pub over: Over,
     /// The end of the run was seen.
@@ -264,39 +271,20 @@ impl RunView {
         chosen.into_iter().map(|(_, variable)| variable).collect()
     }
 
-    /// Log lines that are severe enough, newest first.
-    pub fn log_lines<'a>(&self, state: &'a RunState) -> impl Iterator<Item = &'a LogLine> {
-        let least = self.log_severity;
-        state
-            .log
-            .iter()
-            .rev()
-            .filter(move |line| least.is_none_or(|least| line.severity >= least))
+    /// The chosen variable.
+    pub fn variable<'a>(&self, state: &'a RunState) -> Option<&'a VariableState> {
+        let all = self.variables(state);
+        all.get(self.variable_row.min(all.len().saturating_sub(1)))
+            .copied()
     }
 
     /// Whether the open question covers the panels.
     pub fn shows_question(&self) -> bool {
-        matches!(self.over, Over::Nothing | Over::Wipe(..))
+        matches!(
+            self.over,
+            Over::Nothing | Over::Wipe(..) | Over::Preflight { .. }
+        )
     }
-}
-
-/// What lies over the panels of the run screen.
-#[derive(Clone, Debug, Default)]
-pub enum Over {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// Keys go into the filter or search of the panel.
-    Typing,
-    /// Really cancel?
-    Cancel,
-    /// A variable to be changed.
-    Form(Form),
-    /// The word that wipes a disk, as far as typed, and the question it is for: what was typed for one disk must not
-    /// wipe another.
-    Wipe(u32, Input),
-    /// The question was put aside to look at the run.
-    Aside(u32),
 }
 
 /// The word to be typed before a disk is wiped.

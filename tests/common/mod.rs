@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wimforge::engine::boots::RunEnding;
-use wimforge::engine::dispatcher::{Dispatcher, Grants};
+use wimforge::engine::dispatcher::Dispatcher;
 use wimforge::engine::journal;
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::engine::start::{self, EngineOptions, RunThread};
+use wimforge::engine::waiting::Grants;
 use wimforge::event::{Event, RunOutcome, Who};
 use wimforge::platform::fake::DisklessMachine;
 use wimforge::protocol::StartRun;
@@ -80,7 +81,11 @@ impl Bench {
 
     fn read(&self, ending: RunEnding, folder: &Path) -> Finished {
         let state = self.dispatcher.state();
-        let events = journal::read(&RunFolder::at(folder).journal()).unwrap();
+        let mut events = Vec::new();
+        journal::read(&RunFolder::at(folder).journal(), &mut |event| {
+            events.push(event)
+        })
+        .unwrap();
         Finished {
             ending,
             state,

@@ -193,7 +193,7 @@ pub fn breaches(source: &Source) -> Vec<Breach> {
         });
     };
     let top = source.top_module();
-    if !matches!(top, "lib" | "main") {
+    if !matches!(top, "lib" | "main" | "roles") {
         for (line, path) in source.uses() {
             if !may_use(top, &path) {
                 add(

@@ -67,6 +67,7 @@ pub fn plan() -> Plan {
             disabled: at == 7 || at == 8,
             continue_on_error: false,
             weight,
+            repeats: (weight > 4).then(|| "it is written again".to_owned()),
         });
     }
     Plan {
@@ -121,6 +122,7 @@ impl Story {
             source: "/srv/sequences/lab-build-and-capture.ron".to_owned(),
             plan,
             unattended: false,
+            rehearsal: false,
         });
         story.tell(EventBody::BootStarted {
             boot: 1,
@@ -161,6 +163,7 @@ impl Story {
             component: "TSManager".to_owned(),
             text: text.to_owned(),
             node: self.model.state.current,
+            attempt: 0,
         })
     }
 

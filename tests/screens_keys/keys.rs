@@ -303,6 +303,7 @@ fn control_c_asks_before_it_cancels_and_kills_only_the_second_time() {
         kill: false,
         by: technician(),
         waiting_for: "the step".to_owned(),
+        seconds: 30,
     });
     assert_eq!(
         requests(press(&mut story.model, "xy")),

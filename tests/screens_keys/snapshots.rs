@@ -132,6 +132,7 @@ fn cancel_box() {
         kill: false,
         by: technician(),
         waiting_for: "Apply Operating System to leave a whole volume behind".to_owned(),
+        seconds: 30,
     });
     press(&mut story.model, "x");
     keep("cancel_again", &story.model);

@@ -197,6 +197,7 @@ fn screens(names: &[String]) -> Vec<(String, Model)> {
         kill: true,
         by: technician(),
         waiting_for: names[0].clone(),
+        seconds: 30,
     });
     press(&mut story.model, "x");
     all.push(("cancelling".to_owned(), story.model.clone()));

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
-use super::{form, picker, run};
+use super::{closer, form, log, picker, run};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
 use crate::tui::model::{
@@ -31,7 +31,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Resize(columns, rows) => {
+            let changed = model.size != (columns, rows);
             model.size = (columns, rows);
+            if changed && model.connected && model.replay.is_none() {
+                return vec![model.send(Request::Resized { columns, rows })];
+            }
             Vec::new()
         }
         Msg::Connected => {
@@ -42,7 +46,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Push(push) => pushed(model, push),
-        Msg::Reply(_, reply) => replied(model, reply),
+        Msg::Reply(number, reply) => {
+            if let Some(effects) = log::replied(model, number, &reply) {
+                return effects;
+            }
+            if closer::replied(model, &reply) {
+                return Vec::new();
+            }
+            replied(model, reply)
+        }
         Msg::Lost(why) => {
             model.connected = false;
             model.note = format!("{LOST}; trying again: {why}");
@@ -83,7 +95,7 @@ fn paste(model: &mut Model, text: &str) {
                 form_input(form, text);
                 form.mask_like(&model.state);
             }
-            (Over::Typing, Pane::Log) => insert(&mut view.log_search, text),
+            (Over::Typing, Pane::Log) => insert(&mut view.log.search, text),
             (Over::Typing, _) => insert(&mut view.variable_filter, text),
             _ => {}
         },
@@ -119,13 +131,14 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
                 model.screen = Screen::Run(RunView::default());
             }
-            if let (Screen::Run(view), EventBody::Log { severity, .. }) =
-                (&mut model.screen, &event.body)
-                && view.log_back > 0
-                && view.log_severity.is_none_or(|least| *severity >= least)
+            if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body)
+                && view.log.back > 0
+                && view.log.browse.is_none()
+                && let Some(line) = model.state.log.back()
+                && view.log.passes(line)
             {
                 // Lines that come must not push away those being read.
-                view.log_back += 1;
+                view.log.back += 1;
             }
             run::question_changed(model);
             Vec::new()
@@ -133,6 +146,14 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
         Push::Progress(progress) => {
             model.now = model.now.max(progress.at);
             model.state.sample(&progress);
+            Vec::new()
+        }
+        Push::People(people) => {
+            model.state.people = people;
+            Vec::new()
+        }
+        Push::Replay(replay) => {
+            model.replay = Some(replay);
             Vec::new()
         }
         Push::Bye(why) => {
@@ -187,6 +208,16 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             }
             _ => Vec::new(),
         },
+        Reply::Step(_) | Reply::History(_) | Reply::Log(_) | Reply::Written(..) => Vec::new(),
+        Reply::Refused(Refusal::BadSequence(text)) if matches!(model.screen, Screen::Run(_)) => {
+            // Of a changed step: the first mistake in one line.
+            let mistake = text.lines().find(|line| !line.trim().is_empty());
+            model.note = mistake
+                .unwrap_or("the change has mistakes")
+                .trim()
+                .to_owned();
+            Vec::new()
+        }
         Reply::Refused(Refusal::BadSequence(text)) => {
             let back = match std::mem::take(&mut model.screen) {
                 Screen::Picker(picker) => picker,

@@ -3,8 +3,9 @@
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use crate::event::QuestionKind;
-use crate::protocol::{Request, WireSecret};
+use crate::event::{QuestionKind, Shown};
+use crate::protocol::{Request, StepChange, StepText, WireSecret};
+use crate::run_state::RunState;
 use crate::secret::Secret;
 use crate::tui::model::{Form, FormField, Model, Picker, Purpose, Screen};
 use crate::tui::msg::Effect;
@@ -39,21 +40,76 @@ pub(super) fn for_secrets(question: u32, reason: &str, variables: &[String]) -> 
     }
 }
 
-/// A form to change one variable.
-pub(super) fn for_variable() -> Form {
-    let field = |label: &str, optional| FormField {
+/// Whether a form lies over the panels by the technician's wish, not the engine's.
+pub(super) fn over_panels(purpose: &Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::Variable | Purpose::Step(_) | Purpose::Bundle
+    )
+}
+
+fn field(label: &str, value: &str, optional: bool) -> FormField {
+    FormField {
         label: label.to_owned(),
+        input: tui_input::Input::new(value.to_owned()),
         optional,
         ..FormField::default()
+    }
+}
+
+/// A form to change one variable, the named one when there is a name.
+pub(super) fn for_variable(state: &RunState, name: &str) -> Form {
+    let value = match state.variables.get(&name.to_lowercase()).map(|v| &v.value) {
+        Some(Shown::Plain(value)) => value.as_str(),
+        _ => "",
     };
-    Form {
+    let mut form = Form {
         title: "Change a variable".to_owned(),
         intro: String::new(),
         purpose: Purpose::Variable,
         fields: vec![
-            field("Name", false),
-            field("Value (empty deletes it)", true),
+            field("Name", name, false),
+            field("Value (empty deletes it)", value, true),
         ],
+        at: usize::from(!name.is_empty()),
+        reveal: false,
+    };
+    form.mask_like(state);
+    form
+}
+
+/// A form to change the settings of a step for this run.
+pub(super) fn for_step(text: &StepText) -> Form {
+    let mut fields: Vec<FormField> = text
+        .fields
+        .iter()
+        .map(|setting| {
+            let mut changed = field(&setting.path, &setting.value, true);
+            changed.variable.clone_from(&setting.path);
+            if setting.value != setting.original {
+                changed.label.push_str(" (changed)");
+            }
+            changed
+        })
+        .collect();
+    fields.push(field("New setting, as name: value", "", true));
+    Form {
+        title: "Change this step for this run".to_owned(),
+        intro: "As in the document: texts in quotes. The document itself stays as it is; an empty value takes a setting away.".to_owned(),
+        purpose: Purpose::Step(text.node),
+        fields,
+        at: 0,
+        reveal: false,
+    }
+}
+
+/// A form for the place of a bundle.
+pub(super) fn for_bundle() -> Form {
+    Form {
+        title: "Write a bundle".to_owned(),
+        intro: "Journal, log, report, sequence and what is known of the machine, in one archive without secrets.".to_owned(),
+        purpose: Purpose::Bundle,
+        fields: vec![field("Folder (empty: the run's own)", "", true)],
         at: 0,
         reveal: false,
     }
@@ -128,6 +184,25 @@ fn requests(form: &Form) -> Vec<Request> {
                 values,
             }]
         }
+        Purpose::Step(node) => {
+            let mut settings: Vec<(String, String)> = form
+                .fields
+                .iter()
+                .filter(|field| !field.variable.is_empty())
+                .map(|field| (field.variable.clone(), field.input.value().to_owned()))
+                .collect();
+            let new = form.fields.last().map_or("", |f| f.input.value());
+            if let Some((name, value)) = new.split_once(':') {
+                settings.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+            vec![Request::OverrideStep {
+                node: *node,
+                to: StepChange::Settings(settings),
+            }]
+        }
+        Purpose::Bundle => vec![Request::Bundle {
+            to: value(0).trim().to_owned(),
+        }],
         Purpose::Variable => {
             let name = value(0).trim().to_owned();
             // Empty deletes it, secret or not.

@@ -5,33 +5,48 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::form::{self, FormEnd};
-use crate::event::{NodeId, NodeKind, Question, QuestionKind, Severity};
+use super::{closer, log, replay};
+use crate::event::{NodeId, Question, QuestionKind};
 use crate::protocol::Request;
 use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD};
 use crate::tui::msg::{Effect, shell_variables};
 
+/// What a question wants typed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    Wipe,
+    Preflight,
+    Nothing,
+}
+
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     let form = form::wanted(model);
-    let open = model
-        .state
-        .question
-        .as_ref()
-        .map(|q| (q.id, matches!(q.kind, QuestionKind::ConfirmDisk(_))));
+    let open = model.state.question.as_ref().map(|q| {
+        let typed = match q.kind {
+            QuestionKind::ConfirmDisk(_) => Typed::Wipe,
+            QuestionKind::Preflight { .. } => Typed::Preflight,
+            _ => Typed::Nothing,
+        };
+        (q.id, typed)
+    });
+    let top = closer::first_trouble(model);
     let Screen::Run(view) = &mut model.screen else {
         return;
     };
     let asked = open.map(|(id, _)| id);
     let stale = match &view.over {
-        Over::Wipe(id, _) => open != Some((*id, true)),
+        Over::Wipe(id, _) => open != Some((*id, Typed::Wipe)),
+        Over::Preflight { id, .. } => open != Some((*id, Typed::Preflight)),
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
             Purpose::Secrets(id) => asked != Some(id),
-            Purpose::Variable => model.state.end.is_some(),
+            Purpose::Variable | Purpose::Step(_) => model.state.end.is_some(),
+            Purpose::Bundle => false,
             Purpose::Start(_) => true,
         },
-        Over::Cancel => model.state.end.is_some(),
-        Over::Nothing | Over::Typing => false,
+        Over::Cancel | Over::Jump(_) => model.state.end.is_some(),
+        _ => false,
     };
     if stale {
         view.over = Over::Nothing;
@@ -46,7 +61,11 @@ pub(super) fn question_changed(model: &mut Model) {
     if matches!(view.over, Over::Nothing) {
         match (form, open) {
             (Some(form), _) => view.over = Over::Form(form),
-            (None, Some((id, true))) => view.over = Over::Wipe(id, Input::default()),
+            (None, Some((id, Typed::Wipe))) => view.over = Over::Wipe(id, Input::default()),
+            (None, Some((id, Typed::Preflight))) => {
+                let typed = Input::default();
+                view.over = Over::Preflight { id, typed, top };
+            }
             _ => {}
         }
     }
@@ -61,6 +80,9 @@ pub(super) fn keys(model: &mut Model, mut view: RunView, key: KeyEvent) -> Vec<E
 }
 
 fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
+    if let Some(effects) = closer::keys(model, view, key) {
+        return effects;
+    }
     match &mut view.over {
         Over::Typing => typing(model, view, key),
         Over::Cancel => cancel(model, view, key),
@@ -70,12 +92,12 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             match end {
                 FormEnd::Open => {}
                 // The question that was seen before is seen again.
-                FormEnd::Left if matches!(open.purpose, Purpose::Variable) => {
+                FormEnd::Left if form::over_panels(&open.purpose) => {
                     view.over = Over::Nothing;
                 }
                 FormEnd::Left => aside(model, view),
                 FormEnd::Done(requests) => {
-                    if matches!(open.purpose, Purpose::Variable) {
+                    if form::over_panels(&open.purpose) {
                         view.over = Over::Nothing;
                     } else {
                         // It stays out of sight until the engine takes it back, or refuses.
@@ -90,7 +112,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             Vec::new()
         }
         Over::Wipe(..) => wipe(model, view, key),
-        Over::Nothing | Over::Aside(_) => free(model, view, key),
+        _ => free(model, view, key),
     }
 }
 
@@ -103,20 +125,25 @@ fn aside(model: &Model, view: &mut RunView) {
 }
 
 fn typing(model: &Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    let input = match view.pane {
-        Pane::Log => &mut view.log_search,
-        _ => &mut view.variable_filter,
+    let in_log = view.pane == Pane::Log;
+    let input = if in_log {
+        &mut view.log.search
+    } else {
+        &mut view.variable_filter
     };
     match key.code {
+        KeyCode::Char('r') if in_log && key.modifiers.contains(KeyModifiers::CONTROL) => {
+            view.log.regex = !view.log.regex;
+        }
         KeyCode::Enter => aside(model, view),
         KeyCode::Esc => {
             input.reset();
-            view.variable_top = 0;
+            view.variable_row = 0;
             aside(model, view);
         }
         _ => {
             input.handle_event(&Event::Key(key));
-            view.variable_top = 0;
+            view.variable_row = 0;
         }
     }
     Vec::new()
@@ -175,7 +202,9 @@ fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
 
 /// No panel has taken the keys over.
 fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    if model.state.end.is_some() && matches!(key.code, KeyCode::Enter | KeyCode::Char('q')) {
+    let summary = view.pane == Pane::Steps && view.step.is_none();
+    let leaves = key.code == KeyCode::Char('q') || (key.code == KeyCode::Enter && summary);
+    if model.state.end.is_some() && leaves && model.replay.is_none() {
         return vec![Effect::Quit];
     }
     let asked = match (&view.over, &model.state.question) {
@@ -189,13 +218,21 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     if is_chord(key) {
         return Vec::new();
     }
+    if let Some(effects) = replay::keys(model, view, key) {
+        return effects;
+    }
+    if view.pane == Pane::Log
+        && let Some(effects) = log::keys(model, view, key)
+    {
+        return effects;
+    }
     match key.code {
         KeyCode::Char('?') => model.help = true,
         KeyCode::Char('q' | 'd') => return vec![Effect::Quit],
         KeyCode::Esc => {
             view.over = Over::Nothing;
             view.step = None;
-            view.log_back = 0;
+            view.log.follow();
             if model.state.end.is_some() {
                 view.pane = Pane::Steps;
             }
@@ -205,33 +242,53 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('2') => view.pane = Pane::Variables,
         KeyCode::Char('3') => view.pane = Pane::Log,
         KeyCode::Char('/') if view.pane != Pane::Steps => view.over = Over::Typing,
-        KeyCode::Char('f') => {
-            view.log_severity = match view.log_severity {
-                None => Some(Severity::Warning),
-                Some(Severity::Warning) => Some(Severity::Error),
-                Some(_) => None,
-            };
-            view.log_back = 0;
-        }
-        KeyCode::Char('n') if view.pane == Pane::Log && !view.log_search.value().is_empty() => {
-            search(model, view);
-        }
         KeyCode::Char('x') if model.state.end.is_none() => view.over = Over::Cancel,
         KeyCode::Char('e') if model.state.end.is_none() => {
-            view.over = Over::Form(form::for_variable());
+            let chosen = view
+                .variable(&model.state)
+                .filter(|variable| view.pane == Pane::Variables && !variable.name.starts_with('_'));
+            let name = chosen.map(|v| v.name.clone()).unwrap_or_default();
+            view.over = Over::Form(form::for_variable(&model.state, &name));
+        }
+        KeyCode::Char('a') if model.state.end.is_none() => {
+            view.over = Over::Form(form::for_variable(&model.state, ""));
+        }
+        KeyCode::Delete if view.pane == Pane::Variables => return delete(model, view),
+        KeyCode::Enter if view.pane == Pane::Variables => return closer::explain(model, view),
+        KeyCode::Enter if view.pane == Pane::Steps => {
+            return closer::open_step(model, view, false);
+        }
+        KeyCode::Char('o') => return closer::open_step(model, view, true),
+        KeyCode::Char('l') => {
+            return match closer::chosen_step(model, view) {
+                Some(node) => closer::log_of_step(model, view, node),
+                None => Vec::new(),
+            };
+        }
+        KeyCode::Char('k') | KeyCode::F(9) => return breakpoint(model, view),
+        KeyCode::Char('K') => return vec![model.send(Request::ClearBreaks)],
+        KeyCode::Char('u') => return run_to(model, view),
+        KeyCode::Char('w') => view.over = Over::People,
+        KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
+        KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
+        KeyCode::Char('P') => {
+            if model.state.preflight.is_some() {
+                view.over = Over::Findings(closer::first_trouble(model));
+            } else {
+                model.note = String::from("there was no pre-flight check yet");
+            }
         }
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
         KeyCode::Char('n') => return vec![model.send(Request::Step)],
-        KeyCode::Char('g') => return jump(model, view),
-        KeyCode::Char('!') => return vec![Effect::Shell(shell_variables(&model.state))],
-        KeyCode::Char('b') => return breakpoint(model, view),
-        KeyCode::Up => scroll(model, view, -1),
-        KeyCode::Down => scroll(model, view, 1),
-        KeyCode::PageUp => scroll(model, view, -10),
-        KeyCode::PageDown => scroll(model, view, 10),
-        KeyCode::Home => scroll(model, view, isize::MIN / 2),
-        KeyCode::End => scroll(model, view, isize::MAX / 2),
+        KeyCode::Char('g') => return closer::ask_to_jump(model, view),
+        KeyCode::Char('!') => return shell(model),
+        KeyCode::Up => return scroll(model, view, -1),
+        KeyCode::Down => return scroll(model, view, 1),
+        KeyCode::PageUp => return scroll(model, view, -10),
+        KeyCode::PageDown => return scroll(model, view, 10),
+        KeyCode::Home => return scroll(model, view, isize::MIN / 2),
+        KeyCode::End => return scroll(model, view, isize::MAX / 2),
         _ => {}
     }
     Vec::new()
@@ -282,9 +339,13 @@ fn question_keys(
                 // Ends the whole run, beside keys that do not: asks first.
                 KeyCode::Char('a') => view.over = Over::Cancel,
                 KeyCode::Char('v' | 'e') => {
-                    view.over = Over::Form(form::for_variable());
+                    view.over = Over::Form(form::for_variable(&model.state, ""));
                 }
-                KeyCode::Char('!') => return vec![Effect::Shell(shell_variables(&model.state))],
+                KeyCode::Char('o') => return closer::open_step(model, view, true),
+                KeyCode::Char('l') => return closer::log_of_step(model, view, node),
+                KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
+                KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
+                KeyCode::Char('!') => return shell(model),
                 _ => {}
             }
         }
@@ -301,39 +362,48 @@ fn is_chord(key: KeyEvent) -> bool {
             .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }
 
-fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
-    let chosen = view
-        .step
-        .and_then(|at| model.state.plan.nodes.get(at))
-        .filter(|node| matches!(node.kind, NodeKind::Step(_)))
-        .map(|node| node.id);
-    if chosen.is_none() {
-        model.note = String::from("choose a step with the arrow keys first");
-    }
-    chosen
-}
-
-/// The chosen step becomes the next one; the engine refuses while something runs.
-fn jump(model: &mut Model, view: &RunView) -> Vec<Effect> {
-    match chosen_step(model, view) {
-        Some(to) => vec![model.send(Request::Jump { to })],
-        None => Vec::new(),
-    }
-}
-
 fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
-    let Some(node) = chosen_step(model, view) else {
+    let Some(node) = closer::chosen_step(model, view) else {
         return Vec::new();
     };
     let set = !model.state.breakpoints.contains(&node);
     vec![model.send(Request::Break { node, set })]
 }
 
+fn run_to(model: &mut Model, view: &RunView) -> Vec<Effect> {
+    match closer::chosen_step(model, view) {
+        Some(node) => vec![model.send(Request::RunTo { node })],
+        None => Vec::new(),
+    }
+}
+
+/// The console steps aside; the run is paused meanwhile, so that nothing changes under the technician's hands.
+fn shell(model: &mut Model) -> Vec<Effect> {
+    let state = &model.state;
+    let rests = state.paused || state.question.is_some() || state.end.is_some();
+    let mut effects = Vec::new();
+    if !rests && state.has_run() && model.connected {
+        effects.push(model.send(Request::Pause));
+    }
+    effects.push(Effect::Shell(shell_variables(&model.state)));
+    effects
+}
+
+/// Deletes the chosen variable.
+fn delete(model: &mut Model, view: &RunView) -> Vec<Effect> {
+    let Some(variable) = view.variable(&model.state) else {
+        return Vec::new();
+    };
+    let name = variable.name.clone();
+    let value = String::new();
+    vec![model.send(Request::SetVariable { name, value })]
+}
+
 fn moved(at: usize, by: isize, last: usize) -> usize {
     at.saturating_add_signed(by).min(last)
 }
 
-fn scroll(model: &Model, view: &mut RunView, by: isize) {
+fn scroll(model: &mut Model, view: &mut RunView, by: isize) -> Vec<Effect> {
     match view.pane {
         Pane::Steps => {
             let last = model.state.plan.nodes.len().saturating_sub(1);
@@ -345,29 +415,9 @@ fn scroll(model: &Model, view: &mut RunView, by: isize) {
         }
         Pane::Variables => {
             let last = view.variables(&model.state).len().saturating_sub(1);
-            view.variable_top = moved(view.variable_top, by, last);
+            view.variable_row = moved(view.variable_row, by, last);
         }
-        Pane::Log => {
-            let last = view.log_lines(&model.state).count().saturating_sub(1);
-            view.log_back = moved(view.log_back, by.saturating_neg(), last);
-        }
+        Pane::Log => return log::scroll(model, view, by),
     }
-}
-
-/// The next older line that holds what is searched for.
-fn search(model: &mut Model, view: &mut RunView) {
-    let wanted = view.log_search.value().to_lowercase();
-    if wanted.is_empty() {
-        model.note = String::from("nothing to search for: type / and a word");
-        return;
-    }
-    let found = view
-        .log_lines(&model.state)
-        .enumerate()
-        .skip(view.log_back + 1)
-        .find(|(_, line)| line.text.to_lowercase().contains(&wanted));
-    match found {
-        Some((at, _)) => view.log_back = at,
-        None => model.note = format!("no older line holds \"{}\"", view.log_search.value()),
-    }
+    Vec::new()
 }

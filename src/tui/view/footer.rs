@@ -91,7 +91,8 @@ fn form_keys(form: &Form) -> Keys {
             ("F2", "show secrets"),
             ("F1", "help"),
         ],
-        (Purpose::Variable, true, _) => &[
+        (Purpose::Bundle, true, _) => &[("Enter", "write it"), ("Esc", "back"), ("F1", "help")],
+        (Purpose::Variable | Purpose::Step(_), true, _) => &[
             ("Enter", "set it"),
             ("Up", "field before"),
             ("Esc", "back"),
@@ -103,13 +104,56 @@ fn form_keys(form: &Form) -> Keys {
 fn run_keys(model: &Model, view: &RunView) -> Keys {
     let state = &model.state;
     match &view.over {
+        Over::Typing if view.pane == Pane::Log => {
+            return &[
+                ("Enter", "search"),
+                ("Ctrl-R", "regular expression"),
+                ("Esc", "clear"),
+            ];
+        }
         Over::Typing => return &[("Enter", "keep"), ("Esc", "clear")],
         Over::Cancel if state.cancelling.is_some() => {
             return &[("y", "kill"), ("d", "detach"), ("Esc", "wait")];
         }
         Over::Cancel => return &[("y", "cancel"), ("d", "detach"), ("Esc", "back")],
         Over::Form(form) => return form_keys(form),
+        Over::Jump(_) => return &[("y", "go on there"), ("Esc", "back")],
+        Over::Step(_) => {
+            return &[
+                ("o", "change"),
+                ("z", "as in the document"),
+                ("l", "its log"),
+                ("Esc", "back"),
+            ];
+        }
+        Over::Explain(_) => {
+            return &[("Enter", "log there"), ("e", "change"), ("Esc", "back")];
+        }
+        Over::People => return &[("t", "take the pen"), ("Esc", "back")],
+        Over::Hints(_) => return &[("Enter", "do it"), ("Up/Down", "choose"), ("Esc", "back")],
+        Over::Findings(_) => return &[("Up/Down", "scroll"), ("Esc", "back")],
+        Over::Preflight { .. } => {
+            return &[
+                ("Enter", "go on"),
+                ("F5", "check again"),
+                ("Up/Down", "scroll"),
+                ("Esc", "look at the run"),
+                ("Ctrl-C", "cancel"),
+                ("F1", "help"),
+            ];
+        }
         Over::Wipe(..) | Over::Nothing | Over::Aside(_) => {}
+    }
+    if model.replay.is_some() {
+        return &[
+            ("Space", "stop/go"),
+            ("+ -", "speed"),
+            ("Left/Right", "10 s"),
+            ("g", "to the chosen step"),
+            ("Tab", "panel"),
+            ("?", "help"),
+            ("q", "leave"),
+        ];
     }
     if !model.connected {
         return &[
@@ -135,6 +179,7 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
             ("Esc", "back to the question"),
             ("Tab", "panel"),
             ("e", "set"),
+            ("o", "settings"),
             ("g", "go to"),
             ("x", "cancel"),
             ("?", "help"),
@@ -152,7 +197,10 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
             ("v", "variable"),
             ("s", "skip"),
             ("a", "abort"),
+            ("h", "hints"),
+            ("o", "settings"),
             ("!", "shell"),
+            ("b", "bundle"),
             ("Esc", "see the run"),
             ("?", "help"),
             ("q", "detach"),
@@ -187,10 +235,12 @@ fn free_keys(model: &Model, view: &RunView) -> Keys {
         (Pane::Steps, true) => &[
             ("c", "continue"),
             ("n", "one step"),
-            ("x", "cancel"),
-            ("e", "set"),
             ("g", "go to"),
-            ("b", "break"),
+            ("u", "run to"),
+            ("k", "break"),
+            ("o", "settings"),
+            ("Enter", "closer"),
+            ("x", "cancel"),
             ("Tab", "panel"),
             ("?", "help"),
             ("q", "detach"),
@@ -200,37 +250,47 @@ fn free_keys(model: &Model, view: &RunView) -> Keys {
             ("x", "cancel"),
             ("Tab", "panel"),
             ("arrows", "choose"),
-            ("b", "break"),
+            ("Enter", "closer"),
+            ("k", "break"),
+            ("u", "run to"),
             ("?", "help"),
             ("q", "detach"),
         ],
         (Pane::Variables, true) => &[
+            ("Enter", "where from"),
+            ("e", "change"),
+            ("a", "add"),
+            ("Del", "delete"),
             ("/", "filter"),
-            ("e", "set"),
             ("Tab", "panel"),
             ("c", "continue"),
             ("?", "help"),
             ("q", "detach"),
         ],
         (Pane::Variables, false) => &[
+            ("Enter", "where from"),
+            ("e", "change"),
+            ("a", "add"),
+            ("Del", "delete"),
             ("/", "filter"),
-            ("e", "set"),
             ("Tab", "panel"),
             ("p", "pause"),
             ("?", "help"),
             ("q", "detach"),
         ],
-        (Pane::Log, _) if view.log_search.value().is_empty() => &[
+        (Pane::Log, _) if view.log.search.value().is_empty() => &[
             ("/", "search"),
             ("f", "severity"),
+            ("s", "one step"),
             ("Tab", "panel"),
             ("?", "help"),
             ("q", "detach"),
         ],
         (Pane::Log, _) => &[
             ("/", "search"),
-            ("n", "older hit"),
+            ("n N", "older, newer hit"),
             ("f", "severity"),
+            ("s", "one step"),
             ("Tab", "panel"),
             ("?", "help"),
             ("q", "detach"),

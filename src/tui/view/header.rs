@@ -59,6 +59,38 @@ fn situation(model: &Model) -> &'static str {
     }
 }
 
+/// What must be known of others: a recording, a rehearsal, who else is here, who holds the pen.
+fn company(model: &Model) -> String {
+    if let Some(replay) = &model.replay {
+        let state = if replay.playing {
+            "REPLAY"
+        } else {
+            "REPLAY, stopped"
+        };
+        let (at, length) = (replay.at.max(0) / 1000, replay.length.max(0) / 1000);
+        return format!(
+            "{state} x{}.{:02} {at} of {length} s  ",
+            replay.speed / 100,
+            replay.speed % 100
+        );
+    }
+    let mut text = String::new();
+    if model.state.rehearsal {
+        text.push_str("REHEARSAL  ");
+    }
+    let people = &model.state.people;
+    let others = people.attached.len().saturating_sub(1);
+    if others > 0 {
+        text.push_str(&format!("{} here, ", others + 1));
+        text.push_str(match people.holder() {
+            Some(holder) if holder.who.client == model.client => "you hold the pen  ",
+            Some(_) => "you look on  ",
+            None => "the pen is free  ",
+        });
+    }
+    text
+}
+
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
     let columns = usize::from(area.width);
@@ -83,7 +115,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         format!("  step {n} of {m}")
     };
     let right = format!(
-        " {}{place}  {}",
+        " {}{}{place}  {}",
+        company(model),
         situation(model),
         units::duration(elapsed(model))
     );

@@ -11,33 +11,53 @@ use crate::tui::theme::Role;
 /// Lines of the page.
 pub const LINES: usize = KEYS.len();
 
-const KEYS: [(&str, &str); 20] = [
+const KEYS: [(&str, &str); 34] = [
     ("Tab, 1 2 3", "next panel; steps, variables, log"),
     ("arrows, PgUp PgDn", "move, scroll; Home and End too"),
     ("Esc", "follow the run again; back; put a question aside"),
     (
-        "p / c / n",
-        "pause before the next step / continue / one step",
-    ),
-    ("b", "breakpoint at the chosen step"),
-    ("g", "go to the chosen step (paused, or after a failure)"),
-    ("e", "set a variable; a secret one stays secret"),
-    ("x", "cancel the run (asks first; again: kill what runs)"),
-    (
         "q, d",
-        "detach: the run goes on; attach with `wimforge attach`",
+        "detach: the run goes on; `wimforge attach` comes back",
     ),
+    ("x", "cancel the run (asks first; again: kill what runs)"),
+    ("b", "write a bundle: the evidence in one archive"),
+    ("!", "shell, the run paused; leave with exit or Ctrl-D"),
+    ("w / t", "who is here / take the pen"),
+    ("P", "the pre-flight page once more"),
+    ("debugger", ""),
+    ("p / c", "pause before the next step / continue"),
+    ("n", "paused: run one step"),
+    (
+        "g",
+        "go to the chosen step; says what that means, asks first",
+    ),
+    ("u", "run to the chosen step"),
+    ("k / K", "breakpoint at the chosen step / clear all"),
+    ("Enter, on a step", "closer: attempts, settings; l its log"),
+    ("o", "change the chosen step's settings for this run"),
+    ("variables", ""),
+    ("Enter", "where the value came from; Enter there: the log"),
+    (
+        "e / a / Del",
+        "change / add / delete; a secret stays secret",
+    ),
+    ("/", "filter"),
+    ("log", ""),
+    ("/, n, N", "search; older hit, newer hit"),
+    (
+        "Ctrl-R",
+        "while searching: regular expression or plain text",
+    ),
+    ("f", "all, warnings, errors"),
+    ("s / a", "only lines of the chosen step / of one attempt"),
     ("after a failure", ""),
     ("r", "retry the failed step"),
+    ("h", "hints: what it may be, what helps"),
     ("v", "change a variable; r then retries with it"),
     (
         "s / a",
         "go on without the step / abort the run (asks first)",
     ),
-    ("!", "shell; leave it with exit or Ctrl-D"),
-    ("in the panels", ""),
-    ("/", "filter variables, search the log; n next hit"),
-    ("f", "log: all, warnings, errors"),
     ("?, F1", "this page; F1 where letters are typed"),
     ("F2", "forms: show secrets while typing"),
     (

@@ -13,30 +13,41 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let look = &model.look;
     let focus = view.pane == Pane::Log;
     let typing = focus && matches!(view.over, Over::Typing);
-    let search = view.log_search.value();
+    let search = view.log.search.value();
     let mut title = "3 Log".to_owned();
-    match view.log_severity {
+    match view.log.severity {
         Some(Severity::Warning) => title.push_str(" (warnings and errors)"),
         Some(Severity::Error) => title.push_str(" (errors)"),
         _ => {}
     }
+    if let Some(node) = view.log.node {
+        title.push_str(&format!(" of \"{}\"", model.state.title(node)));
+        if let Some(attempt) = view.log.attempt {
+            title.push_str(&format!(", attempt {attempt}"));
+        }
+    }
     if typing || !search.is_empty() {
-        title.push_str(" /");
+        title.push_str(if view.log.regex { " regex /" } else { " /" });
         title.push_str(search);
         title.push_str(if typing { "_" } else { "" });
     }
-    if view.log_back > 0 {
-        let back = format!(" {} lines back, Esc follows", view.log_back);
+    if view.log.wanted.is_some() {
+        title.push_str(" ...");
+    }
+    if view.log.browse.is_some() {
+        title.push_str(" not at the end, Esc follows");
+    } else if view.log.back > 0 {
+        let back = format!(" {} lines back, Esc follows", view.log.back);
         title.push_str(&back);
     }
     let inside = panel(frame, look, area, &title, focus);
     let rows = usize::from(inside.height);
     let columns = usize::from(inside.width);
-    let wanted = search.to_lowercase();
+    let pattern = view.log.pattern();
     // With the keys here a line is seen whole, else its beginning.
     let most = if focus { rows } else { 2 };
     let mut all: Vec<Line<'static>> = Vec::new();
-    for line in view.log_lines(&model.state).skip(view.log_back) {
+    for line in view.log.lines(&model.state).skip(view.log.back) {
         if all.len() >= rows {
             break;
         }
@@ -45,7 +56,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             Severity::Warning => ("WARNING ", Role::Warning),
             Severity::Error => ("ERROR ", Role::Bad),
         };
-        let hit = !wanted.is_empty() && line.text.to_lowercase().contains(&wanted);
+        let hit = pattern.as_ref().is_some_and(|p| p.is_match(&line.text));
         let role = if hit { Role::Active } else { role };
         let mark = if hit { look.glyphs.cursor } else { " " };
         let time = clock(model, line.at);

@@ -1,5 +1,6 @@
 //! Drawing: one file a panel, each a function of the model that changes nothing.
 
+mod closer;
 mod draw;
 mod footer;
 mod form;
@@ -8,6 +9,7 @@ mod header;
 pub mod help;
 mod log;
 mod picker;
+mod preflight;
 mod question;
 mod render;
 mod run;

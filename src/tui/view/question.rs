@@ -26,6 +26,11 @@ pub(super) fn draw(
             let step = question.node.map_or("", |node| model.state.title(node));
             format!("FAILED: {step} (attempt {attempt})")
         }
+        QuestionKind::Preflight { blocking, word } => {
+            let open = Some((*blocking, word.as_str()));
+            super::preflight::draw(model, view, open, frame, area);
+            return;
+        }
         QuestionKind::Pause { .. } => "The sequence waits for you".to_owned(),
         QuestionKind::Secrets { .. } => "Secrets are needed".to_owned(),
     };
@@ -67,6 +72,7 @@ pub(super) fn draw(
             all.push(Line::default());
             all.extend(whole(Role::Title, "Enter go on"));
         }
+        QuestionKind::Preflight { .. } => {}
         QuestionKind::Secrets { reason, .. } => all.extend(whole(Role::Text, reason)),
     }
     lines(frame, inside, all);

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::{form, gauges, log, question, steps, summary, text, variables};
+use super::{closer, form, gauges, log, preflight, question, steps, summary, text, variables};
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
 
@@ -29,12 +29,16 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     }
     match &view.over {
         Over::Cancel => draw_cancel(model, frame, area),
+        Over::Findings(_) => {
+            text::clear(frame, &model.look, area);
+            preflight::draw(model, view, None, frame, area);
+        }
         Over::Form(open) => {
             let over = text::centred(area, 70, form::rows(open, area.width.min(70)));
             text::clear(frame, &model.look, over);
             form::draw(model, open, frame, over);
         }
-        _ => {}
+        _ => closer::draw(model, view, frame, area),
     }
 }
 
@@ -73,9 +77,16 @@ fn draw_cancel(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     text::clear(frame, look, over);
     let inside = text::panel(frame, look, over, "Cancel the run?", true);
     let (what, keys) = match &model.state.cancelling {
-        Some(what) => (
+        Some(cancelling) => (
             format!(
-                "The run is being cancelled and waits for {what}. Killing may leave a volume or image half written."
+                "The run is being cancelled and waits for {}. It is {} in {} s. Killing may leave a volume or image half written.",
+                cancelling.waiting_for,
+                if cancelling.kill {
+                    "given up"
+                } else {
+                    "killed"
+                },
+                cancelling.until.saturating_sub(model.now).max(0) / 1000
             ),
             "y kill what runs   d detach   any other key: wait",
         ),

@@ -106,8 +106,10 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         let (sign, role) = sign(look, &node.status, planned.disabled);
         let indent = "  ".repeat(usize::from(planned.depth).min(8));
         let is_step = matches!(planned.kind, NodeKind::Step(_));
-        let stop = if state.breakpoints.contains(&planned.id) {
+        let stop = if state.breakpoints.contains(&planned.id) || state.run_to == Some(planned.id) {
             look.glyphs.breakpoint
+        } else if state.overrides.iter().any(|o| o.node == planned.id) {
+            look.glyphs.changed
         } else {
             " "
         };

@@ -84,6 +84,16 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             }
         }
     }
+    for item in &state.left_behind {
+        say(Role::Bad, &format!("left on the machine: {item}"));
+    }
+    if let Some(who) = &state.preflight_overridden {
+        let text = format!(
+            "blocking pre-flight findings were overridden by {}",
+            who.name
+        );
+        say(Role::Warning, &text);
+    }
     // Where the log is comes last of what must be seen, however little room there is.
     let place = format!("log, journal, report: {}", state.folder);
     let place = pieces(look, &place, columns, 3);

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{fit, lines, panel, span, width};
+use super::text::{fit, lines, panel, selected, span, width};
 use crate::event::Shown;
 use crate::secret::MASK;
 use crate::tui::model::{Model, Over, Pane, RunView};
@@ -26,12 +26,16 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let inside = panel(frame, look, area, &title, focus);
     let columns = usize::from(inside.width);
     let rows = usize::from(inside.height);
-    let all = view
-        .variables(&model.state)
+    let shown = view.variables(&model.state);
+    let row = view.variable_row.min(shown.len().saturating_sub(1));
+    // The chosen row stays in sight, the first ones as long as possible.
+    let top = (row + 1).saturating_sub(rows);
+    let all = shown
         .into_iter()
-        .skip(view.variable_top)
+        .enumerate()
+        .skip(top)
         .take(rows)
-        .map(|variable| {
+        .map(|(at, variable)| {
             let fresh = model.now.saturating_sub(variable.at) < FRESH;
             let mark = if fresh { look.glyphs.changed } else { " " };
             let value = match &variable.value {
@@ -42,12 +46,18 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             let for_value = width(value).min(columns / 3);
             let name = fit(look, &variable.name, columns.saturating_sub(2 + for_value));
             let room = columns.saturating_sub(width(&name) + 2);
-            Line::from(vec![
+            let line = Line::from(vec![
                 span(look, Role::Warning, mark),
                 span(look, if fresh { Role::Title } else { Role::Text }, name),
                 span(look, Role::Dim, "="),
                 span(look, Role::Text, fit(look, value, room)),
-            ])
+            ]);
+            if focus && at == row {
+                let style = selected(look, line.style);
+                line.patch_style(style)
+            } else {
+                line
+            }
         })
         .collect();
     lines(frame, inside, all);

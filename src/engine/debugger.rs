@@ -1,0 +1,76 @@
+//! What the debugger adds to the walk (spec 4.1): where it opens, what is mended before another attempt, a restart for one.
+
+use super::executor::{RETRY_AFTER_RESTART, Restart, Walk};
+use crate::event::{NodeId, Severity};
+use crate::protocol::Mend;
+use crate::sequence::schema::{Action, Simulate, Step};
+
+const COMPONENT: &str = "TSManager";
+
+impl Walk<'_> {
+    fn is_true(&self, variable: &str) -> bool {
+        self.dispatcher
+            .with_variables(|variables| variables.text(variable).eq_ignore_ascii_case("true"))
+    }
+
+    /// `TSDebugMode = TRUE` stops before the first step of a run (spec 4.1).
+    pub(super) fn open_debugger(&self) {
+        let state = self.dispatcher.state();
+        let begun = state.nodes.iter().any(|node| node.attempt > 0);
+        if !begun && state.boot <= 1 && self.is_true("TSDebugMode") {
+            self.dispatcher.pause_for("TSDebugMode");
+        }
+    }
+
+    /// Whether a failure opens the debugger though nobody would be asked: the run is being stepped, or
+    /// `TSDebugOnError = TRUE` (spec 4.1).
+    pub(super) fn debugger_wanted(&self) -> bool {
+        self.is_true("TSDebugOnError") || self.dispatcher.state().paused
+    }
+
+    /// Does what a technician chose before another attempt. It cannot fail the run: the attempt itself will tell.
+    pub(super) fn mend(&self, id: NodeId, how: Mend) {
+        let done = match how {
+            Mend::Rescan => self.machine.rescan(),
+            Mend::ClearAttribute => self.machine.show_volumes(),
+            Mend::Reconnect => Ok("connections are made anew by the step".to_owned()),
+        };
+        let (severity, line) = match done {
+            Ok(line) => (Severity::Info, line),
+            Err(error) => (Severity::Warning, format!("mending did not work: {error}")),
+        };
+        self.dispatcher.log(severity, COMPONENT, &line, Some(id));
+    }
+
+    /// The restart that a technician wants before another attempt at a step.
+    pub(super) fn restart_for_retry(&self, id: NodeId) -> Restart {
+        let state = self.dispatcher.state();
+        self.set(RETRY_AFTER_RESTART, id.0.to_string());
+        self.set(
+            "_WimforgeRestart",
+            if state.in_winpe { "WinPE" } else { "HD" },
+        );
+        Restart {
+            to_winpe: state.in_winpe,
+            message: format!("\"{}\" is tried again after it", state.title(id)),
+            timeout: 0,
+        }
+    }
+
+    /// A step as it is to run: in a rehearsal whatever would touch the machine only plays its part.
+    pub(super) fn in_force(&self, step: &Step) -> Step {
+        let mut step = step.clone();
+        if self.rehearsal && step.simulate.is_none() && touches_the_machine(&step.action) {
+            step.simulate = Some(Simulate::Succeed(u64::from(step.action.weight()) * 100));
+        }
+        step
+    }
+}
+
+/// Steps that only change variables, wait, or restart the lab run in a rehearsal as they are.
+fn touches_the_machine(action: &Action) -> bool {
+    !matches!(
+        action,
+        Action::SetVariable(_) | Action::Pause(_) | Action::RestartComputer(_)
+    )
+}

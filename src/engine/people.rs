@@ -1,0 +1,114 @@
+//! Who is attached, and who may act: one console holds the pen, the others watch.
+
+use super::clock;
+use super::dispatcher::{Dispatcher, Inner};
+use crate::event::{EventBody, Severity, Who};
+use crate::protocol::{Push, Refusal, Request, Role};
+use crate::run_state::Attached;
+
+const COMPONENT: &str = "TSManager";
+
+impl Dispatcher {
+    /// A client that looks on has come. The first console gets the pen.
+    pub fn attach(&self, client: Attached) {
+        let mut inner = self.lock();
+        let line = format!("{} is attached", describe(&client));
+        let people = &mut inner.state.people;
+        if client.may_act && people.holder().is_none() {
+            people.pen = Some(client.who.client);
+        }
+        people.attached.push(client);
+        self.tell(&mut inner, &line);
+    }
+
+    /// A client has left; its pen lies free.
+    pub fn detach(&self, client: u32) {
+        let mut inner = self.lock();
+        let people = &mut inner.state.people;
+        let Some(at) = people.attached.iter().position(|a| a.who.client == client) else {
+            return;
+        };
+        let gone = people.attached.remove(at);
+        if people.pen == Some(client) {
+            people.pen = None;
+        }
+        let line = format!("{} has left", describe(&gone));
+        self.tell(&mut inner, &line);
+    }
+
+    /// A client's terminal has another size.
+    pub fn resized(&self, client: u32, size: (u16, u16)) {
+        let mut inner = self.lock();
+        let found = inner
+            .state
+            .people
+            .attached
+            .iter_mut()
+            .find(|a| a.who.client == client && a.size != size);
+        if let Some(found) = found {
+            found.size = size;
+            self.push(Push::People(inner.state.people.clone()));
+        }
+    }
+
+    fn tell(&self, inner: &mut Inner, line: &str) {
+        if inner.busy {
+            self.log_locked(inner, Severity::Info, COMPONENT, line, None);
+        }
+        self.push(Push::People(inner.state.people.clone()));
+    }
+
+    /// Whether a client may ask for this. A console that acts while the pen lies free takes it.
+    ///
+    /// # Errors
+    /// [`Refusal::OnlyWatching`], [`Refusal::NoPen`].
+    pub fn allow(&self, who: &Who, role: Role, request: &Request) -> Result<(), Refusal> {
+        if request.only_reads() || role == Role::Tool {
+            return Ok(());
+        }
+        if role == Role::Watcher {
+            return Err(Refusal::OnlyWatching);
+        }
+        let mut inner = self.lock();
+        let holder = inner.state.people.holder().map(|a| a.who.clone());
+        match holder {
+            Some(holder) if holder.client == who.client => Ok(()),
+            Some(holder) if !matches!(request, Request::TakePen) => {
+                Err(Refusal::NoPen(holder.name))
+            }
+            _ => {
+                let by = who.clone();
+                self.emit_locked(&mut inner, EventBody::PenTaken { by });
+                self.push(Push::People(inner.state.people.clone()));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// "console on /dev/pts/3 from 10.0.0.7, 80x24".
+fn describe(client: &Attached) -> String {
+    let mut text = client.who.name.clone();
+    if !client.from.is_empty() {
+        text.push_str(" from ");
+        text.push_str(&client.from);
+    }
+    if client.size.0 > 0 {
+        text.push_str(&format!(", {}x{}", client.size.0, client.size.1));
+    }
+    if !client.may_act {
+        text.push_str(", looking on");
+    }
+    text
+}
+
+/// What the engine keeps of a client's hello.
+pub fn attached(who: Who, role: Role, from: String, size: (u16, u16)) -> Attached {
+    Attached {
+        who,
+        from,
+        size,
+        may_act: role == Role::Console,
+        since: clock::now(),
+    }
+}

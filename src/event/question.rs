@@ -1,0 +1,127 @@
+//! What the engine asks a technician, and what a pre-flight check found.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, Millis, NodeId};
+
+/// A question to the technician. While it is open, the engine waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Unique within the run.
+    pub id: u32,
+    /// The step that asks, when one does.
+    pub node: Option<NodeId>,
+    /// What is asked.
+    pub kind: QuestionKind,
+}
+
+/// The kinds of question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QuestionKind {
+    /// This disk will be wiped. Answers: Yes, No.
+    ConfirmDisk(DiskFacts),
+    /// This existing image file will be replaced. Answers: Yes, No.
+    ConfirmReplace {
+        /// The file.
+        path: String,
+        /// Its length in bytes.
+        bytes: u64,
+        /// Its modification time.
+        modified: Millis,
+    },
+    /// A step failed. Answers: Retry, Skip, Abort.
+    Failed {
+        /// The attempt that failed.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// The sequence waits for a person. Answer: Yes.
+    Pause {
+        /// What the author wants to say.
+        message: String,
+    },
+    /// The pre-flight page: [`EventBody::Preflight`] before it holds the findings. Answers: Yes (nothing is blocking),
+    /// Overridden (by typing `word`), Recheck, Abort.
+    Preflight {
+        /// Findings that block.
+        blocking: u32,
+        /// The word that overrides them.
+        word: String,
+    },
+    /// Secrets are needed (again, after a resume). Answer: Values.
+    Secrets {
+        /// Why they are needed.
+        reason: String,
+        /// The variables.
+        variables: Vec<String>,
+    },
+}
+
+/// What is known about a disk, as shown before it is wiped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// The disk number of the task sequence.
+    pub number: u32,
+    /// Device node.
+    pub path: String,
+    /// Model, or "image file".
+    pub model: String,
+    /// Serial number, when there is one.
+    pub serial: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// GPT, MBR or none.
+    pub table: String,
+    /// One line a partition: number, size, file system, label.
+    pub contents: Vec<String>,
+}
+
+/// How much a pre-flight finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Gravity {
+    /// As it should be.
+    Fine,
+    /// The run may go on; the technician should know.
+    Warning,
+    /// The run would fail or do harm: goes on only when a technician types the word shown.
+    Blocking,
+}
+
+/// One line of the pre-flight page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The step it was found for; `None` for the document or the machine as a whole.
+    pub node: Option<NodeId>,
+    /// What was looked at, in a few words: "disk 0", "capture destination", "clock".
+    pub subject: String,
+    /// What was found, one sentence.
+    pub text: String,
+    /// How much it weighs.
+    pub gravity: Gravity,
+    /// What to do about it, one sentence, safe way first.
+    pub way_out: Option<String>,
+}
+
+/// An answer, as recorded: values never travel in events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answered {
+    /// Yes, go on.
+    Yes,
+    /// No.
+    No,
+    /// Run the step again.
+    Retry,
+    /// Go on without the step.
+    Skip,
+    /// End the run.
+    Abort,
+    /// Values were given for these variables.
+    Values(Vec<String>),
+    /// Go on in spite of blocking findings.
+    Overridden,
+    /// Look again.
+    Recheck,
+    /// Restart the machine, then run the step again.
+    RestartAndRetry,
+}

@@ -1,0 +1,109 @@
+//! What every role needs: troubles and their exit codes, output, secrets, the machine.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use wimforge::cli::{FirmwareArg, MachineArgs, SecretSource};
+use wimforge::engine::boots::MachineMaker;
+use wimforge::engine::error::EngineError;
+use wimforge::platform::linux::{LinuxMachine, MachineOptions};
+use wimforge::platform::{Firmware, Machine};
+use wimforge::secret::Secret;
+
+/// A message for people and the exit code that goes with it.
+pub struct Trouble {
+    /// Exit code.
+    pub code: u8,
+    /// One sentence or more.
+    pub text: String,
+}
+
+/// What a role comes to: the exit code.
+pub type Outcome = Result<u8, Trouble>;
+
+/// Bad usage.
+#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
+pub fn usage(text: impl ToString) -> Trouble {
+    Trouble {
+        code: 2,
+        text: text.to_string(),
+    }
+}
+
+/// Anything else that went wrong.
+#[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` gives")]
+pub fn failed(text: impl ToString) -> Trouble {
+    Trouble {
+        code: 1,
+        text: text.to_string(),
+    }
+}
+
+/// For what talks to an engine.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)
+}
+
+/// Prints; a reader that went away is no trouble.
+pub fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
+        _ => Ok(0),
+    }
+}
+
+/// Reads a secret.
+pub fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble> {
+    let text = match source {
+        SecretSource::Env(variable) => std::env::var(variable).map_err(|_| {
+            usage(format!(
+                "--secret {name}: the environment has no {variable}"
+            ))
+        })?,
+        SecretSource::File(path) => std::fs::read_to_string(path)
+            .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
+        SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
+            .map_err(|error| {
+                usage(format!(
+                    "--secret {name}: file descriptor {number}: {error}"
+                ))
+            })?,
+    };
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(usage(format!("--secret {name}: the value is empty")));
+    }
+    Ok(Secret::new(line))
+}
+
+/// Reads secrets from where the command line says.
+pub fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, Secret)>, Trouble> {
+    sources
+        .iter()
+        .map(|(name, source)| Ok((name.clone(), read_secret(name, source)?)))
+        .collect()
+}
+
+/// Makes the machine that the command line describes.
+pub fn machine_maker(args: &MachineArgs) -> MachineMaker {
+    let options = MachineOptions {
+        attached: args.disks.clone(),
+        allow_real_disks: args.allow_real_disks,
+        firmware: args.firmware.map(firmware),
+    };
+    Arc::new(move || -> Result<Arc<dyn Machine>, EngineError> {
+        Ok(Arc::new(LinuxMachine::new(options.clone())?))
+    })
+}
+
+/// The firmware meant.
+pub fn firmware(kind: FirmwareArg) -> Firmware {
+    match kind {
+        FirmwareArg::Uefi => Firmware::Uefi,
+        FirmwareArg::Bios => Firmware::Bios,
+    }
+}

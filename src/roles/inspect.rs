@@ -1,0 +1,90 @@
+//! `wimforge preflight` and `wimforge replay`: looking before and after a run.
+
+use wimforge::cli::{PreflightArgs, ReplayArgs};
+use wimforge::engine::preflight;
+use wimforge::engine::replay::{self, Tape};
+use wimforge::engine::run_folder::RunFolder;
+use wimforge::event::Gravity;
+use wimforge::report::follow::{self, Mode, OnCtrlC};
+use wimforge::report::plain::preflight_text;
+use wimforge::sequence::load;
+use wimforge::transport::{Endpoint, Listener, private_folder};
+use wimforge::tui::{self, ConsoleOptions};
+
+use super::common::{Outcome, failed, machine_maker, read_secrets, runtime, say, usage};
+
+/// Fastest and slowest speed of a replay.
+const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+
+/// Prints the findings; 1 when something blocks, 2 when the document has mistakes.
+pub fn check(args: &PreflightArgs) -> Outcome {
+    let checked = load::read(&args.sequence);
+    if !checked.is_good() {
+        eprint!("{}", checked.render());
+        return Ok(2);
+    }
+    let secrets = read_secrets(&args.secrets)?;
+    let machine = machine_maker(&args.machine)().map_err(failed)?;
+    let findings =
+        preflight::of_document(&checked, &args.set, &secrets, &machine).map_err(failed)?;
+    if args.json {
+        say(&serde_json::to_string_pretty(&findings).map_err(failed)?)?;
+    } else {
+        say(&preflight_text(&findings))?;
+    }
+    let blocks = findings.iter().any(|f| f.gravity == Gravity::Blocking);
+    Ok(u8::from(blocks))
+}
+
+/// Plays a run folder through the console, or as lines.
+pub fn replay(args: ReplayArgs) -> Outcome {
+    if !SPEEDS.contains(&args.speed) {
+        return Err(usage(format!(
+            "--speed {}: from {} to {}",
+            args.speed,
+            SPEEDS.start(),
+            SPEEDS.end()
+        )));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 100,000 after the check above"
+    )]
+    let speed = (args.speed * 100.0).round() as u32;
+    let folder = std::path::absolute(&args.folder).map_err(failed)?;
+    let tape = Tape::open(&RunFolder::at(folder)).map_err(usage)?;
+    let place = tempfile::Builder::new()
+        .prefix("wimforge-replay-")
+        .tempdir()
+        .map_err(failed)?;
+    private_folder(place.path()).map_err(failed)?;
+    let endpoint = Endpoint::in_folder(place.path());
+    runtime()?.block_on(async {
+        let listener = Listener::bind(&endpoint).map_err(failed)?;
+        let playing = tokio::spawn(replay::serve(tape, speed, listener));
+        let shown = if args.output.plain || args.output.json {
+            let mode = if args.output.json {
+                Mode::Json
+            } else {
+                Mode::Plain
+            };
+            let out = (std::io::stdout(), std::io::stdout());
+            follow::follow(&endpoint, mode, out, None, OnCtrlC::Leave)
+                .await
+                .map(|_| 0)
+                .map_err(failed)
+        } else {
+            let options = ConsoleOptions {
+                endpoint,
+                theme: args.look.theme,
+                ascii: args.look.ascii,
+                start: None,
+                only_watch: true,
+            };
+            tui::run(options).await.map(|_| 0).map_err(failed)
+        };
+        playing.abort();
+        shown
+    })
+}

@@ -1,0 +1,362 @@
+//! One step of a document as settings that can be shown and changed: for the run at hand, the file stays as it is.
+
+use thiserror::Error;
+
+use super::diagnostic::{Source, Span};
+use super::load;
+use super::plan::{NodeDef, PlannedSequence};
+use super::schema::Step;
+use super::syntax::{self, Body, Field, Tree};
+
+/// Why a step cannot be shown or changed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RewriteError {
+    /// A group, or no node at all.
+    #[error("there is no step {0}")]
+    NoStep(u32),
+    /// The text has mistakes; rendered with lines and carets.
+    #[error("{0}")]
+    Mistakes(String),
+    /// Another kind of step, or more than one.
+    #[error("the kind of a step cannot be changed: it is \"{was}\", the text says \"{is}\"")]
+    OtherKind {
+        /// In the document.
+        was: String,
+        /// In the text.
+        is: String,
+    },
+}
+
+/// A setting of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// `timeout`, or `action.image` for one of the action's own.
+    pub path: String,
+    /// Its value in the document's format, on one line.
+    pub value: String,
+}
+
+/// The text of step `node` (its index in the plan) as the document has it.
+///
+/// # Errors
+/// [`RewriteError::NoStep`].
+pub fn text_of(document: &str, node: u32) -> Result<String, RewriteError> {
+    let span = find(document, node)?.span;
+    Ok(document
+        .get(span.start..span.end)
+        .unwrap_or_default()
+        .to_owned())
+}
+
+/// The settings of a step, from its text.
+///
+/// # Errors
+/// [`RewriteError::Mistakes`] when it is no `Step(...)`.
+pub fn settings(text: &str) -> Result<Vec<Setting>, RewriteError> {
+    let source = Source::new("the step", text);
+    let (tree, mistakes) = syntax::parse(&source);
+    let (Some(tree), true) = (&tree, mistakes.is_empty()) else {
+        return Err(RewriteError::Mistakes(load::render(&source, &mistakes)));
+    };
+    let Body::Fields(fields) = &tree.body else {
+        return Err(RewriteError::Mistakes("this is not a Step(...)".to_owned()));
+    };
+    let mut all = Vec::new();
+    for field in fields {
+        match &field.value.body {
+            Body::Fields(inner) if field.name.text == "action" => {
+                all.extend(inner.iter().map(|setting| Setting {
+                    path: format!("action.{}", setting.name.text),
+                    value: print(&setting.value),
+                }));
+            }
+            _ if field.name.text == "action" => {}
+            _ => all.push(Setting {
+                path: field.name.text.clone(),
+                value: print(&field.value),
+            }),
+        }
+    }
+    Ok(all)
+}
+
+/// A step's text with some settings changed: an empty value takes the setting away, a new path adds it.
+///
+/// # Errors
+/// [`RewriteError::Mistakes`] when `text` is no `Step(...)`.
+pub fn change(text: &str, changes: &[Setting]) -> Result<String, RewriteError> {
+    let mut all = settings(text)?;
+    for change in changes {
+        match all.iter_mut().find(|other| other.path == change.path) {
+            Some(found) => found.value.clone_from(&change.value),
+            None => all.push(change.clone()),
+        }
+    }
+    let join = |own: bool| {
+        all.iter()
+            .filter(|setting| !setting.value.trim().is_empty())
+            .filter_map(|setting| {
+                let inner = setting.path.strip_prefix("action.");
+                let name = match (own, inner) {
+                    (true, Some(inner)) => inner,
+                    (false, None) => setting.path.as_str(),
+                    _ => return None,
+                };
+                Some(format!("{name}: {}", setting.value))
+            })
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let source = Source::new("the step", text);
+    let (tree, _) = syntax::parse(&source);
+    let kind = tree.as_ref().and_then(action_name).unwrap_or_default();
+    let before = join(false);
+    let comma = if before.is_empty() { "" } else { ", " };
+    Ok(format!(
+        "Step({before}{comma}action: {kind}({}))",
+        join(true)
+    ))
+}
+
+/// The step that `text` stands for in place of step `node` of the document, checked as part of it.
+///
+/// # Errors
+/// Mistakes in the text or between it and the document; another kind of step.
+pub fn replaced(document: &str, node: u32, text: &str) -> Result<Step, RewriteError> {
+    let span = find(document, node)?.span;
+    let (Some(before), Some(after)) = (document.get(..span.start), document.get(span.end..)) else {
+        return Err(RewriteError::NoStep(node));
+    };
+    let whole = format!("{before}{text}{after}");
+    let checked = load::read_text("the document with the changed step", &whole);
+    let Some(sequence) = checked.sequence.as_ref().filter(|_| checked.is_good()) else {
+        return Err(RewriteError::Mistakes(checked.render()));
+    };
+    let planned = PlannedSequence::new(sequence)
+        .map_err(|error| RewriteError::Mistakes(error.to_string()))?;
+    let was = original(document, node)?;
+    let kinds = |step: &Step| step.action.kind().to_owned();
+    match planned.defs.get(node as usize) {
+        Some(NodeDef::Step(step))
+            if kinds(step) == kinds(&was.0) && planned.defs.len() == was.1 =>
+        {
+            Ok((**step).clone())
+        }
+        Some(NodeDef::Step(step)) => Err(RewriteError::OtherKind {
+            was: kinds(&was.0),
+            is: kinds(step),
+        }),
+        _ => Err(RewriteError::NoStep(node)),
+    }
+}
+
+fn original(document: &str, node: u32) -> Result<(Step, usize), RewriteError> {
+    let sequence = load::parse("the document", document).sequence;
+    let planned = sequence.and_then(|sequence| PlannedSequence::new(&sequence).ok());
+    let Some(planned) = planned else {
+        return Err(RewriteError::NoStep(node));
+    };
+    match planned.defs.get(node as usize) {
+        Some(NodeDef::Step(step)) => Ok(((**step).clone(), planned.defs.len())),
+        _ => Err(RewriteError::NoStep(node)),
+    }
+}
+
+fn field<'a>(fields: &'a [Field], name: &str) -> Option<&'a Tree> {
+    fields
+        .iter()
+        .find(|field| field.name.text == name)
+        .map(|field| &field.value)
+}
+
+fn action_name(step: &Tree) -> Option<String> {
+    let Body::Fields(fields) = &step.body else {
+        return None;
+    };
+    let action = field(fields, "action")?;
+    action.name.as_ref().map(|name| name.text.clone())
+}
+
+/// The tree of a step, counted as the plan counts: depth first, parents first.
+fn find(document: &str, node: u32) -> Result<Place, RewriteError> {
+    fn walk(nodes: &Tree, left: &mut u32) -> Option<(Span, bool)> {
+        let Body::List(nodes) = &nodes.body else {
+            return None;
+        };
+        for node in nodes {
+            let is_group = node.name.as_ref().is_some_and(|name| name.text == "Group");
+            if *left == 0 {
+                return Some((node.span, is_group));
+            }
+            *left -= 1;
+            if let Body::Fields(fields) = &node.body
+                && is_group
+                && let Some(children) = field(fields, "steps")
+                && let Some(found) = walk(children, left)
+            {
+                return Some(found);
+            }
+        }
+        None
+    }
+    let source = Source::new("the document", document);
+    let mut left = node;
+    let found = syntax::parse(&source).0.and_then(|tree| {
+        let Body::Fields(fields) = &tree.body else {
+            return None;
+        };
+        walk(field(fields, "steps")?, &mut left)
+    });
+    match found {
+        Some((span, false)) => Ok(Place { span }),
+        _ => Err(RewriteError::NoStep(node)),
+    }
+}
+
+struct Place {
+    span: Span,
+}
+
+/// A value in the document's format, on one line and without comments.
+pub fn print(tree: &Tree) -> String {
+    let name = tree.name.as_ref().map_or("", |name| name.text.as_str());
+    let list = |items: &[Tree]| items.iter().map(print).collect::<Vec<_>>().join(", ");
+    match &tree.body {
+        Body::Nothing | Body::Broken => name.to_owned(),
+        Body::Bool(value) => value.to_string(),
+        Body::Number(text) => text.clone(),
+        Body::Char(c) => format!("'{}'", escape(&c.to_string(), '\'')),
+        Body::Text(text) => format!("\"{}\"", escape(text, '"')),
+        Body::Tuple(items) => format!("{name}({})", list(items)),
+        Body::List(items) => format!("[{}]", list(items)),
+        Body::Fields(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name.text, print(&field.value)))
+                .collect();
+            format!("{name}({})", fields.join(", "))
+        }
+        Body::Map(entries) => {
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", print(key), print(value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+    }
+}
+
+/// As the lexer reads it back.
+fn escape(text: &str, quote: char) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => {
+                use std::fmt::Write;
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r#"Sequence(
+    schema: 1,
+    name: "Two",
+    steps: [
+        Group(name: "a", steps: [
+            // A comment that must not swallow the line.
+            Step(
+                name: "say \"hi\"",
+                timeout: 5, // seconds
+                action: RunCommandLine(command: "echo C:\\x %Y%"),
+            ),
+        ]),
+        Step(name: "set", action: SetVariable(variable: "Y", value: "1")),
+    ],
+)"#;
+
+    fn setting(path: &str, value: &str) -> Setting {
+        Setting {
+            path: path.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_step_is_found_shown_and_changed() {
+        assert_eq!(text_of(DOCUMENT, 0), Err(RewriteError::NoStep(0)));
+        let text = text_of(DOCUMENT, 1).unwrap();
+        let all = settings(&text).unwrap();
+        assert_eq!(
+            all,
+            [
+                setting("name", r#""say \"hi\"""#),
+                setting("timeout", "5"),
+                setting("action.command", r#""echo C:\\x %Y%""#),
+            ]
+        );
+        let changes = [
+            setting("timeout", ""),
+            setting("action.command", "\"true\""),
+            setting("continue_on_error", "true"),
+        ];
+        let changed = change(&text, &changes).unwrap();
+        let step = replaced(DOCUMENT, 1, &changed).unwrap();
+        assert!(step.timeout.is_none() && step.continue_on_error);
+        assert_eq!(step.name, "say \"hi\"");
+        assert_eq!(
+            text_of(DOCUMENT, 2).unwrap(),
+            "Step(name: \"set\", action: SetVariable(variable: \"Y\", value: \"1\"))"
+        );
+        assert_eq!(text_of(DOCUMENT, 3), Err(RewriteError::NoStep(3)));
+    }
+
+    #[test]
+    fn mistakes_and_other_kinds_are_refused() {
+        let bad = r#"Step(name: "x", action: RunCommandLine(comand: "true"))"#;
+        let Err(RewriteError::Mistakes(text)) = replaced(DOCUMENT, 1, bad) else {
+            panic!("taken");
+        };
+        assert!(text.contains("command"), "{text}");
+        let other = r#"Step(name: "x", action: SetVariable(variable: "A", value: "1"))"#;
+        assert!(matches!(
+            replaced(DOCUMENT, 1, other),
+            Err(RewriteError::OtherKind { .. })
+        ));
+        let two = r#"Step(name: "x", action: RunCommandLine(command: "true")), Step(name: "y", action: RunCommandLine(command: "true"))"#;
+        assert!(replaced(DOCUMENT, 1, two).is_err());
+        let out = r#"Step(name: "x", action: RunCommandLine(command: "true")), ]), Group(name: "b", steps: ["#;
+        assert!(replaced(DOCUMENT, 1, out).is_err());
+    }
+
+    #[test]
+    fn every_setting_of_the_shipped_sequence_prints_back_to_itself() {
+        let document = include_str!("../../sequences/lab-build-and-capture.ron");
+        let loaded = load::parse("x", document).sequence.unwrap();
+        let planned = PlannedSequence::new(&loaded).unwrap();
+        let mut steps = 0;
+        for (at, def) in planned.defs.iter().enumerate() {
+            if let NodeDef::Step(step) = def {
+                let node = u32::try_from(at).unwrap();
+                let text = change(&text_of(document, node).unwrap(), &[]).unwrap();
+                assert_eq!(&replaced(document, node, &text).unwrap(), &**step);
+                steps += 1;
+            }
+        }
+        assert!(steps > 3);
+    }
+}

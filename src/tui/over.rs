@@ -1,0 +1,71 @@
+//! What can lie over the panels of the run screen.
+
+use tui_input::Input;
+
+use super::model::Form;
+use crate::event::NodeId;
+use crate::protocol::{Change, StepText};
+
+/// What lies over the panels of the run screen.
+#[derive(Clone, Debug, Default)]
+pub enum Over {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Keys go into the filter or search of the panel.
+    Typing,
+    /// Really cancel?
+    Cancel,
+    /// Really go on at this step?
+    Jump(NodeId),
+    /// One step closer.
+    Step(StepCard),
+    /// Where a value came from.
+    Explain(Explained),
+    /// Who is there.
+    People,
+    /// Hints for the failure; the chosen one.
+    Hints(usize),
+    /// The findings of the pre-flight check once more; the first one shown.
+    Findings(usize),
+    /// The pre-flight page: its question, the word as far as typed, the first finding shown.
+    Preflight {
+        /// The question.
+        id: u32,
+        /// The overriding word, as far as typed.
+        typed: Input,
+        /// First finding shown.
+        top: usize,
+    },
+    /// A variable to be changed.
+    Form(Form),
+    /// The word that wipes a disk, as far as typed, and the question it is for: what was typed for one disk must not
+    /// wipe another.
+    Wipe(u32, Input),
+    /// The question was put aside to look at the run.
+    Aside(u32),
+}
+
+/// A step looked at closely.
+#[derive(Clone, Debug, Default)]
+pub struct StepCard {
+    /// Which.
+    pub node: NodeId,
+    /// Its settings, when they have come.
+    pub text: Option<StepText>,
+    /// They are to be changed as soon as they come.
+    pub edit: bool,
+    /// First line shown.
+    pub top: usize,
+}
+
+/// The values a variable had.
+#[derive(Clone, Debug, Default)]
+pub struct Explained {
+    /// Its name.
+    pub name: String,
+    /// The values, oldest first, when they have come.
+    pub changes: Option<Vec<Change>>,
+    /// The chosen one, counted from the latest.
+    pub row: usize,
+}
