@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::digest::Digests;
 use super::dispatcher::{AskError, Dispatcher};
 use super::error::EngineError;
 use super::executor::{Restart, Walk, WalkEnd};
+use super::journal::Journal;
 use super::report;
 use super::requests::as_values;
 use super::run_folder::RunFolder;
@@ -53,9 +55,10 @@ impl Boots {
     /// Runs until the end. The dispatcher is released afterwards.
     pub fn run(mut self) -> RunEnding {
         let first = self.first.take();
-        let ending = self.all_boots(first);
+        let mut digests = Digests::default();
+        let ending = self.all_boots(first, &mut digests);
         if let RunEnding::Finished(_) = ending {
-            if let Err(error) = report::write(&self.folder, &self.dispatcher.state()) {
+            if let Err(error) = self.report(&digests) {
                 let line = format!("the report cannot be written: {error}");
                 self.dispatcher.log(Severity::Error, COMPONENT, &line, None);
             }
@@ -65,7 +68,26 @@ impl Boots {
         ending
     }
 
-    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>) -> RunEnding {
+    fn report(&self, digests: &Digests) -> Result<(), EngineError> {
+        self.dispatcher.write_through();
+        let state = self.dispatcher.state();
+        match Journal::events(&self.folder.journal()) {
+            Ok(events) => report::write(&self.folder, &state, events, digests),
+            // The state alone is still worth a report; it says what is missing.
+            Err(error) => report::write(&self.folder, &state, std::iter::once(Err(error)), digests),
+        }
+    }
+
+    /// While what the images lie on is still connected.
+    fn take_digests(&self, digests: &mut Digests) {
+        let artifacts = self.dispatcher.state().artifacts;
+        let cancel = self.dispatcher.cancel_token();
+        digests.update(&artifacts, &cancel, &|severity, line| {
+            self.dispatcher.log(severity, COMPONENT, line, None);
+        });
+    }
+
+    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>, digests: &mut Digests) -> RunEnding {
         let mut unplanned = self.mark_interrupted();
         loop {
             let made = first.take().map_or_else(|| (self.machine)(), Ok);
@@ -96,6 +118,7 @@ impl Boots {
             );
             let end = walk.run();
             drop(walk);
+            self.take_digests(digests);
             self.disconnect(&machine);
             let WalkEnd::Restart(restart) = end else {
                 // Whoever sees the end of the run finds nothing of it on the machine any more.
