@@ -24,11 +24,11 @@ const PACE: Duration = Duration::from_secs(10);
 
 /// The digest of one file, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileDigest {
+struct FileDigest {
     /// The file as the artifact names it.
-    pub path: String,
+    path: String,
     /// 64 lower-case hexadecimal digits, or the reason in words.
-    pub sha256: Result<String, String>,
+    sha256: Result<String, String>,
     /// Length and time of the file that was read.
     seen: Option<(u64, Option<SystemTime>)>,
 }
@@ -46,8 +46,19 @@ pub(super) fn is_image(path: &str) -> bool {
 }
 
 impl Digests {
-    /// What is known of a file.
-    pub fn of(&self, path: &str) -> Option<&FileDigest> {
+    /// The digest of the file that was written to `path` with `bytes`, or why there is none; nothing for a file that is
+    /// no image. A file of another length is not the one that was written: its digest would prove the wrong thing.
+    pub fn of(&self, path: &str, bytes: u64) -> Option<Result<&str, &str>> {
+        let digest = self.find(path)?;
+        let same = digest.seen.is_none_or(|(length, _)| length == bytes);
+        Some(match &digest.sha256 {
+            Ok(hex) if same => Ok(hex),
+            Ok(_) => Err("the file has another length by now"),
+            Err(why) => Err(why),
+        })
+    }
+
+    fn find(&self, path: &str) -> Option<&FileDigest> {
         self.0.iter().find(|digest| digest.path == path)
     }
 
@@ -199,9 +210,11 @@ mod tests {
         let cancel = CancelToken::new();
         digests.update(&artifacts, &cancel, &say);
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(digests.of(&path).unwrap().sha256.as_deref(), Ok(abc));
-        assert!(digests.of("/x/report.txt").is_none());
+        assert_eq!(digests.find(&path).unwrap().sha256.as_deref(), Ok(abc));
+        assert!(digests.of("/x/report.txt", 0).is_none());
         digests.update(&artifacts, &cancel, &say);
+        assert_eq!(digests.of(&path, 3), Some(Ok(abc)));
+        assert!(digests.of(&path, 4).unwrap().is_err());
         assert_eq!(
             said.borrow().len(),
             1,
@@ -210,11 +223,11 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         digests.update(&artifacts, &cancel, &say);
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(digests.of(&path).unwrap().sha256.as_deref(), Ok(empty));
+        assert_eq!(digests.find(&path).unwrap().sha256.as_deref(), Ok(empty));
         // As after a boot whose connections are gone.
         std::fs::remove_file(&path).unwrap();
         digests.update(&artifacts, &cancel, &say);
-        assert_eq!(digests.of(&path).unwrap().sha256.as_deref(), Ok(empty));
+        assert_eq!(digests.find(&path).unwrap().sha256.as_deref(), Ok(empty));
     }
 
     #[test]
@@ -234,7 +247,7 @@ mod tests {
         digests.update(&artifacts, &cancel, &|severity, _| {
             assert_eq!(severity, Severity::Warning);
         });
-        let why = |path: &str| digests.of(path).unwrap().sha256.clone().unwrap_err();
+        let why = |path: &str| digests.of(path, 0).unwrap().unwrap_err().to_owned();
         assert_eq!(why(&file), "the run was cancelled");
         assert!(why(&gone).contains("No such file"), "{}", why(&gone));
         assert_eq!(why(&dir), "it is not a file");

@@ -421,7 +421,7 @@ impl Evidence {
         match (&question.kind, answer) {
             (QuestionKind::ConfirmDisk(disk), Answered::Yes) => {
                 let mut text = format!(
-                    "wiped: {}, {}, {}, table {}",
+                    "may be wiped: {}, {}, {}, table {}",
                     disk.path,
                     disk.model,
                     units::bytes(disk.bytes),
@@ -447,7 +447,7 @@ impl Evidence {
                 Answered::Yes,
             ) => {
                 let text = format!(
-                    "replaced: a file of {}, last changed {}",
+                    "may be replaced: a file of {}, last changed {}",
                     units::bytes(*bytes),
                     iso(*modified)
                 );

@@ -141,13 +141,13 @@ fn report<'a>(state: &'a RunState, evidence: &'a Evidence, digests: &'a Digests)
         files: artifacts()
             .filter_map(|artifact| match artifact {
                 Artifact::File { path, bytes, what } => {
-                    let digest = digests.of(path).map(|digest| &digest.sha256);
+                    let digest = digests.of(path, *bytes);
                     Some(FileReport {
                         path,
                         bytes: *bytes,
                         what,
-                        sha256: digest.and_then(|d| d.as_deref().ok()),
-                        sha256_missing: digest.and_then(|d| d.as_ref().err().map(String::as_str)),
+                        sha256: digest.and_then(Result::ok),
+                        sha256_missing: digest.and_then(Result::err),
                     })
                 }
                 _ => None,

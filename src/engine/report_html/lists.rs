@@ -79,7 +79,7 @@ pub(super) fn files(html: &mut Html, state: &RunState, digests: &Digests) {
         cell(html, "text", path);
         html.leaf("td", what);
         html.leaf("td", &size(*bytes));
-        match digests.of(path).map(|digest| &digest.sha256) {
+        match digests.of(path, *bytes) {
             Some(Ok(hex)) => cell(html, "text", hex),
             Some(Err(why)) => html.leaf("td", &format!("not taken: {why}")),
             None => html.leaf("td", "not taken"),

@@ -12,6 +12,8 @@ use crate::units;
 const LOG_KEPT: usize = 512 * 1024;
 /// Longest record of `/dev/kmsg` (`PRINTK_MESSAGE_MAX` and its prefix; a read into less fails).
 const RECORD: usize = 8 * 1024;
+/// Reads of `/dev/kmsg` at most: a kernel that never falls silent must not hold us.
+const READS: usize = 1_000_000;
 
 /// (section, lines) of everything that is there; `root` is `/`, or a copy of it in tests.
 pub(super) fn read(root: &Path) -> Vec<(String, String)> {
@@ -234,7 +236,7 @@ fn records(mut source: impl Read) -> String {
     let mut kept = std::collections::VecDeque::new();
     let mut bytes = 0;
     let mut buffer = vec![0; RECORD];
-    loop {
+    for _ in 0..READS {
         match source.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => {
