@@ -69,6 +69,11 @@ impl Redactor {
             .sort_by_key(|s| std::cmp::Reverse(s.reveal().len()));
     }
 
+    /// What is known, longest first: for a search through something that is no text in memory.
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
     /// `text` with every known secret replaced by [`MASK`].
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);

@@ -45,6 +45,7 @@ impl Run {
                 component: "TSManager".to_owned(),
                 text: text.to_owned(),
                 node: None,
+                attempt: 0,
             },
         )
     }
@@ -60,6 +61,7 @@ fn node(id: u32, parent: Option<u32>, name: &str, kind: Option<&str>) -> PlanNod
         disabled: false,
         continue_on_error: false,
         weight: u32::from(kind.is_some()) * 10,
+        repeats: None,
     }
 }
 
@@ -109,6 +111,7 @@ fn run(names: [&str; 3]) -> Run {
             source: "/sequences/build.ron".to_owned(),
             plan,
             unattended: false,
+            rehearsal: false,
         },
     )
     .say(

@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::bundle;
+use super::digest::Digests;
 use super::dispatcher::Dispatcher;
 use super::error::EngineError;
 use super::executor::{Restart, Walk, WalkEnd};
+use super::journal::Journal;
 use super::report;
 use super::requests::as_values;
 use super::run_folder::RunFolder;
 use super::waiting::AskError;
 use crate::codes;
-use crate::event::{EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown};
+use crate::event::{
+    Artifact, EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown,
+};
 use crate::platform::{Firmware, Machine};
 use crate::run_state::{RunState, Status};
 use crate::secret::Secret;
@@ -54,9 +59,10 @@ impl Boots {
     /// Runs until the end. The dispatcher is released afterwards.
     pub fn run(mut self) -> RunEnding {
         let first = self.first.take();
-        let ending = self.all_boots(first);
+        let mut digests = Digests::default();
+        let ending = self.all_boots(first, &mut digests);
         if let RunEnding::Finished(_) = ending {
-            if let Err(error) = report::write(&self.folder, &self.dispatcher.state()) {
+            if let Err(error) = self.report(&digests) {
                 let line = format!("the report cannot be written: {error}");
                 self.dispatcher.log(Severity::Error, COMPONENT, &line, None);
             }
@@ -66,7 +72,26 @@ impl Boots {
         ending
     }
 
-    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>) -> RunEnding {
+    fn report(&self, digests: &Digests) -> Result<(), EngineError> {
+        self.dispatcher.write_through();
+        let state = self.dispatcher.state();
+        match Journal::events(&self.folder.journal()) {
+            Ok(events) => report::write(&self.folder, &state, events, digests),
+            // The state alone is still worth a report; it says what is missing.
+            Err(error) => report::write(&self.folder, &state, std::iter::once(Err(error)), digests),
+        }
+    }
+
+    /// While what the images lie on is still connected.
+    fn take_digests(&self, digests: &mut Digests) {
+        let artifacts = self.dispatcher.state().artifacts;
+        let cancel = self.dispatcher.cancel_token();
+        digests.update(&artifacts, &cancel, &|severity, line| {
+            self.dispatcher.log(severity, COMPONENT, line, None);
+        });
+    }
+
+    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>, digests: &mut Digests) -> RunEnding {
         let mut unplanned = self.mark_interrupted();
         loop {
             let made = first.take().map_or_else(|| (self.machine)(), Ok);
@@ -77,6 +102,7 @@ impl Boots {
                     return self.finish(RunOutcome::Failed, codes::E_FAIL, &message);
                 }
             };
+            self.dispatcher.set_machine(&machine);
             self.start_boot(&machine, unplanned);
             if let Err(why) = self.ask_for_secrets() {
                 return match why {
@@ -97,6 +123,7 @@ impl Boots {
             );
             let end = walk.run();
             drop(walk);
+            self.take_digests(digests);
             self.disconnect(&machine);
             let WalkEnd::Restart(restart) = end else {
                 // Whoever sees the end of the run finds nothing of it on the machine any more, or is told what.
@@ -305,6 +332,30 @@ impl Boots {
         Ok(())
     }
 
+    /// The evidence of a failed run, where the start of the run wanted it.
+    fn bundle_by_policy(&self) {
+        let Some(to) = self.dispatcher.bundle_to() else {
+            return;
+        };
+        let (severity, line) = match bundle::of_run(&self.dispatcher, &to) {
+            Ok(facts) => {
+                let path = facts.path.display().to_string();
+                let line = format!("a bundle of the evidence was written: {path}");
+                if let Some((node, _)) = self.dispatcher.state().last_failure {
+                    let artifact = Artifact::File {
+                        path,
+                        bytes: facts.bytes,
+                        what: "bundle".to_owned(),
+                    };
+                    self.dispatcher.emit(EventBody::Produced { node, artifact });
+                }
+                (Severity::Info, line)
+            }
+            Err(error) => (Severity::Error, format!("no bundle was written: {error}")),
+        };
+        self.dispatcher.log(severity, COMPONENT, &line, None);
+    }
+
     fn finish(&self, outcome: RunOutcome, code: u32, summary: &str) -> RunEnding {
         let (severity, line) = match outcome {
             RunOutcome::Succeeded => (
@@ -324,6 +375,9 @@ impl Boots {
             ),
         };
         self.dispatcher.log(severity, COMPONENT, &line, None);
+        if outcome == RunOutcome::Failed {
+            self.bundle_by_policy();
+        }
         self.dispatcher.emit(EventBody::RunFinished {
             outcome,
             code,

@@ -4,7 +4,7 @@
 //! sleeps on its condition. Every change is an event that is stamped, redacted, journalled, folded and pushed in one go.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::broadcast;
@@ -17,6 +17,8 @@ use super::log_pages::Pages;
 use super::waiting::{Answer, CancelTimes, Grants};
 use crate::cancel::CancelToken;
 use crate::event::{Event, EventBody, NodeId, Origin, Outcome, Progress, Severity, Shown};
+use crate::platform::Machine;
+use crate::platform::fake::DisklessMachine;
 use crate::protocol::{Check, Push};
 use crate::run_state::RunState;
 use crate::secret::{Redactor, Secret};
@@ -64,6 +66,8 @@ pub(super) struct Inner {
     pub(super) overridden: BTreeMap<NodeId, Arc<Step>>,
     /// The log of the run that is over.
     pub(super) pages: Option<Pages>,
+    /// The machine of the present boot, for whoever asks about it.
+    machine: Weak<dyn Machine>,
     /// When a cancel goes on to its next stage.
     pub(super) cancel_deadline: Option<Instant>,
     pub(super) cancel_times: CancelTimes,
@@ -99,6 +103,7 @@ impl Default for Dispatcher {
                 histories: Histories::default(),
                 overridden: BTreeMap::new(),
                 pages: None,
+                machine: Weak::<DisklessMachine>::new(),
                 cancel_deadline: None,
                 cancel_times: CancelTimes::default(),
                 variables: Variables::default(),
@@ -370,6 +375,25 @@ impl Dispatcher {
         }
         inner.log = None;
         self.changed.notify_all();
+    }
+
+    /// The machine of the present boot is this one.
+    pub(super) fn set_machine(&self, machine: &Arc<dyn Machine>) {
+        self.lock().machine = Arc::downgrade(machine);
+    }
+
+    /// What a bundle needs beside the run's folder: the state, every secret, the machine while a boot lasts.
+    pub(super) fn for_bundle(&self) -> (RunState, Redactor, Option<Arc<dyn Machine>>) {
+        let mut inner = self.lock();
+        if let Some(journal) = &mut inner.journal {
+            // What cannot be written is told at the next edge.
+            let _ = journal.write_through();
+        }
+        (
+            inner.state.clone(),
+            inner.redactor.clone(),
+            inner.machine.upgrade(),
+        )
     }
 
     /// Remembers a secret, so that every sink masks it.

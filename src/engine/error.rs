@@ -39,6 +39,14 @@ pub enum EngineError {
         /// Why.
         what: String,
     },
+    /// The archive of a run could not be written; nothing of it is left.
+    #[error("the bundle {path} cannot be written: {what}", path = .path.display())]
+    Bundle {
+        /// The archive, or what was given as its place.
+        path: PathBuf,
+        /// Cause and way out.
+        what: String,
+    },
     /// Another engine has the run or the socket.
     #[error("{0}")]
     Busy(String),

@@ -85,6 +85,14 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Reads the events of a journal one by one, also while an engine writes it.
+    ///
+    /// # Errors
+    /// Unreadable, not a journal, another version. Damage further on is an item of its own.
+    pub fn events(path: &Path) -> Result<Events, EngineError> {
+        Events::open(path)
+    }
+
     fn locked(path: &Path, file: File) -> Result<Self, EngineError> {
         // A killed engine lets go a moment later, and so does a child between fork and exec.
         let mut tries = 0;
@@ -173,65 +181,128 @@ pub fn read(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Index, EngineErr
 }
 
 fn scan(path: &Path, each: &mut dyn FnMut(Event)) -> Result<(Index, u64), EngineError> {
-    let file = File::open(path).map_err(EngineError::file("opening", path))?;
-    let mut reader = BufReader::new(file);
+    let mut events = Journal::events(path)?;
     let mut index = Index::default();
-    let mut good = 0u64;
-    let mut number = 0usize;
-    let damaged = |line: usize, what: String| EngineError::Journal {
-        path: path.to_owned(),
-        line,
-        what,
-    };
-    let mut raw = Vec::new();
     loop {
-        raw.clear();
-        let mut limited = std::io::Read::take(&mut reader, LONGEST_LINE as u64);
+        let offset = events.good;
+        let Some(event) = events.next() else {
+            return Ok((index, events.good));
+        };
+        let event = event?;
+        index.note(event.seq, offset);
+        each(event);
+    }
+}
+
+/// The events of a journal, one after the other: a journal of any length needs the memory of one line.
+///
+/// A torn last line ends it, as the end of the file does; damage is one error, the last item.
+#[derive(Debug)]
+pub struct Events {
+    path: PathBuf,
+    reader: BufReader<File>,
+    raw: Vec<u8>,
+    /// Lines read.
+    lines: usize,
+    /// Bytes of the lines that were whole and well formed.
+    good: u64,
+    /// Number of the last event.
+    last: u64,
+    ended: bool,
+}
+
+impl Events {
+    fn open(path: &Path) -> Result<Self, EngineError> {
+        let file = File::open(path).map_err(EngineError::file("opening", path))?;
+        let mut events = Self {
+            path: path.to_owned(),
+            reader: BufReader::new(file),
+            raw: Vec::new(),
+            lines: 0,
+            good: 0,
+            last: 0,
+            ended: false,
+        };
+        if events.line()? {
+            events.header()?;
+            events.good = events.raw.len() as u64;
+        } else if events.lines == 0 {
+            return Err(events.damaged(1, "the journal is empty"));
+        }
+        Ok(events)
+    }
+
+    fn damaged(&self, line: usize, what: impl Into<String>) -> EngineError {
+        EngineError::Journal {
+            path: self.path.clone(),
+            line,
+            what: what.into(),
+        }
+    }
+
+    /// Reads the next whole line; false at the end, and when the last line is torn (the engine died while writing it).
+    fn line(&mut self) -> Result<bool, EngineError> {
+        self.raw.clear();
+        let mut limited = std::io::Read::take(&mut self.reader, LONGEST_LINE as u64);
         let length = limited
-            .read_until(b'\n', &mut raw)
-            .map_err(EngineError::file("reading", path))?;
+            .read_until(b'\n', &mut self.raw)
+            .map_err(EngineError::file("reading", &self.path))?;
         if length == 0 {
-            break;
+            return Ok(false);
         }
-        number += 1;
-        if raw.last() != Some(&b'\n') {
-            if length >= LONGEST_LINE {
-                return Err(damaged(number, "the line is too long".to_owned()));
-            }
-            // Torn: the engine died while writing it.
-            break;
+        self.lines += 1;
+        let whole = self.raw.last() == Some(&b'\n');
+        if !whole && length >= LONGEST_LINE {
+            return Err(self.damaged(self.lines, "the line is too long"));
         }
-        if number == 1 {
-            let header: Header = serde_json::from_slice(&raw)
-                .map_err(|_| damaged(1, "this is not a wimforge journal".to_owned()))?;
-            if header.wimforge_journal != VERSION {
-                return Err(damaged(
-                    1,
-                    format!(
-                        "the journal has version {}, this program reads version {VERSION}",
-                        header.wimforge_journal
-                    ),
-                ));
-            }
-        } else {
-            let event: Event = serde_json::from_slice(&raw)
-                .map_err(|error| damaged(number, format!("not an event: {error}")))?;
-            let expected = index.last() + 1;
-            if event.seq != expected {
-                return Err(damaged(
-                    number,
-                    format!("event {} where {expected} should stand", event.seq),
-                ));
-            }
-            index.note(event.seq, good);
-            each(event);
-        }
-        good += length as u64;
+        Ok(whole)
     }
-    if number == 0 {
-        return Err(damaged(1, "the journal is empty".to_owned()));
+
+    fn header(&self) -> Result<(), EngineError> {
+        let header: Header = serde_json::from_slice(&self.raw)
+            .map_err(|_| self.damaged(1, "this is not a wimforge journal"))?;
+        if header.wimforge_journal != VERSION {
+            return Err(self.damaged(
+                1,
+                format!(
+                    "the journal has version {}, this program reads version {VERSION}",
+                    header.wimforge_journal
+                ),
+            ));
+        }
+        Ok(())
     }
-    Ok((index, good))
+
+    fn event(&mut self) -> Result<Option<Event>, EngineError> {
+        if !self.line()? {
+            return Ok(None);
+        }
+        let event: Event = serde_json::from_slice(&self.raw)
+            .map_err(|error| self.damaged(self.lines, format!("not an event: {error}")))?;
+        let expected = self.last + 1;
+        if event.seq != expected {
+            return Err(self.damaged(
+                self.lines,
+                format!("event {} where {expected} should stand", event.seq),
+            ));
+        }
+        self.last = event.seq;
+        self.good += self.raw.len() as u64;
+        Ok(Some(event))
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, EngineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.event().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
 }
 
 #[cfg(test)]
@@ -322,6 +393,24 @@ mod tests {
                 .to_string()
                 .contains("not a wimforge journal")
         );
+    }
+
+    #[test]
+    fn events_come_one_by_one_and_damage_is_the_last_item() {
+        let (_folder, path) = written(3);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}{{\"seq\":4,\"at\"")).unwrap();
+        let seqs: Vec<u64> = Journal::events(&path)
+            .unwrap()
+            .map(|event| event.unwrap().seq)
+            .collect();
+        assert_eq!(seqs, [1, 2, 3], "a torn last line is no event");
+        std::fs::write(&path, text.replace("\"seq\":2", "\"seq\":x")).unwrap();
+        let mut events = Journal::events(&path).unwrap();
+        assert_eq!(events.next().unwrap().unwrap().seq, 1);
+        let error = events.next().unwrap().unwrap_err().to_string();
+        assert!(error.contains("line 3"), "{error}");
+        assert!(events.next().is_none());
     }
 
     #[test]

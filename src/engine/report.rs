@@ -1,16 +1,19 @@
-//! `report.json`: what ran, how long it took, what was produced.
+//! `report.json` and `report.html`: what ran, how long it took, what failed and why, who did what, what was produced.
 
 use serde::Serialize;
 
-use super::clock;
+use super::digest::Digests;
 use super::error::EngineError;
+use super::evidence::{Attempt, Boot, Evidence, Intervention, Note, Override, iso, outcome_word};
+use super::report_html;
 use super::run_folder::{RunFolder, write_atomically};
-use crate::event::{Artifact, NodeKind, Outcome, RunOutcome};
+use crate::event::{Artifact, Event, NodeKind, Outcome, RunOutcome};
 use crate::run_state::{NodeState, RunState, Status};
 
 #[derive(Serialize)]
 struct Report<'a> {
     version: u32,
+    program: &'static str,
     run: &'a str,
     sequence: &'a str,
     source: &'a str,
@@ -23,6 +26,15 @@ struct Report<'a> {
     boots: u32,
     steps: Vec<StepReport<'a>>,
     produced: Vec<&'a Artifact>,
+    skipped_volumes: Vec<SkippedVolume<'a>>,
+    files: Vec<FileReport<'a>>,
+    boot_history: &'a [Boot],
+    overrides: &'a [Override],
+    interventions: &'a [Intervention],
+    warnings: &'a [Note],
+    warnings_left_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_damage: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -35,6 +47,24 @@ struct StepReport<'a> {
     millis: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    history: Vec<&'a Attempt>,
+}
+
+#[derive(Serialize)]
+struct SkippedVolume<'a> {
+    volume: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct FileReport<'a> {
+    path: &'a str,
+    bytes: u64,
+    what: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256_missing: Option<&'a str>,
 }
 
 /// One word for how a node ended.
@@ -44,29 +74,96 @@ pub fn status_word(node: &NodeState) -> &'static str {
         Status::Running => "running",
         Status::Undecided => "undecided",
         Status::Skipped(_) => "skipped",
-        Status::Ended(outcome) => match outcome {
-            Outcome::Succeeded => "succeeded",
-            Outcome::Warned(_) => "warned",
-            Outcome::Failed { ignored: true, .. } => "failed, ignored",
-            Outcome::Failed { .. } => "failed",
-            Outcome::Aborted => "aborted",
-            Outcome::WillNotRun(_) => "not run",
-            Outcome::Interrupted => "interrupted",
-        },
+        Status::Ended(outcome) => outcome_word(outcome),
     }
 }
 
-/// Writes the report of a run.
+/// `report.json` and `report.html` of a run as texts, also of one that goes on still.
 ///
 /// # Errors
-/// The system's.
-pub fn write(folder: &RunFolder, state: &RunState) -> Result<(), EngineError> {
-    let time = |at| {
-        clock::zoned(at)
-            .strftime("%Y-%m-%dT%H:%M:%S%:z")
-            .to_string()
-    };
-    let steps = state
+/// None of JSON's can happen with these types; they are passed on all the same.
+pub(super) fn texts(
+    state: &RunState,
+    evidence: &Evidence,
+    digests: &Digests,
+) -> serde_json::Result<(Vec<u8>, String)> {
+    let json = serde_json::to_vec_pretty(&report(state, evidence, digests))?;
+    Ok((json, report_html::render(state, evidence, digests)))
+}
+
+/// Writes `report.json` and `report.html` of a run. The events are read once and not kept, so that a journal of any length
+/// will do; damage among them is told in the report.
+///
+/// # Errors
+/// The system's. `report.json` may be there without `report.html` then, each is whole or not there.
+pub fn write(
+    folder: &RunFolder,
+    state: &RunState,
+    events: impl Iterator<Item = Result<Event, EngineError>>,
+    digests: &Digests,
+) -> Result<(), EngineError> {
+    let evidence = Evidence::gather(state, events);
+    let path = folder.report();
+    let (json, html) = texts(state, &evidence, digests)
+        .map_err(std::io::Error::other)
+        .map_err(EngineError::file("writing", &path))?;
+    write_atomically(&path, &json).map_err(EngineError::file("writing", &path))?;
+    let path = folder.report_html();
+    write_atomically(&path, html.as_bytes()).map_err(EngineError::file("writing", &path))
+}
+
+fn report<'a>(state: &'a RunState, evidence: &'a Evidence, digests: &'a Digests) -> Report<'a> {
+    let end = state.end.as_ref();
+    let artifacts = || state.artifacts.iter().map(|(_, artifact)| artifact);
+    Report {
+        version: 1,
+        program: env!("CARGO_PKG_VERSION"),
+        run: &state.run,
+        sequence: &state.plan.name,
+        source: &state.source,
+        outcome: end.map(|end| end.outcome),
+        code: end.map_or(0, |end| end.code),
+        summary: end.map_or("", |end| &end.summary),
+        started: state.started.map(iso),
+        ended: end.map(|end| iso(end.at)),
+        millis: end.map_or(state.now, |end| end.at) - state.started.unwrap_or_default(),
+        boots: state.boot,
+        steps: steps(state, evidence),
+        produced: artifacts().collect(),
+        skipped_volumes: artifacts()
+            .filter_map(|artifact| match artifact {
+                Artifact::SkippedVolume { volume, reason } => {
+                    Some(SkippedVolume { volume, reason })
+                }
+                _ => None,
+            })
+            .collect(),
+        files: artifacts()
+            .filter_map(|artifact| match artifact {
+                Artifact::File { path, bytes, what } => {
+                    let digest = digests.of(path, *bytes);
+                    Some(FileReport {
+                        path,
+                        bytes: *bytes,
+                        what,
+                        sha256: digest.and_then(Result::ok),
+                        sha256_missing: digest.and_then(Result::err),
+                    })
+                }
+                _ => None,
+            })
+            .collect(),
+        boot_history: &evidence.boots,
+        overrides: &evidence.overrides,
+        interventions: &evidence.interventions,
+        warnings: &evidence.notes,
+        warnings_left_out: evidence.notes_dropped,
+        journal_damage: evidence.damage.as_deref(),
+    }
+}
+
+fn steps<'a>(state: &'a RunState, evidence: &'a Evidence) -> Vec<StepReport<'a>> {
+    state
         .plan
         .nodes
         .iter()
@@ -87,32 +184,8 @@ pub fn write(folder: &RunFolder, state: &RunState) -> Result<(), EngineError> {
                 attempts: node.attempt,
                 millis: node.spent_millis,
                 error,
+                history: evidence.attempts_of(planned.id).collect(),
             })
         })
-        .collect();
-    let end = state.end.as_ref();
-    let report = Report {
-        version: 1,
-        run: &state.run,
-        sequence: &state.plan.name,
-        source: &state.source,
-        outcome: end.map(|end| end.outcome),
-        code: end.map_or(0, |end| end.code),
-        summary: end.map_or("", |end| &end.summary),
-        started: state.started.map(time),
-        ended: end.map(|end| time(end.at)),
-        millis: end.map_or(0, |end| end.at) - state.started.unwrap_or_default(),
-        boots: state.boot,
-        steps,
-        produced: state
-            .artifacts
-            .iter()
-            .map(|(_, artifact)| artifact)
-            .collect(),
-    };
-    let path = folder.report();
-    let text = serde_json::to_vec_pretty(&report)
-        .map_err(std::io::Error::other)
-        .map_err(EngineError::file("writing", &path))?;
-    write_atomically(&path, &text).map_err(EngineError::file("writing", &path))
+        .collect()
 }

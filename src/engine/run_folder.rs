@@ -1,4 +1,5 @@
-//! One folder a run: `journal.jsonl`, `sequence.ron` (the exact bytes), `wimforge.log`, `run.json`, `report.json`.
+//! One folder a run: `journal.jsonl`, `sequence.ron` (the exact bytes), `wimforge.log`, `run.json`, `report.json`,
+//! `report.html`.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -120,6 +121,16 @@ impl RunFolder {
         self.0.join("report.json")
     }
 
+    /// The report for people.
+    pub fn report_html(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+
+    /// What an engine needs to go on.
+    pub fn run_file(&self) -> PathBuf {
+        self.0.join("run.json")
+    }
+
     /// Steps' scratch files.
     pub fn scratch(&self) -> PathBuf {
         self.0.join("scratch")
@@ -134,7 +145,7 @@ impl RunFolder {
             version: VERSION,
             ..file.clone()
         };
-        let path = self.0.join("run.json");
+        let path = self.run_file();
         let text = serde_json::to_vec_pretty(&file)
             .map_err(std::io::Error::other)
             .map_err(EngineError::file("writing", &path))?;
@@ -146,7 +157,7 @@ impl RunFolder {
     /// # Errors
     /// Missing, damaged, or of another version.
     pub fn load(&self) -> Result<RunFile, EngineError> {
-        let path = self.0.join("run.json");
+        let path = self.run_file();
         let text = fs::read(&path).map_err(EngineError::file("reading", &path))?;
         let damaged = |what: String| EngineError::Journal {
             path: path.clone(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc};
 
 use super::boots::RunEnding;
+use super::bundle;
 use super::catalog;
 use super::dispatcher::Dispatcher;
 use super::error::EngineError;
@@ -294,6 +295,10 @@ impl Server {
                 Err(EngineError::Busy(_)) => Reply::Refused(Refusal::AlreadyRunning),
                 Err(EngineError::Document(text)) => Reply::Refused(Refusal::BadSequence(text)),
                 Err(EngineError::Variable(text)) => Reply::Refused(Refusal::BadValue(text)),
+                Err(error) => Reply::Refused(Refusal::NotNow(error.to_string())),
+            },
+            Request::Bundle { to } => match bundle::of_run(&self.dispatcher, to.trim()) {
+                Ok(facts) => Reply::Written(facts.path.display().to_string(), facts.bytes),
                 Err(error) => Reply::Refused(Refusal::NotNow(error.to_string())),
             },
             Request::Shutdown => {

@@ -150,7 +150,13 @@ pub fn resume(
         return Err(EngineError::Busy("a run is going already".to_owned()));
     }
     let begun = (|| {
-        let options = &for_rehearsal(options, folder.load().is_ok_and(|file| file.rehearse));
+        // Tests resume folders that have no such file.
+        let file = folder.load().unwrap_or_default();
+        let options = &for_rehearsal(options, file.rehearse);
+        let grants = Grants {
+            bundle_to: grants.bundle_to.or(file.bundle_to),
+            ..grants
+        };
         let (checked, sequence) = good(&folder.sequence())?;
         let planned = plan(&sequence)?;
         let mut past = Past::default();

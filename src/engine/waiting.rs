@@ -308,6 +308,11 @@ impl Dispatcher {
         Patience::Waits
     }
 
+    /// Where a bundle goes after a failed run.
+    pub(super) fn bundle_to(&self) -> Option<String> {
+        self.lock().grants.bundle_to.clone()
+    }
+
     /// How long a cancel waits for what runs.
     pub fn set_cancel_times(&self, times: CancelTimes) {
         self.lock().cancel_times = times;

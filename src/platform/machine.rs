@@ -157,6 +157,16 @@ pub trait Machine: Send + Sync {
     /// Make, model, serial number and such for `_SMSTSMake` and its kin: (variable, value).
     fn identity(&self) -> Vec<(String, String)>;
 
+    /// What the machine is made of, for the evidence of a run: (section, lines). Empty where nobody looked.
+    fn hardware(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The end of the kernel's log; none when it cannot be read.
+    fn kernel_log(&self) -> Option<String> {
+        None
+    }
+
     /// Restarts the machine. In the lab (with `--disk`) nothing is restarted and this says so with `Ok(false)`:
     /// the engine then ends the boot and starts again by itself.
     ///

@@ -378,12 +378,16 @@ fn pause_continue_step_and_breakpoint() {
         requests(press(&mut model, "pcn")),
         [Request::Pause, Request::Continue, Request::Step]
     );
-    assert_eq!(press(&mut model, "b"), [], "no step is chosen");
+    assert_eq!(press(&mut model, "k"), [], "no step is chosen");
     assert!(model.note.contains("choose a step"));
     let node = NodeId(5);
     assert_eq!(
-        requests(press(&mut model, "<Down>b")),
-        [Request::Break { node, set: true }]
+        requests(press(&mut model, "<Down>kuK")),
+        [
+            Request::Break { node, set: true },
+            Request::RunTo { node },
+            Request::ClearBreaks
+        ]
     );
 }
 

@@ -12,7 +12,7 @@ use crate::platform::machine::{FormatRequest, Machine, Mounted, Result, ShareReq
 use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal};
 use crate::sequence::settings::{FileSystem, RestartTarget};
 
-use super::{format, identity, leftovers, loops, ntfs, probe, share, sysfs, write};
+use super::{format, hardware, identity, leftovers, loops, ntfs, probe, share, sysfs, write};
 
 /// Exists on our own boot medium only.
 const BOOT_MEDIUM: &str = "/etc/wimforge-boot-medium";
@@ -230,6 +230,14 @@ impl Machine for LinuxMachine {
 
     fn identity(&self) -> Vec<(String, String)> {
         identity::read()
+    }
+
+    fn hardware(&self) -> Vec<(String, String)> {
+        hardware::read(Path::new("/"))
+    }
+
+    fn kernel_log(&self) -> Option<String> {
+        hardware::kernel_log()
     }
 
     fn restart(&self, _target: RestartTarget) -> Result<bool> {

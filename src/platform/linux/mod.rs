@@ -1,6 +1,7 @@
 //! Linux: disks from `/sys`, tables by the gpt and mbrman crates, image files on loop devices, NTFS by ntfs-3g.
 
 mod format;
+mod hardware;
 mod identity;
 mod leftovers;
 mod loops;

@@ -1,0 +1,277 @@
+//! Secrets in a stream of bytes: taken out on the way into the archive, looked for in what was written.
+//!
+//! A text stands in the files in several forms: as it is in the log, escaped in the journal, otherwise escaped in the page.
+//! All are known here. Secrets that [`Redactor`] ignores for their shortness are ignored here too.
+
+use std::io::{self, Read};
+
+use zeroize::Zeroizing;
+
+use crate::engine::report_html::markup::escaped;
+use crate::secret::{MASK, Redactor};
+use crate::text::harmless;
+
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+/// As in [`crate::secret`]: shorter ones would destroy the text and be given away all the same.
+const SHORTEST: usize = 4;
+
+/// What must not be in the archive.
+pub(super) struct Needles {
+    /// Longest first.
+    list: Vec<Zeroizing<Vec<u8>>>,
+    /// Whether one of them begins with this byte.
+    first: [bool; 256],
+    longest: usize,
+}
+
+impl Needles {
+    pub(super) fn new(redactor: &Redactor) -> Self {
+        let mut list: Vec<Zeroizing<Vec<u8>>> = Vec::new();
+        for secret in redactor.secrets() {
+            let whole = secret.reveal();
+            // Output of several lines is logged line by line.
+            for text in std::iter::once(whole).chain(whole.lines()) {
+                for form in forms(text) {
+                    // What stands in the mask itself cannot be hidden by it.
+                    let hideable = form.len() >= SHORTEST && !MASK.contains(form.as_str());
+                    let form = Zeroizing::new(form.as_bytes().to_vec());
+                    if hideable && !list.contains(&form) {
+                        list.push(form);
+                    }
+                }
+            }
+        }
+        list.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        let mut first = [false; 256];
+        for needle in &list {
+            first[usize::from(needle[0])] = true;
+        }
+        Self {
+            longest: list.first().map_or(0, |needle| needle.len()),
+            list,
+            first,
+        }
+    }
+
+    /// The length of the longest secret that `text` begins with.
+    fn at(&self, text: &[u8]) -> Option<usize> {
+        if !self.first[usize::from(*text.first()?)] {
+            return None;
+        }
+        self.list
+            .iter()
+            .find(|needle| text.starts_with(needle))
+            .map(|needle| needle.len())
+    }
+
+    /// Whether any secret stands in the stream. Another way than [`Scrub`] goes, on purpose: it proves the other one.
+    ///
+    /// # Errors
+    /// The source's.
+    pub(super) fn found_in(&self, source: &mut impl Read) -> io::Result<bool> {
+        let mut window = Zeroizing::new(Vec::with_capacity(2 * CHUNK));
+        loop {
+            let keep = window.len().min(self.longest.saturating_sub(1));
+            let start = window.len() - keep;
+            window.drain(..start);
+            let read = source
+                .by_ref()
+                .take(CHUNK as u64)
+                .read_to_end(&mut window)?;
+            for needle in &self.list {
+                if memchr::memmem::find(&window, needle).is_some() {
+                    return Ok(true);
+                }
+            }
+            if read == 0 {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// Every form in which a text gets into one of the files.
+fn forms(text: &str) -> Vec<Zeroizing<String>> {
+    let inside = |quoted: String| {
+        let quoted = Zeroizing::new(quoted);
+        let end = quoted.len().saturating_sub(1);
+        Zeroizing::new(quoted.get(1..end).unwrap_or_default().to_owned())
+    };
+    vec![
+        Zeroizing::new(text.to_owned()),
+        inside(serde_json::to_string(text).unwrap_or_default()),
+        inside(format!("{text:?}")),
+        Zeroizing::new(escaped(text)),
+        Zeroizing::new(harmless(text).into_owned()),
+    ]
+}
+
+/// A stream with the mask in place of every secret, also of one that lies across two reads.
+pub(super) struct Scrub<'a, R> {
+    source: R,
+    needles: &'a Needles,
+    /// Read and not yet passed on.
+    pending: Zeroizing<Vec<u8>>,
+    /// Passed on by the next reads, from `at`.
+    ready: Vec<u8>,
+    at: usize,
+    ended: bool,
+    /// Secrets taken out so far.
+    pub(super) taken_out: u64,
+}
+
+impl<'a, R: Read> Scrub<'a, R> {
+    pub(super) fn new(source: R, needles: &'a Needles) -> Self {
+        Self {
+            source,
+            needles,
+            pending: Zeroizing::new(Vec::new()),
+            ready: Vec::new(),
+            at: 0,
+            ended: false,
+            taken_out: 0,
+        }
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        self.ready.clear();
+        self.at = 0;
+        while self.ready.is_empty() && !self.ended {
+            let mut source = self.source.by_ref().take(CHUNK as u64);
+            self.ended = source.read_to_end(&mut self.pending)? == 0;
+            self.pass_on();
+        }
+        Ok(())
+    }
+
+    /// Moves on what cannot be the beginning of a secret any more.
+    fn pass_on(&mut self) {
+        let mut at = 0;
+        while at < self.pending.len() {
+            let rest = &self.pending[at..];
+            if !self.ended && rest.len() < self.needles.longest {
+                break;
+            }
+            if let Some(length) = self.needles.at(rest) {
+                self.ready.extend_from_slice(MASK.as_bytes());
+                self.taken_out += 1;
+                at += length;
+            } else {
+                self.ready.push(rest[0]);
+                at += 1;
+            }
+        }
+        self.pending.drain(..at);
+    }
+}
+
+impl<R: Read> Read for Scrub<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.ready.len() {
+            self.refill()?;
+        }
+        let part = &self.ready[self.at..];
+        let length = part.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&part[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn needles(secrets: &[&str]) -> Needles {
+        let mut redactor = Redactor::default();
+        for secret in secrets {
+            redactor.add(&Secret::new(*secret));
+        }
+        Needles::new(&redactor)
+    }
+
+    /// Gives at most `step` bytes a read, as a slow source does.
+    struct Slow<'a>(&'a [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(buffer.len()).min(self.0.len());
+            buffer[..length].copy_from_slice(&self.0[..length]);
+            self.0 = &self.0[length..];
+            Ok(length)
+        }
+    }
+
+    fn scrubbed(text: &[u8], step: usize, needles: &Needles) -> (Vec<u8>, u64) {
+        let mut scrub = Scrub::new(Slow(text, step), needles);
+        let mut out = Vec::new();
+        scrub.read_to_end(&mut out).unwrap();
+        (out, scrub.taken_out)
+    }
+
+    #[test]
+    fn a_secret_across_the_border_of_two_chunks_is_taken_out_wherever_the_border_is() {
+        let needles = needles(&["Pl4nted-S3cret", "S3cret-and-more"]);
+        for before in CHUNK - 20..=CHUNK + 2 {
+            let mut text = vec![b'x'; before];
+            text.extend_from_slice(b"Pl4nted-S3cret end");
+            let (out, count) = scrubbed(&text, 4_000, &needles);
+            assert_eq!(count, 1, "{before}");
+            assert_eq!(out.len(), before + MASK.len() + 4);
+            assert!(out.ends_with(b"x******** end"), "{before}");
+            assert!(needles.found_in(&mut text.as_slice()).unwrap(), "{before}");
+            assert!(!needles.found_in(&mut out.as_slice()).unwrap(), "{before}");
+        }
+    }
+
+    #[test]
+    fn a_secret_at_the_very_end_and_one_cut_off_there() {
+        let needles = needles(&["Pl4nted-S3cret"]);
+        assert_eq!(scrubbed(b"a Pl4nted-S3cret", 3, &needles).0, b"a ********");
+        assert_eq!(
+            scrubbed(b"a Pl4nted-S3cre", 3, &needles).0,
+            b"a Pl4nted-S3cre"
+        );
+        assert_eq!(scrubbed(b"", 3, &needles).0, b"");
+    }
+
+    #[test]
+    fn escaped_forms_are_secrets_too() {
+        let secret = "p\"a\\s<w>&'ö\tx";
+        let needles = needles(&[secret, "first line\nsecond line"]);
+        let json = serde_json::to_string(secret).unwrap();
+        for text in [
+            secret.to_owned(),
+            json,
+            escaped(secret),
+            format!("{secret:?}"),
+            "a second line alone".to_owned(),
+        ] {
+            let (out, count) = scrubbed(text.as_bytes(), 5, &needles);
+            assert_eq!(count, 1, "{text}");
+            assert!(needles.found_in(&mut text.as_bytes()).unwrap(), "{text}");
+            assert!(!needles.found_in(&mut out.as_slice()).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_secrets_and_with_unhideable_ones_bytes_pass_as_they_are() {
+        let all: Vec<u8> = (0..=255).cycle().take(3 * CHUNK + 7).collect();
+        for needles in [needles(&[]), needles(&["abc"]), needles(&["*****"])] {
+            let (out, count) = scrubbed(&all, usize::MAX, &needles);
+            assert!(out == all && count == 0);
+            assert!(!needles.found_in(&mut b"********".as_slice()).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_longest_of_two_that_begin_alike_is_taken() {
+        let needles = needles(&["pass", "password1"]);
+        assert_eq!(
+            scrubbed(b"x password1 pass", 2, &needles).0,
+            b"x ******** ********"
+        );
+    }
+}
