@@ -19,6 +19,7 @@ use wimforge::engine::run_folder::{self, RunFolder};
 use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
 use wimforge::event::{NodeId, RunOutcome};
+use wimforge::hints;
 use wimforge::lab;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine, PlatformError, show};
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Some(Command::Ctl { request }) => control(request),
         Some(Command::Check { files }) => check(&files),
         Some(Command::Disks { json, machine }) => disks(json, &machine),
+        Some(Command::Explain { code }) => explain(&code.join(" ")),
         Some(Command::Lab { command }) => lab_command(command),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(
@@ -487,6 +489,15 @@ fn disks(json: bool, machine: &MachineArgs) -> Outcome {
     } else {
         say(&show::disks(&list))
     }
+}
+
+/// Says what is known about a code or a text.
+fn explain(text: &str) -> Outcome {
+    // Not asked of the terminal: the text is mostly pasted on into a message.
+    const WIDTH: usize = 80;
+    let told = hints::explain(text);
+    say(&hints::render(&told, WIDTH))?;
+    Ok(u8::from(!told.is_known()))
 }
 
 fn lab_command(command: Lab) -> Outcome {
