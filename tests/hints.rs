@@ -378,3 +378,15 @@ fn the_command_explains_and_says_whether_it_could() {
     assert_eq!(wimforge(&["explain"]).status.code(), Some(2));
     assert_eq!(wimforge(&["explain", "--help"]).status.code(), Some(0));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_strange(text in r"(error |errno|os error |0x|-|code:)?\PC{0,40}", width in 0_usize..90) {
+        let told = explain(&text);
+        for line in render(&told, width).lines() {
+            // A wide character is not cut in two.
+            proptest::prop_assert!(line.chars().count() <= width.max(20) + 1);
+        }
+        best(&failure(7, &text), &text);
+    }
+}
