@@ -65,6 +65,15 @@ pub enum Command {
         #[command(flatten)]
         machine: MachineArgs,
     },
+    /// Say what an error code, its name or a log line means, and what to do about it
+    #[command(
+        after_help = "Examples:\n  wimforge explain 0x80070035\n  wimforge explain -2147024891\n  wimforge explain ENOSPC\n  wimforge explain 'SYSPRP ... hr = 0xc004d307'\n\nExit codes:\n  0  something is known\n  1  nothing is known\n  2  bad usage"
+    )]
+    Explain {
+        /// A code (hexadecimal or decimal), a name like ENOSPC, or any text; several words are one text
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        code: Vec<String>,
+    },
     /// Make a disk image and a reference image to try things out on
     Lab {
         /// What to do.

@@ -6,6 +6,7 @@
 //!
 //! In reading order:
 //! [`secret`], [`units`], [`text`], [`codes`] and [`cancel`] are leaves;
+//! [`hints`] is a leaf too: what to do about a failure;
 //! [`sequence`] is the document; [`event`] and [`run_state`] what can be said and what is known;
 //! [`platform`] and [`wim`] the machine; [`unattend`] the answer file; [`step`] the step kinds;
 //! [`engine`] runs them;
@@ -18,6 +19,7 @@ pub mod client;
 pub mod codes;
 pub mod engine;
 pub mod event;
+pub mod hints;
 pub mod lab;
 pub mod platform;
 pub mod protocol;

@@ -19,7 +19,7 @@ use wimforge::engine::start::{self, EngineOptions};
 use wimforge::engine::waiting::Grants;
 use wimforge::event::RunOutcome;
 use wimforge::lab;
-use wimforge::platform::{Machine, PlatformError, show};
+use wimforge::platform::{PlatformError, show};
 use wimforge::protocol::{Reply, Request, StartRun, WireSecret};
 use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::sequence::load;
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Some(Command::Ctl { request }) => roles::control::control(request),
         Some(Command::Check { files }) => check(&files),
         Some(Command::Disks { json, machine }) => disks(json, &machine),
+        Some(Command::Explain { code }) => roles::inspect::explain(&code.join(" ")),
         Some(Command::Lab { command }) => lab_command(command),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(

@@ -5,6 +5,7 @@ use wimforge::engine::preflight;
 use wimforge::engine::replay::{self, Tape};
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::event::Gravity;
+use wimforge::hints;
 use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::report::plain::preflight_text;
 use wimforge::sequence::load;
@@ -87,4 +88,13 @@ pub fn replay(args: ReplayArgs) -> Outcome {
         playing.abort();
         shown
     })
+}
+
+/// Says what is known about a code or a text.
+pub fn explain(text: &str) -> Outcome {
+    // Not asked of the terminal: the text is mostly pasted on into a message.
+    const WIDTH: usize = 80;
+    let told = hints::explain(text);
+    say(&hints::render(&told, WIDTH))?;
+    Ok(u8::from(!told.is_known()))
 }

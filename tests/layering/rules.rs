@@ -81,6 +81,7 @@ pub const LAYERS: &[Layer] = &[
     layer("units", &[]),
     layer("cli", &[]),
     layer("event", LEAVES),
+    layer("hints", &["codes", "text", "event::Failure"]),
     layer(
         "sequence",
         &["cancel", "codes", "secret", "text", "units", "event"],
