@@ -36,3 +36,4 @@ pub mod target;
 pub mod testing;
 pub mod volumes;
 pub mod words;
+mod write_test;
