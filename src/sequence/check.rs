@@ -18,7 +18,7 @@ use super::variables::{LONGEST_VALUE, check_name};
 pub use inputs::check_value;
 pub(super) use inputs::is_unused;
 pub use run::check_run;
-pub use settings::check_computer_name;
+pub use settings::{check_computer_name, is_locale};
 
 /// Checks every limit. `complete` says that the document was read without a mistake: only then may something
 /// that is not there be held against it.

@@ -16,6 +16,7 @@ mod capture_survey;
 mod capture_target;
 mod capture_volumes;
 mod capture_write;
+pub mod check;
 pub mod connect_folder;
 pub mod cx;
 pub mod error;

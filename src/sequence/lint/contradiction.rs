@@ -65,11 +65,10 @@ fn expand(condition: &Condition, is: bool) -> Option<Alternatives<'_>> {
         // Without members it is true, its opposite false.
         (Condition::Any(members), true) if members.is_empty() => Some(vec![Vec::new()]),
         (Condition::Any(members), false) if members.is_empty() => Some(Vec::new()),
-        (Condition::Any(members), true) => some(members, true),
+        (Condition::Any(members), true) | (Condition::None(members), false) => some(members, true),
         (Condition::Any(members), false) | (Condition::None(members), true) => {
             every(members, false)
         }
-        (Condition::None(members), false) => some(members, true),
         (leaf, is) => Some(vec![vec![Literal { leaf, is }]]),
     }
 }
