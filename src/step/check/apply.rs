@@ -12,6 +12,7 @@ use crate::units;
 use crate::wim::{ImageInfo, Silent, Wim};
 
 use super::Checker;
+use super::findings::counted;
 
 pub(super) fn check(settings: &ApplyOperatingSystem, c: &mut Checker<'_>) {
     if rehearse(settings, c).is_none() {
@@ -99,11 +100,11 @@ fn source(settings: &ApplyOperatingSystem, c: &mut Checker<'_>) -> Option<Wim> {
     c.fine(
         SUBJECT,
         format!(
-            "{}: {}, {}, {} image(s), {table}",
+            "{}: {}, {}, {}, {table}",
             path.display(),
             length(&path, info.file_bytes),
             info.compression,
-            info.image_count
+            counted(info.images.len(), "image")
         ),
     );
     if !settings.verify {

@@ -119,7 +119,7 @@ fn a_file_that_is_there_is_told_by_the_policy() {
     check(", existing: Append").no(Blocking).expect(
         Fine,
         destination::SUBJECT,
-        "keeps its 1 images",
+        "keeps its 1 image;",
     );
     std::fs::write(folder.path().join("source.wim.partial"), "x").unwrap();
     check(", existing: NewName").expect(Warning, destination::SUBJECT, ".partial");

@@ -18,6 +18,7 @@ use crate::units::{self, MIB};
 use crate::wim::{Silent, Wim};
 
 use super::Checker;
+use super::findings::counted;
 use super::{connect, share};
 
 pub(super) const SUBJECT: &str = "capture destination";
@@ -170,10 +171,10 @@ fn existing(policy: Existing, shown: &str, file: &Path, c: &mut Checker<'_>) -> 
         ),
         Existing::Append => match Wim::open(file, false, &Silent) {
             Ok(wim) => {
-                let count = wim.info().image_count;
+                let kept = counted(wim.info().images.len(), "image");
                 c.fine(
                     SUBJECT,
-                    format!("{shown} ({size}) keeps its {count} images, the new ones are added"),
+                    format!("{shown} ({size}) keeps its {kept}; the new ones are added"),
                 );
                 return facts.len();
             }
@@ -276,7 +277,8 @@ fn sample(folder: &Path, most: u64, c: &Checker<'_>) -> io::Result<(u64, Duratio
     let sample = Sample(folder.join(format!("wimforge-test-{name}.speed")));
     let mut file = File::create_new(&sample.0)?;
     // Not to be compressed on the way.
-    let mut block = vec![0_u8; 4 * 1024 * 1024];
+    let length = usize::try_from(most.min(4 * MIB)).unwrap_or(1024 * 1024);
+    let mut block = vec![0_u8; length];
     rand::rng().fill_bytes(&mut block);
     let begun = Instant::now();
     let mut written = 0;

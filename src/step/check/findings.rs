@@ -10,6 +10,11 @@ use super::Checker;
 /// Longest text of a finding, in bytes.
 const LONGEST: usize = 600;
 
+/// "1 image", "3 images".
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 impl Checker<'_> {
     /// As it should be.
     pub(super) fn fine(&mut self, subject: &str, text: impl AsRef<str>) {

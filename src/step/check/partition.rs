@@ -6,6 +6,7 @@ use crate::step::{partition_disk, partition_layout, volumes};
 use crate::units;
 
 use super::Checker;
+use super::findings::counted;
 
 pub(super) fn check(settings: &PartitionDisk, c: &mut Checker<'_>) {
     if plan(settings, c).is_none() {
@@ -156,10 +157,7 @@ fn contents(subject: &str, disk: &Disk, c: &mut Checker<'_>) {
         return;
     }
     let list: Vec<String> = disk.partitions.iter().map(show::partition).collect();
-    let count = match list.len() {
-        1 => "1 partition".to_owned(),
-        count => format!("{count} partitions"),
-    };
+    let count = counted(list.len(), "partition");
     c.warn(
         subject,
         format!("holds {count}, which will be wiped: {}", list.join("; ")),

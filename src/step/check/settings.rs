@@ -6,6 +6,7 @@ use crate::step::apply_network::{self, Joined};
 use crate::step::{apply_windows, target};
 
 use super::Checker;
+use super::findings::counted;
 use super::time_zones;
 
 /// The settings need a volume that an image was applied to.
@@ -87,7 +88,7 @@ pub(super) fn network(settings: &ApplyNetworkSettings, c: &mut Checker<'_>) {
         Ok(wanted) => {
             let adapters = match wanted.adapters.len() {
                 0 => String::new(),
-                count => format!("; {count} adapters"),
+                count => format!("; {}", counted(count, "adapter")),
             };
             match wanted.joined {
                 Joined::Workgroup(name) => {
