@@ -6,14 +6,17 @@ use std::sync::Arc;
 use super::error::EngineError;
 use super::executor::Walk;
 use super::waiting::{Answer, AskError};
+use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::{EventBody, Failure, Finding, Gravity, NodeId, QuestionKind, Severity};
 use crate::platform::Machine;
 use crate::secret::Secret;
+use crate::sequence::lint::lint;
 use crate::sequence::load::Checked;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
 use crate::sequence::variables::{Value, Variables, check_name};
+use crate::step::check::{CheckCx, check_steps};
 
 const COMPONENT: &str = "TSManager";
 
@@ -67,8 +70,38 @@ pub fn of_document(
         check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
         variables.set_engine(name, Value::Secret(value.clone()));
     }
-    let _ = (planned, machine);
-    Ok(Vec::new())
+    let scratch = tempfile::Builder::new()
+        .prefix("wimforge-preflight-")
+        .tempdir()
+        .map_err(EngineError::file("creating", "a scratch folder"))?;
+    let steps: Vec<NodeId> = steps(&planned, false).collect();
+    let mut findings = lint(&planned);
+    findings.extend(check_steps(
+        &steps,
+        &CheckCx {
+            machine,
+            cancel: &CancelToken::new(),
+            variables: &variables,
+            planned: &planned,
+            scratch: scratch.path(),
+            progress: &|_| {},
+        },
+    ));
+    Ok(findings)
+}
+
+/// The steps of a plan that can be looked at beforehand.
+fn steps(planned: &PlannedSequence, rehearsal: bool) -> impl Iterator<Item = NodeId> + '_ {
+    planned
+        .plan
+        .nodes
+        .iter()
+        .filter(|node| !node.disabled)
+        .map(|node| node.id)
+        .filter(move |id| match planned.def(*id) {
+            Some(NodeDef::Step(step)) => step.simulate.is_none() && !rehearsal,
+            _ => false,
+        })
 }
 
 impl Walk<'_> {
@@ -119,21 +152,28 @@ impl Walk<'_> {
 
     /// Every finding for the steps from `from` on.
     fn findings(&self, from: NodeId) -> Vec<Finding> {
-        let ahead: Vec<NodeId> = self
-            .planned
-            .plan
-            .nodes
-            .iter()
-            .skip(from.index())
-            .filter(|node| !node.disabled)
-            .filter(|node| match &self.planned.defs[node.id.index()] {
-                NodeDef::Step(step) => step.simulate.is_none() && !self.rehearsal,
-                NodeDef::Group { .. } => false,
-            })
-            .map(|node| node.id)
+        let ahead: Vec<NodeId> = steps(self.planned, self.rehearsal)
+            .filter(|id| *id >= from)
             .collect();
-        let _ = ahead;
-        Vec::new()
+        let mut findings = lint(self.planned);
+        let variables = self.dispatcher.with_variables(Clone::clone);
+        let dispatcher = Arc::clone(self.dispatcher);
+        let progress = move |what: &str| {
+            let line = format!("Pre-flight: {what}");
+            dispatcher.log(Severity::Info, COMPONENT, &line, None);
+        };
+        findings.extend(check_steps(
+            &ahead,
+            &CheckCx {
+                machine: &self.machine,
+                cancel: &self.dispatcher.cancel_token(),
+                variables: &variables,
+                planned: self.planned,
+                scratch: &self.scratch,
+                progress: &progress,
+            },
+        ));
+        findings
     }
 
     fn tell(&self, findings: &[Finding]) {

@@ -151,6 +151,21 @@ pub trait Machine: Send + Sync {
     /// What the system said.
     fn space(&self, path: &Path) -> Result<Space>;
 
+    /// Bytes of memory that programs may still take; `None` when the system does not say.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+
+    /// The foreign programs that disks and volumes are handled with, and where each is.
+    fn tools(&self) -> Vec<Tool> {
+        Vec::new()
+    }
+
+    /// Whether this process may partition, format and mount; `None` when that is not known.
+    fn privileged(&self) -> Option<bool> {
+        None
+    }
+
     /// UEFI or BIOS.
     fn firmware(&self) -> Firmware;
 
@@ -173,6 +188,17 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// What the system said.
     fn restart(&self, target: RestartTarget) -> Result<bool>;
+}
+
+/// A foreign program that is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// The program.
+    pub name: &'static str,
+    /// The package it comes in.
+    pub package: &'static str,
+    /// Where it is; `None` when it is missing.
+    pub path: Option<PathBuf>,
 }
 
 /// Space of a file system.

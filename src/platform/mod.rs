@@ -9,6 +9,7 @@ pub mod fake;
 pub mod linux;
 pub mod machine;
 pub mod process;
+pub mod server;
 pub mod show;
 pub mod types;
 

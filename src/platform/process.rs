@@ -15,8 +15,9 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,20 @@ pub fn leave_session() -> Result<(), PlatformError> {
     nix::unistd::setsid()
         .map(|_| ())
         .map_err(|error| PlatformError::io("starting a session of its own", error.into()))
+}
+
+/// Where [`run`] would find a program: a path (relative ones start at `dir`), or a name looked up in `PATH`. `None` when
+/// there is no such file, or none that may be executed.
+pub fn find_program(program: &str, dir: Option<&Path>) -> Option<PathBuf> {
+    let executable = |path: PathBuf| {
+        let meta = std::fs::metadata(&path).ok()?;
+        (meta.is_file() && meta.permissions().mode() & 0o111 != 0).then_some(path)
+    };
+    if program.contains('/') {
+        return executable(dir.map_or_else(|| PathBuf::from(program), |dir| dir.join(program)));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    std::env::split_paths(&folders).find_map(|folder| executable(folder.join(program)))
 }
 
 /// Runs a process to its end; `on_line` gets each line of output as it comes (without the line break, invalid UTF-8

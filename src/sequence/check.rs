@@ -16,8 +16,9 @@ use super::settings::RestartTarget;
 use super::variables::{LONGEST_VALUE, check_name};
 
 pub use inputs::check_value;
+pub(super) use inputs::is_unused;
 pub use run::check_run;
-pub use settings::check_computer_name;
+pub use settings::{check_computer_name, is_locale};
 
 /// Checks every limit. `complete` says that the document was read without a mistake: only then may something
 /// that is not there be held against it.
@@ -61,7 +62,7 @@ fn place(spans: &Spans, path: &str) -> Span {
 }
 
 /// Whether a text may change when the run substitutes variables.
-fn is_open(text: &str) -> bool {
+pub(super) fn is_open(text: &str) -> bool {
     text.matches('%').count() >= 2
 }
 

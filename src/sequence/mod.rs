@@ -2,12 +2,13 @@
 //!
 //! Read in this order: [`schema`] and [`settings`] (what can be written), [`load`] (text to document),
 //! [`check`] (document to diagnostics), [`diagnostic`] (file:line:col, caret, hint), [`plan`] (document to the flat
-//! plan), [`variables`] (names, values, `%substitution%`), [`condition`] (evaluation).
+//! plan), [`variables`] (names, values, `%substitution%`), [`condition`] (evaluation), [`lint`] (contradictions in a plan).
 
 pub mod check;
 pub mod condition;
 pub mod decode;
 pub mod diagnostic;
+pub mod lint;
 pub mod load;
 pub mod plan;
 pub mod rewrite;

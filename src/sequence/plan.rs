@@ -1,8 +1,10 @@
 //! The flat plan: every group and step in order, depth first, parents first (spec 1.1).
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
-use super::schema::{Condition, Node, Sequence, Step};
+use super::schema::{Condition, Input, Node, Sequence, Step};
 use crate::event::{NodeId, NodeKind, Plan, PlanNode};
 
 /// Deepest nesting of groups.
@@ -48,6 +50,10 @@ pub struct PlannedSequence {
     pub plan: Plan,
     /// What is executed; same index as [`Plan::nodes`].
     pub defs: Vec<NodeDef>,
+    /// The document's variables.
+    pub variables: BTreeMap<String, String>,
+    /// The document's inputs.
+    pub inputs: Vec<Input>,
 }
 
 impl PlannedSequence {
@@ -63,6 +69,8 @@ impl PlannedSequence {
                 nodes: Vec::new(),
             },
             defs: Vec::new(),
+            variables: sequence.variables.clone(),
+            inputs: sequence.inputs.clone(),
         };
         planned.add(&sequence.steps, None, 0, false)?;
         Ok(planned)

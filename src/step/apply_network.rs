@@ -50,7 +50,8 @@ pub fn action_variables(settings: &settings::ApplyNetworkSettings) -> Vec<Action
     list
 }
 
-enum Joined {
+/// What the machine joins, checked.
+pub(super) enum Joined {
     Workgroup(String),
     Domain {
         name: String,
@@ -60,11 +61,23 @@ enum Joined {
     },
 }
 
-/// Runs one attempt.
+/// Every value of the step, checked.
+pub(super) struct Wanted {
+    pub(super) joined: Joined,
+    pub(super) suffix: String,
+    pub(super) search: String,
+    /// Each with what answer files call it by.
+    pub(super) adapters: Vec<(String, Adapter)>,
+}
+
+/// Reads every value.
 ///
 /// # Errors
-/// A value outside its limits, no Windows volume, an answer file that cannot be read or written.
-pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult {
+/// One is missing or outside its limits.
+pub(super) fn read(
+    settings: &settings::ApplyNetworkSettings,
+    cx: &StepCx,
+) -> Result<Wanted, StepError> {
     let joined = read_join(settings, cx)?;
     let suffix = limited(cx, "OSDDNSDomain", 0, 255)?;
     let search = limited(cx, "OSDDNSSuffixSearchOrder", 0, 4000)?;
@@ -72,6 +85,25 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
     for (number, adapter) in settings.adapters.iter().enumerate() {
         adapters.push(check_adapter(number, adapter, cx)?);
     }
+    Ok(Wanted {
+        joined,
+        suffix,
+        search,
+        adapters,
+    })
+}
+
+/// Runs one attempt.
+///
+/// # Errors
+/// A value outside its limits, no Windows volume, an answer file that cannot be read or written.
+pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult {
+    let Wanted {
+        joined,
+        suffix,
+        search,
+        adapters,
+    } = read(settings, cx)?;
     merge(cx, &mut |document| {
         write_join(document, &joined);
         if !suffix.is_empty() {

@@ -72,7 +72,7 @@ impl Monitor for Watch {
 }
 
 /// A failure of the WIM module as a step's failure.
-fn wim_error(error: WimError) -> StepError {
+pub(super) fn wim_error(error: WimError) -> StepError {
     if matches!(error, WimError::Aborted) {
         return StepError::Cancelled;
     }
@@ -81,11 +81,11 @@ fn wim_error(error: WimError) -> StepError {
 }
 
 /// An image and where it goes.
-struct Job {
-    image: ImageInfo,
-    target: Target,
+pub(super) struct Job {
+    pub(super) image: ImageInfo,
+    pub(super) target: Target,
     /// Bytes it will take.
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 /// Runs one attempt.
@@ -182,7 +182,7 @@ fn write(
 }
 
 /// Marks the volumes and sets the outputs. Only after the last image, so that a retry starts with the same volume.
-fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
+pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
     let host = cx.host.as_ref();
     for job in jobs {
         volumes::mark_applied(host, job.target.at);
@@ -220,7 +220,7 @@ fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
 }
 
 /// The path of the WIM: variables replaced, relative to the working folder.
-fn image_path(
+pub(super) fn image_path(
     settings: &settings::ApplyOperatingSystem,
     cx: &StepCx,
 ) -> Result<PathBuf, StepError> {
@@ -247,7 +247,7 @@ fn image_path(
     Ok(path)
 }
 
-fn selected(
+pub(super) fn selected(
     settings: &settings::ApplyOperatingSystem,
     wim: &Wim,
     cx: &StepCx,
@@ -306,7 +306,7 @@ fn selected(
     }
 }
 
-fn check_architecture(
+pub(super) fn check_architecture(
     settings: &settings::ApplyOperatingSystem,
     path: &Path,
     images: &[ImageInfo],
@@ -349,7 +349,7 @@ fn reserve(volume_bytes: u64) -> u64 {
     (volume_bytes / 50).clamp(8 * units::MIB, 256 * units::MIB)
 }
 
-fn check_room(image: &ImageInfo, target: &Target, bytes: u64) -> Result<(), StepError> {
+pub(super) fn check_room(image: &ImageInfo, target: &Target, bytes: u64) -> Result<(), StepError> {
     let needed = bytes.saturating_add(reserve(target.bytes));
     if needed <= target.bytes {
         return Ok(());
@@ -368,7 +368,7 @@ fn check_room(image: &ImageInfo, target: &Target, bytes: u64) -> Result<(), Step
     .hint("make the partition larger, or choose another destination"))
 }
 
-fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError> {
+pub(super) fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError> {
     let state = cx
         .machine
         .ntfs_state(&target.node)

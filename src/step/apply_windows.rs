@@ -73,11 +73,28 @@ pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<Action
     list
 }
 
-/// Runs one attempt.
+/// Every value of the step, checked.
+pub(super) struct Wanted {
+    pub(super) computer: String,
+    pub(super) user: String,
+    pub(super) organization: String,
+    pub(super) key: String,
+    pub(super) zone: String,
+    /// Element of the answer file and its value, which may be empty.
+    pub(super) locales: Vec<(&'static str, String)>,
+    /// The administrator gets a random password and is disabled.
+    pub(super) random: bool,
+    pub(super) password: Secret,
+}
+
+/// Reads every value.
 ///
 /// # Errors
-/// A value outside its limits, no Windows volume, an answer file that cannot be read or written.
-pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult {
+/// One is missing or outside its limits.
+pub(super) fn read(
+    settings: &settings::ApplyWindowsSettings,
+    cx: &StepCx,
+) -> Result<Wanted, StepError> {
     let computer = limited(cx, "OSDComputerName", 1, 15)?;
     if computer.contains(|c: char| c.is_whitespace() || "\\/:*?\"<>|%,~!@#$^&'(){}.".contains(c)) {
         return Err(invalid(
@@ -99,6 +116,33 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
         .text("OSDRandomAdminPassword")
         .eq_ignore_ascii_case("false");
     let password = administrator(settings, cx, random)?;
+    Ok(Wanted {
+        computer,
+        user,
+        organization,
+        key,
+        zone,
+        locales,
+        random,
+        password,
+    })
+}
+
+/// Runs one attempt.
+///
+/// # Errors
+/// A value outside its limits, no Windows volume, an answer file that cannot be read or written.
+pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult {
+    let Wanted {
+        computer,
+        user,
+        organization,
+        key,
+        zone,
+        locales,
+        random,
+        password,
+    } = read(settings, cx)?;
     let encoded = unattend::encode_password(&password, "AdministratorPassword");
     cx.host.remember_secret(&encoded);
 

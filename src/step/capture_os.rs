@@ -111,19 +111,30 @@ fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Runs one attempt.
-///
-/// # Errors
-/// A destination that cannot be used, a volume unfit for capture, files that cannot be kept, a full or vanished
-/// destination, a failed verification, cancelled. The old image is untouched in every case.
-pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResult {
+/// Where the image goes, as text, and how to get there.
+pub(super) fn destination(
+    settings: &settings::CaptureOperatingSystem,
+    cx: &StepCx,
+) -> Result<(String, Logon), StepError> {
     let destination = limited(cx, "OSDCaptureDestination", &settings.destination, 255)?;
-    let password_variable = settings.password_variable.as_deref().unwrap_or(PASSWORD);
     let logon = Logon {
         account: limited(cx, "OSDCaptureAccount", &settings.account, 255)?,
-        password: Secret::new(cx.text(password_variable)),
+        password: Secret::new(cx.text(password_variable(settings))),
     };
     cx.host.remember_secret(&logon.password);
+    Ok((destination, logon))
+}
+
+/// The variable that holds the password of the capture account.
+pub(super) fn password_variable(settings: &settings::CaptureOperatingSystem) -> &str {
+    settings.password_variable.as_deref().unwrap_or(PASSWORD)
+}
+
+/// What the image is to hold and say.
+pub(super) fn wishes(
+    settings: &settings::CaptureOperatingSystem,
+    cx: &StepCx,
+) -> Result<Wishes, StepError> {
     let of = |setting: &Option<String>| setting.clone().unwrap_or_default();
     let mut exclude: Vec<String> = STATE_FOLDERS
         .iter()
@@ -154,6 +165,17 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
             "OSDImageVersion may hold letters, digits and dots only",
         ));
     }
+    Ok(wishes)
+}
+
+/// Runs one attempt.
+///
+/// # Errors
+/// A destination that cannot be used, a volume unfit for capture, files that cannot be kept, a full or vanished
+/// destination, a failed verification, cancelled. The old image is untouched in every case.
+pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResult {
+    let (destination, logon) = destination(settings, cx)?;
+    let wishes = wishes(settings, cx)?;
 
     cx.phase("checking the volumes", Unit::Nothing);
     let volumes = choose(cx)?;

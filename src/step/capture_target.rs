@@ -1,18 +1,18 @@
 //! Where the image goes, and everything about it that can be found out before the first byte.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::codes;
 use crate::event::{Answered, QuestionKind};
-use crate::platform::machine::{Mounted, ShareRequest};
+use crate::platform::machine::{Mounted, ShareRequest, Space};
 use crate::secret::Secret;
 use crate::sequence::settings::Existing;
 use crate::units;
 
 use super::cx::StepCx;
 use super::error::StepError;
+use super::write_test;
 
 const FAT_LIMIT: u64 = 4 * units::GIB - 1;
 const LONGEST: usize = 255;
@@ -34,6 +34,109 @@ pub(super) struct Logon {
     pub(super) password: Secret,
 }
 
+impl Logon {
+    /// The connection to write to.
+    pub(super) fn request(&self, unc: String) -> ShareRequest {
+        ShareRequest {
+            unc,
+            account: self.account.clone(),
+            password: self.password.clone(),
+            writable: true,
+        }
+    }
+}
+
+/// What a destination names.
+pub(super) enum Place {
+    /// A file on a share.
+    Share {
+        /// `\\server\share`.
+        unc: String,
+        /// Below it.
+        inner: PathBuf,
+    },
+    /// A file by its whole path.
+    File(PathBuf),
+}
+
+/// Takes a destination apart.
+///
+/// # Errors
+/// Empty, too long, no `.wim`, no file.
+pub(super) fn place(text: &str) -> Result<Place, StepError> {
+    let bad = |why: &str| {
+        StepError::new(
+            codes::INVALID_PARAMETER,
+            format!("OSDCaptureDestination {why}"),
+        )
+    };
+    if text.is_empty() {
+        return Err(
+            bad("is empty").hint("Set it to \\\\server\\share\\name.wim or to an absolute path.")
+        );
+    }
+    if text.chars().count() > LONGEST {
+        return Err(bad("has more than 255 characters"));
+    }
+    if !text.to_ascii_lowercase().ends_with(".wim") {
+        return Err(bad(&format!("({text}) does not end in .wim")));
+    }
+    if let Some(rest) = text.strip_prefix("\\\\") {
+        let mut parts = rest.split(['\\', '/']);
+        let (Some(server), Some(name)) = (parts.next(), parts.next()) else {
+            return Err(bad("names no share"));
+        };
+        let inner: PathBuf = parts.filter(|part| !part.is_empty()).collect();
+        if inner.as_os_str().is_empty() || inner.components().any(|c| c.as_os_str() == "..") {
+            return Err(bad("names no file on the share"));
+        }
+        return Ok(Place::Share {
+            unc: format!("\\\\{server}\\{name}"),
+            inner,
+        });
+    }
+    // Relative paths start at the folder the run was started in, as those of images do.
+    let given = text.strip_prefix("file:").unwrap_or(text);
+    std::path::absolute(given)
+        .map(Place::File)
+        .map_err(|error| bad(&format!("({text}) is not a path: {error}")))
+}
+
+/// Room at the destination against what a capture is estimated to need.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Enough; the numbers.
+    Enough(String),
+    /// Enough, but no file may be over 4 GiB there; the numbers.
+    OnFat(String),
+    /// Too little; the numbers.
+    TooSmall(String),
+    /// More than FAT32 holds in one file; bytes needed.
+    OverFat(u64),
+}
+
+/// Half of what is in use, and what is kept of an older file; FAT32's limit.
+pub(super) fn room(space: &Space, folder: &Path, used_bytes: u64, kept: u64) -> Room {
+    let needed = (used_bytes / 2).saturating_add(kept);
+    let numbers = format!(
+        "{} free on {}, about {} needed (half of {} in use)",
+        units::bytes(space.free_bytes),
+        folder.display(),
+        units::bytes(needed),
+        units::bytes(used_bytes)
+    );
+    let fat = matches!(space.kind.as_str(), "vfat" | "msdos");
+    if needed > space.free_bytes {
+        Room::TooSmall(numbers)
+    } else if fat && needed > FAT_LIMIT {
+        Room::OverFat(needed)
+    } else if fat {
+        Room::OnFat(numbers)
+    } else {
+        Room::Enough(numbers)
+    }
+}
+
 impl Target {
     /// Connects, checks the name, makes the folder, proves that it can be written, and settles what happens to a file
     /// that is there.
@@ -43,51 +146,19 @@ impl Target {
         logon: &Logon,
         existing: Existing,
     ) -> Result<Self, StepError> {
-        let bad = |why: &str| {
-            StepError::new(
-                codes::INVALID_PARAMETER,
-                format!("OSDCaptureDestination {why}"),
-            )
-        };
-        if text.is_empty() {
-            return Err(bad("is empty")
-                .hint("Set it to \\\\server\\share\\name.wim or to an absolute path."));
-        }
-        if text.chars().count() > LONGEST {
-            return Err(bad("has more than 255 characters"));
-        }
-        if !text.to_ascii_lowercase().ends_with(".wim") {
-            return Err(bad(&format!("({text}) does not end in .wim")));
-        }
-        let (share, file) = if let Some(rest) = text.strip_prefix("\\\\") {
-            let mut parts = rest.split(['\\', '/']);
-            let (Some(server), Some(name)) = (parts.next(), parts.next()) else {
-                return Err(bad("names no share"));
-            };
-            let inner: PathBuf = parts.filter(|part| !part.is_empty()).collect();
-            if inner.as_os_str().is_empty() || inner.components().any(|c| c.as_os_str() == "..") {
-                return Err(bad("names no file on the share"));
+        let (share, file) = match place(text)? {
+            Place::Share { unc, inner } => {
+                let request = logon.request(unc);
+                let share = cx
+                    .machine
+                    .mount_share(&request, &cx.cancel)
+                    .map_err(|error| {
+                        StepError::platform(format!("connecting {}", request.unc), error)
+                    })?;
+                let file = share.path().join(inner);
+                (Some(share), file)
             }
-            let request = ShareRequest {
-                unc: format!("\\\\{server}\\{name}"),
-                account: logon.account.clone(),
-                password: logon.password.clone(),
-                writable: true,
-            };
-            let share = cx
-                .machine
-                .mount_share(&request, &cx.cancel)
-                .map_err(|error| {
-                    StepError::platform(format!("connecting {}", request.unc), error)
-                })?;
-            let file = share.path().join(inner);
-            (Some(share), file)
-        } else {
-            // Relative paths start at the folder the run was started in, as those of images do.
-            let given = text.strip_prefix("file:").unwrap_or(text);
-            let file = std::path::absolute(given)
-                .map_err(|error| bad(&format!("({text}) is not a path: {error}")))?;
-            (None, file)
+            Place::File(file) => (None, file),
         };
         let mut target = Self {
             partial: PathBuf::new(),
@@ -191,30 +262,18 @@ impl Target {
         }
     }
 
-    /// A test file is written, renamed and deleted.
     fn try_out(&self) -> Result<(), StepError> {
-        let first = with_suffix(&self.file, ".wimforge-test");
-        let second = with_suffix(&self.file, ".wimforge-test2");
-        let trial = || {
-            let mut file = File::create(&first)?;
-            file.write_all(&[0; 4096])?;
-            file.sync_all()?;
-            drop(file);
-            fs::rename(&first, &second)?;
-            fs::remove_file(&second)
-        };
-        trial().map_err(|error| {
-            // The trial has failed already; what it left behind is removed as far as that works.
-            let _ = fs::remove_file(&first);
-            let _ = fs::remove_file(&second);
-            StepError::io(
-                format!(
-                    "the destination folder {} cannot be written",
-                    self.parent().display()
-                ),
-                error,
-            )
-        })
+        write_test::try_out(self.parent())
+            .map(drop)
+            .map_err(|error| {
+                StepError::io(
+                    format!(
+                        "the destination folder {} cannot be written",
+                        self.parent().display()
+                    ),
+                    error,
+                )
+            })
     }
 
     /// Free space against an estimate of half of what is in use, and FAT32's limit.
@@ -228,24 +287,20 @@ impl Target {
             .as_ref()
             .and_then(|old| fs::metadata(old).ok())
             .map_or(0, |m| m.len());
-        let needed = used_bytes / 2 + kept;
-        let numbers = format!(
-            "{} free on {}, about {} needed (half of {} in use)",
-            units::bytes(space.free_bytes),
-            self.parent().display(),
-            units::bytes(needed),
-            units::bytes(used_bytes)
-        );
-        if needed > space.free_bytes {
-            return Err(StepError::new(
-                codes::DISK_FULL,
-                format!("the destination is too small: {numbers}"),
-            )
-            .hint("Make room there or choose another destination."));
-        }
-        cx.info(numbers);
-        if matches!(space.kind.as_str(), "vfat" | "msdos") {
-            if needed > FAT_LIMIT {
+        match room(&space, self.parent(), used_bytes, kept) {
+            Room::Enough(numbers) => cx.info(numbers),
+            Room::OnFat(numbers) => {
+                cx.info(numbers);
+                cx.warn("the destination is FAT32: the image must stay under 4 GiB");
+            }
+            Room::TooSmall(numbers) => {
+                return Err(StepError::new(
+                    codes::DISK_FULL,
+                    format!("the destination is too small: {numbers}"),
+                )
+                .hint("Make room there or choose another destination."));
+            }
+            Room::OverFat(needed) => {
                 return Err(StepError::new(
                     codes::NOT_SUPPORTED,
                     format!(
@@ -256,7 +311,6 @@ impl Target {
                 )
                 .hint("Choose a destination on NTFS, ext4 or a share."));
             }
-            cx.warn("the destination is FAT32: the image must stay under 4 GiB");
         }
         Ok(())
     }
@@ -282,7 +336,8 @@ impl Target {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// The path with something after its last name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

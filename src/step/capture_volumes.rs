@@ -64,7 +64,8 @@ impl Volume {
     }
 }
 
-fn place(partition: &Partition) -> String {
+/// "disk 0 partition 3".
+pub(super) fn place(partition: &Partition) -> String {
     format!(
         "disk {} partition {}",
         partition.at.disk, partition.at.partition
@@ -92,7 +93,7 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
                         reason,
                     });
                 }
-                None => volumes.push(probe(cx, partition)?),
+                None => volumes.push(probe(cx, partition, &mut |_| {})?),
             }
         }
     }
@@ -105,7 +106,11 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
     Ok(volumes)
 }
 
-fn reason_to_skip(disk: &Disk, partition: &Partition) -> Result<Option<String>, StepError> {
+/// Why a partition is not captured; an error when nothing may be captured because of it.
+pub(super) fn reason_to_skip(
+    disk: &Disk,
+    partition: &Partition,
+) -> Result<Option<String>, StepError> {
     if disk.usb {
         return Ok(Some("it is on a USB disk".to_owned()));
     }
@@ -132,7 +137,13 @@ fn reason_to_skip(disk: &Disk, partition: &Partition) -> Result<Option<String>, 
     }))
 }
 
-fn probe(cx: &StepCx, partition: Partition) -> Result<Volume, StepError> {
+/// Measures a volume and refuses one that is unfit; `look` may look around in an NTFS volume, which is mounted for this
+/// only.
+pub(super) fn probe(
+    cx: &StepCx,
+    partition: Partition,
+    look: &mut dyn FnMut(&Path),
+) -> Result<Volume, StepError> {
     let at = place(&partition);
     if let Some(mounted) = partition.mounted_at.first() {
         return Err(StepError::new(
@@ -168,6 +179,7 @@ fn probe(cx: &StepCx, partition: Partition) -> Result<Volume, StepError> {
         .space(mounted.path())
         .map_err(|error| StepError::platform(format!("measuring {at}"), error))?;
     let role = role_of(mounted.path(), &partition);
+    look(mounted.path());
     mounted
         .close()
         .map_err(|error| StepError::platform(format!("unmounting {at}"), error))?;

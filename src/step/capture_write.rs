@@ -21,7 +21,7 @@ use super::error::StepError;
 use super::fat;
 
 /// What wimlib's solid LZMS needs for each thread (chunks of 64 MiB; capture failures 55).
-const SOLID_BYTES_A_THREAD: u64 = 640 * units::MIB;
+pub(super) const SOLID_BYTES_A_THREAD: u64 = 640 * units::MIB;
 
 /// What the technician wants in the image.
 pub(super) struct Wishes {
@@ -94,7 +94,7 @@ pub(super) fn compression(
         Compression::Max => (WimCompression::Lzx { level: 50 }, 0),
         Compression::Smallest => {
             cx.warn("solid LZMS: DISM of Windows 8 and older, and some deployment tools, cannot read this image");
-            let available = available_memory();
+            let available = cx.machine.memory().unwrap_or_default();
             let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
             let threads = (available / SOLID_BYTES_A_THREAD).min(processors);
             if threads == 0 {
@@ -118,20 +118,6 @@ pub(super) fn compression(
             )
         }
     })
-}
-
-fn available_memory() -> u64 {
-    std::fs::read_to_string("/proc/meminfo")
-        .unwrap_or_default()
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("MemAvailable:")?
-                .trim()
-                .trim_end_matches(" kB")
-                .parse::<u64>()
-                .ok()
-        })
-        .map_or(0, |kib| kib * 1024)
 }
 
 /// Scans, writes and verifies `target.partial`; gives the images and how many files could not be kept.

@@ -2,7 +2,6 @@
 //! boot: `_WimforgeConnections` lists the folders, one a line; `_WimforgeConnectionZ` is the folder behind a letter.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::codes;
@@ -15,6 +14,7 @@ use crate::sequence::variables::Value;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
 use super::target::invalid;
+use super::write_test;
 
 /// The variable that lists the connected folders, one a line.
 pub const CONNECTIONS: &str = "_WimforgeConnections";
@@ -24,6 +24,22 @@ pub const CONNECTIONS: &str = "_WimforgeConnections";
 /// # Errors
 /// Bad path or letter; the server, share, log-on or right, told apart; no cifs on this system.
 pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult {
+    let (letter, path) = place(settings, cx)?;
+    let folder = if is_share(&path) {
+        connect(settings, &path, cx)?
+    } else {
+        local(&path, settings.writable)?
+    };
+    publish(settings, letter, &folder, cx)?;
+    cx.info(format!("{path} is connected as {}", folder.display()));
+    Ok(StepEnd::Done)
+}
+
+/// Letter and path, checked.
+pub(super) fn place(
+    settings: &settings::ConnectNetworkFolder,
+    cx: &StepCx,
+) -> Result<(Option<char>, String), StepError> {
     let letter = settings.letter.map(|letter| letter.to_ascii_uppercase());
     if letter.is_some_and(|letter| !('D'..='Z').contains(&letter) || letter == 'X') {
         return Err(invalid(
@@ -36,12 +52,21 @@ pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult
             "the path of a network folder must not hold a secret",
         ));
     }
-    let path = expanded.text;
-    let folder = if path.starts_with(r"\\") || path.starts_with("//") {
-        connect(settings, &path, cx)?
-    } else {
-        local(&path, settings.writable)?
-    };
+    Ok((letter, expanded.text))
+}
+
+/// Whether the path names a share, else a local folder.
+pub(super) fn is_share(path: &str) -> bool {
+    path.starts_with(r"\\") || path.starts_with("//")
+}
+
+/// Tells the steps that follow where the folder is.
+pub(super) fn publish(
+    settings: &settings::ConnectNetworkFolder,
+    letter: Option<char>,
+    folder: &Path,
+    cx: &StepCx,
+) -> Result<(), StepError> {
     let shown = folder.display().to_string();
     if let Some(letter) = letter {
         cx.host.set_engine_variable(
@@ -55,14 +80,14 @@ pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult
         .filter(|name| !name.trim().is_empty())
     {
         cx.host
-            .set_variable(name, Value::Plain(shown.clone()))
+            .set_variable(name, Value::Plain(shown))
             .map_err(|e| invalid(format!("the folder cannot be kept in a variable: {e}")))?;
     }
-    cx.info(format!("{path} is connected as {shown}"));
-    Ok(StepEnd::Done)
+    Ok(())
 }
 
-fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
+/// The local folder, proved fit.
+pub(super) fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
     let folder = PathBuf::from(path.strip_prefix("file:").unwrap_or(path));
     if !folder.is_absolute() {
         return Err(invalid(format!(
@@ -83,11 +108,12 @@ fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
     Ok(folder)
 }
 
-fn connect(
+/// Who connects to what.
+pub(super) fn request(
     settings: &settings::ConnectNetworkFolder,
     path: &str,
     cx: &StepCx,
-) -> Result<PathBuf, StepError> {
+) -> ShareRequest {
     let password = settings
         .password_variable
         .as_deref()
@@ -95,12 +121,20 @@ fn connect(
         .unwrap_or_default();
     let password = Secret::new(password);
     cx.host.remember_secret(&password);
-    let request = ShareRequest {
+    ShareRequest {
         unc: path.to_owned(),
         account: cx.host.expand(&settings.account).text,
         password,
         writable: settings.writable,
-    };
+    }
+}
+
+fn connect(
+    settings: &settings::ConnectNetworkFolder,
+    path: &str,
+    cx: &StepCx,
+) -> Result<PathBuf, StepError> {
+    let request = request(settings, path, cx);
     let mounted = cx
         .machine
         .mount_share(&request, &cx.cancel)
@@ -134,22 +168,8 @@ fn refused(path: &str, error: PlatformError) -> StepError {
     }
 }
 
-/// A right is known only when it was used: a file is made, written, renamed and deleted.
 fn write_test(folder: &Path, shown: &str) -> Result<(), StepError> {
-    let name = uuid::Uuid::new_v4().simple().to_string();
-    let first = folder.join(format!("wimforge-test-{name}.tmp"));
-    let second = folder.join(format!("wimforge-test-{name}.end"));
-    let result = (|| {
-        let mut file = fs::File::create_new(&first)?;
-        file.write_all(b"write test")?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&first, &second)?;
-        fs::remove_file(&second)
-    })();
-    if result.is_err() {
-        let _ = fs::remove_file(&first);
-        let _ = fs::remove_file(&second);
-    }
-    result.map_err(|e| StepError::io(format!("{shown} cannot be written to"), e))
+    write_test::try_out(folder)
+        .map(drop)
+        .map_err(|e| StepError::io(format!("{shown} cannot be written to"), e))
 }

@@ -69,7 +69,10 @@ pub fn run(settings: &settings::PartitionDisk, cx: &StepCx) -> StepResult {
 }
 
 /// The variable wins over the setting (spec 1.2).
-fn disk_number(settings: &settings::PartitionDisk, cx: &StepCx) -> Result<u32, StepError> {
+pub(super) fn disk_number(
+    settings: &settings::PartitionDisk,
+    cx: &StepCx,
+) -> Result<u32, StepError> {
     let text = cx.text("OSDDiskIndex");
     if text.is_empty() {
         return Ok(settings.disk);
@@ -86,7 +89,10 @@ fn disk_number(settings: &settings::PartitionDisk, cx: &StepCx) -> Result<u32, S
         })
 }
 
-fn style(settings: &settings::PartitionDisk, cx: &StepCx) -> Result<PartitionStyle, StepError> {
+pub(super) fn style(
+    settings: &settings::PartitionDisk,
+    cx: &StepCx,
+) -> Result<PartitionStyle, StepError> {
     let text = cx.text("OSDPartitionStyle");
     match text.trim().to_ascii_uppercase().as_str() {
         "" => Ok(settings.style),
@@ -99,7 +105,7 @@ fn style(settings: &settings::PartitionDisk, cx: &StepCx) -> Result<PartitionSty
     }
 }
 
-fn expanded(def: &PartitionDef, cx: &StepCx) -> PartitionDef {
+pub(super) fn expanded(def: &PartitionDef, cx: &StepCx) -> PartitionDef {
     PartitionDef {
         name: cx.host.expand(&def.name).text,
         label: cx.host.expand(&def.label).text,
@@ -123,7 +129,7 @@ fn refuse(disk: &Disk) -> Result<(), StepError> {
 }
 
 /// Turns an error of the machine into a failure with the code Configuration Manager would show.
-fn failed(message: String, error: PlatformError) -> StepError {
+pub(super) fn failed(message: String, error: PlatformError) -> StepError {
     if matches!(error, PlatformError::Cancelled) {
         return StepError::Cancelled;
     }
@@ -334,7 +340,11 @@ fn format(
     Ok(())
 }
 
-fn give_letter(at: PartitionRef, def: &PartitionDef, cx: &StepCx) -> Result<(), StepError> {
+pub(super) fn give_letter(
+    at: PartitionRef,
+    def: &PartitionDef,
+    cx: &StepCx,
+) -> Result<(), StepError> {
     if !def.assign_letter {
         if def.letter_variable.is_some() {
             cx.warn(format!(

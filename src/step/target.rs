@@ -8,7 +8,8 @@ use super::cx::StepCx;
 use super::error::StepError;
 use super::volumes;
 
-fn candidates(cx: &StepCx) -> Vec<PartitionRef> {
+/// The volumes that may hold the Windows that was applied, likeliest first.
+pub(super) fn candidates(cx: &StepCx) -> Vec<PartitionRef> {
     let host = cx.host.as_ref();
     let letter = cx.text("OSDTargetSystemDrive").chars().next();
     let mut list: Vec<_> = letter

@@ -8,11 +8,13 @@ use nix::sys::statvfs::statvfs;
 
 use crate::cancel::CancelToken;
 use crate::platform::error::PlatformError;
-use crate::platform::machine::{FormatRequest, Machine, Mounted, Result, ShareRequest, Space};
+use crate::platform::machine::{
+    FormatRequest, Machine, Mounted, Result, ShareRequest, Space, Tool,
+};
 use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal};
 use crate::sequence::settings::{FileSystem, RestartTarget};
 
-use super::{format, hardware, identity, leftovers, loops, ntfs, probe, share, sysfs, write};
+use super::{format, hardware, identity, leftovers, loops, ntfs, probe, share, sysfs, tool, write};
 
 /// Exists on our own boot medium only.
 const BOOT_MEDIUM: &str = "/etc/wimforge-boot-medium";
@@ -216,6 +218,18 @@ impl Machine for LinuxMachine {
             total_bytes: numbers.blocks() * numbers.fragment_size(),
             kind,
         })
+    }
+
+    fn memory(&self) -> Option<u64> {
+        sysfs::available_memory()
+    }
+
+    fn tools(&self) -> Vec<Tool> {
+        tool::all()
+    }
+
+    fn privileged(&self) -> Option<bool> {
+        Some(nix::unistd::geteuid().is_root())
     }
 
     fn firmware(&self) -> Firmware {

@@ -6,12 +6,11 @@
 
 use std::ffi::{CString, OsString};
 use std::fs;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -23,8 +22,8 @@ use crate::codes;
 use crate::platform::error::PlatformError;
 use crate::platform::machine::{Mounted, Result, ShareRequest};
 use crate::platform::process::{self, Ended, ProcessRequest};
+use crate::platform::server::{self, Unc, share_error, wait};
 
-const PORT: u16 = 445;
 const CONNECT: Duration = Duration::from_secs(3);
 /// mount(2) was seen to block for 21.5 s on a server that accepts and never answers.
 const MOUNT: Duration = Duration::from_secs(40);
@@ -43,64 +42,13 @@ const MODULES: [&str; 11] = [
     "ecb",
 ];
 
-/// A UNC path in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Unc {
-    server: String,
-    port: u16,
-    share: String,
-    /// With `/`; empty for the share itself.
-    folder: String,
-}
-
-fn share_error(code: u32, message: String) -> PlatformError {
-    PlatformError::Share { code, message }
-}
-
-fn parse(unc: &str) -> Result<Unc> {
-    let bad = || {
-        share_error(
-            codes::INVALID_PARAMETER,
-            format!("`{unc}` is not a path like \\\\server\\share"),
-        )
-    };
-    let text = unc.replace('\\', "/");
-    let mut parts = text
-        .strip_prefix("//")
-        .ok_or_else(bad)?
-        .trim_end_matches('/')
-        .splitn(3, '/');
-    let (server, share) = (
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
-    );
-    let folder = parts.next().unwrap_or_default();
-    let (server, port) = match server.split_once('@') {
-        Some((server, port)) => (server, port.parse().map_err(|_| bad())?),
-        None => (server, PORT),
-    };
-    if server.is_empty()
-        || share.is_empty()
-        || text.contains('\0')
-        || folder.split('/').any(|part| part == "..")
-    {
-        return Err(bad());
-    }
-    Ok(Unc {
-        server: server.to_owned(),
-        port,
-        share: share.to_owned(),
-        folder: folder.to_owned(),
-    })
-}
-
 /// Connects a share below a new folder in the system's temporary folder.
 ///
 /// # Errors
 /// [`PlatformError::Share`] with the cases told apart, [`PlatformError::Unsupported`] without cifs in the kernel,
 /// [`PlatformError::Cancelled`].
 pub fn mount(request: &ShareRequest, cancel: &CancelToken) -> Result<Box<dyn Mounted>> {
-    let unc = parse(&request.unc)?;
+    let unc = Unc::parse(&request.unc)?;
     need_cifs(cancel)?;
     let ip = reach(&unc, cancel)?;
     let target =
@@ -193,75 +141,8 @@ fn need_cifs(cancel: &CancelToken) -> Result<()> {
 
 /// Finds an address of the server that answers on the port.
 fn reach(unc: &Unc, cancel: &CancelToken) -> Result<IpAddr> {
-    let (sender, receiver) = mpsc::channel();
-    let name = (unc.server.clone(), unc.port);
-    // The resolver has no time limit of its own.
-    std::thread::spawn(move || {
-        let _ = sender.send(
-            name.to_socket_addrs()
-                .map(Iterator::collect::<Vec<SocketAddr>>),
-        );
-    });
-    let server = &unc.server;
-    let addresses = match wait(&receiver, 4 * CONNECT, cancel)? {
-        Some(Ok(list)) if !list.is_empty() => list,
-        _ => {
-            return Err(share_error(
-                codes::BAD_NETPATH,
-                format!("the server {server} was not found: its name cannot be resolved"),
-            ));
-        }
-    };
-    let mut last = None;
-    for address in addresses {
-        if cancel.is_cancelled() {
-            return Err(PlatformError::Cancelled);
-        }
-        match TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(_) => return Ok(address.ip()),
-            Err(e) => last = Some(e),
-        }
-    }
-    let port = unc.port;
-    Err(match last.map(|e| e.kind()) {
-        Some(io::ErrorKind::ConnectionRefused) => share_error(
-            codes::BAD_NETPATH,
-            format!(
-                "the server {server} refuses connections to TCP port {port}: file sharing does not run there"
-            ),
-        ),
-        Some(io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => share_error(
-            codes::BAD_NETPATH,
-            format!(
-                "the server {server} does not answer on TCP port {port} within {} s: it is off, or a firewall is between",
-                CONNECT.as_secs()
-            ),
-        ),
-        _ => share_error(
-            codes::NETWORK_UNREACHABLE,
-            format!("there is no way through the network to the server {server}"),
-        ),
-    })
-}
-
-/// A value from a thread, within a limit; `None` when it did not come.
-fn wait<T>(
-    receiver: &mpsc::Receiver<T>,
-    limit: Duration,
-    cancel: &CancelToken,
-) -> Result<Option<T>> {
-    let begun = Instant::now();
-    loop {
-        match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(value) => return Ok(Some(value)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
-            Err(mpsc::RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
-                return Err(PlatformError::Cancelled);
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) if begun.elapsed() >= limit => return Ok(None),
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-        }
-    }
+    let addresses = server::resolve(unc, 4 * CONNECT, cancel)?;
+    server::knock(unc, &addresses, CONNECT, cancel).map(|address| address.ip())
 }
 
 /// `domain\user`, `user@domain` or `user` as (user, domain).
@@ -498,7 +379,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn every_password_survives(password in "[ -~]{0,40}") {
-            let unc = parse(r"\\srv\img").unwrap();
+            let unc = Unc::parse(r"\\srv\img").unwrap();
             let list = options(&unc, IpAddr::from([192, 0, 2, 1]), &request(&password));
             let raw = list.iter().find(|(name, _)| *name == "password").unwrap();
             proptest::prop_assert_eq!(&*raw.1, &password);
@@ -509,25 +390,8 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_taken_apart() {
-        let unc = parse(r"\\srv@4450\img$\a\b").unwrap();
-        assert_eq!(
-            (
-                unc.server.as_str(),
-                unc.port,
-                unc.share.as_str(),
-                unc.folder.as_str()
-            ),
-            ("srv", 4450, "img$", "a/b")
-        );
-        for bad in [r"\\srv", "/srv/x", r"\\srv@x\y", r"\\srv\s\..\t", r"\\\s"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn causes_are_told_apart() {
-        let unc = parse(r"\\srv\img\sub").unwrap();
+        let unc = Unc::parse(r"\\srv\img\sub").unwrap();
         let code = |errno, exists| match explain(errno, &unc, exists) {
             PlatformError::Share { code, .. } => code,
             _ => 0,
@@ -536,20 +400,6 @@ mod tests {
         assert_eq!(code(Errno::ENOENT, true), codes::PATH_NOT_FOUND);
         assert_eq!(code(Errno::EACCES, false), codes::LOGON_FAILURE);
         assert_eq!(code(Errno::EHOSTDOWN, false), codes::BAD_NETPATH);
-    }
-
-    #[test]
-    fn a_port_without_a_listener_is_refused() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let unc = parse(&format!(r"\\127.0.0.1@{port}\x")).unwrap();
-        assert!(reach(&unc, &CancelToken::new()).is_ok());
-        drop(listener);
-        let error = reach(&unc, &CancelToken::new()).unwrap_err();
-        assert!(
-            matches!(&error, PlatformError::Share { code: codes::BAD_NETPATH, message } if message.contains("refuses")),
-            "{error}"
-        );
     }
 
     #[test]

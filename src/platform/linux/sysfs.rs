@@ -19,6 +19,18 @@ pub(super) fn number(path: impl AsRef<Path>) -> Option<u64> {
     line(path).parse().ok()
 }
 
+/// Bytes of memory that programs may still take without others being put out.
+pub(super) fn available_memory() -> Option<u64> {
+    fs::read_to_string("/proc/meminfo")
+        .ok()?
+        .lines()
+        .find_map(|line| {
+            let kib = line.strip_prefix("MemAvailable:")?.trim();
+            kib.trim_end_matches(" kB").parse::<u64>().ok()
+        })
+        .map(|kib| kib.saturating_mul(1024))
+}
+
 /// The folder of a block device or partition by its kernel name.
 pub(super) fn folder(name: &str) -> PathBuf {
     Path::new("/sys/class/block").join(name)

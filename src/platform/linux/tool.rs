@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 
 use crate::cancel::CancelToken;
 use crate::platform::error::PlatformError;
+use crate::platform::machine::Tool;
 
 const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Lines of output kept for an error.
@@ -51,6 +52,25 @@ pub(super) fn find(tool: &str, package: &str) -> Result<PathBuf, PlatformError> 
         .map(|folder| PathBuf::from(folder).join(tool))
         .find(|path| path.is_file())
         .ok_or_else(|| PlatformError::MissingTool(format!("{tool} (package {package})")))
+}
+
+/// Every program that is called for disks and volumes, with its package.
+const CALLED: [(&str, &str); 3] = [
+    ("mkntfs", "ntfs-3g"),
+    ("ntfs-3g", "ntfs-3g"),
+    ("ntfs-3g.probe", "ntfs-3g"),
+];
+
+/// Which of them are there.
+pub(super) fn all() -> Vec<Tool> {
+    CALLED
+        .iter()
+        .map(|&(name, package)| Tool {
+            name,
+            package,
+            path: find(name, package).ok(),
+        })
+        .collect()
 }
 
 /// The exit code as shells count it.

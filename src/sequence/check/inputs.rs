@@ -91,11 +91,7 @@ impl Checker<'_> {
                     "leave the default out",
                 );
             }
-            // Action variables are read by their steps without being named in the document.
-            let silent = ["osd", "smsts", "ts"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            if self.complete && !silent && !mentions(&used, &name) {
+            if self.complete && is_unused(&name, &used) {
                 self.warning(
                     &format!("{path}.variable"),
                     format!("nothing uses `{}`", input.variable),
@@ -106,6 +102,17 @@ impl Checker<'_> {
     }
 }
 
+/// Whether nothing names this variable in `used`, a text of everything that may, in lower case.
+pub(in crate::sequence) fn is_unused(name: &str, used: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    // Action variables are read by their steps without being named in the document.
+    let silent = ["osd", "smsts", "ts"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    !silent && !mentions(used, &name)
+}
+
+/// Whether `text` holds `name` as a whole word.
 fn mentions(text: &str, name: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty()

@@ -80,7 +80,8 @@ pub(super) fn plain_key(key: &str) -> Result<(), String> {
     }
 }
 
-fn is_locale(text: &str) -> bool {
+/// Whether the text looks like a locale (`de-DE`) or an input locale (`0407:00000407`), several with `;` between.
+pub fn is_locale(text: &str) -> bool {
     let tag = |text: &str| {
         let mut parts = text.split('-');
         parts.next().is_some_and(|part| {

@@ -1,0 +1,211 @@
+//! Format and Partition Disk: the disk, what is on it, and whether the layout fits.
+
+use crate::platform::{Disk, Firmware, LayoutEntry, Machine, PlatformError, TableKind, show};
+use crate::sequence::settings::{PartitionDef, PartitionDisk, PartitionStyle};
+use crate::step::{partition_disk, partition_layout, volumes};
+use crate::units;
+
+use super::Checker;
+use super::findings::counted;
+
+pub(super) fn check(settings: &PartitionDisk, c: &mut Checker<'_>) {
+    if plan(settings, c).is_none() {
+        // What it would have made is not known; later steps must not be blamed for it.
+        for partition in &settings.partitions {
+            if let Some(name) = &partition.letter_variable {
+                c.host.forget_value(name);
+            }
+        }
+        for letter in 'C'..='Z' {
+            c.host.forget_value(&format!("_WimforgeVolume{letter}"));
+        }
+        c.host.forget_value("_WimforgeAppliedVolumes");
+    }
+}
+
+fn plan(settings: &PartitionDisk, c: &mut Checker<'_>) -> Option<()> {
+    let step = c.step.clone();
+    let number = match partition_disk::disk_number(settings, &step) {
+        Ok(number) => number,
+        Err(error) => {
+            c.fail("disk", &error, "Correct OSDDiskIndex.");
+            return None;
+        }
+    };
+    let subject = format!("disk {number}");
+    c.says(&subject);
+    let style = match partition_disk::style(settings, &step) {
+        Ok(style) => style,
+        Err(error) => {
+            c.fail(&subject, &error, "Correct OSDPartitionStyle.");
+            return None;
+        }
+    };
+    let disk = match c.machine.disk(number) {
+        Ok(disk) => disk,
+        Err(error) => {
+            missing(&subject, &error, c);
+            return None;
+        }
+    };
+    for refusal in &disk.refusals {
+        c.block(
+            &subject,
+            format!("may not be written to: {refusal}"),
+            "Choose another disk, or end what stands in the way.",
+        );
+    }
+    let parts: Vec<PartitionDef> = settings
+        .partitions
+        .iter()
+        .map(|def| partition_disk::expanded(def, &step))
+        .collect();
+    let entries = match partition_layout::resolve(&parts, style, disk.bytes, disk.sector_bytes) {
+        Ok(entries) => entries,
+        Err(error) => {
+            c.block(
+                &subject,
+                format!(
+                    "the layout does not fit {}: {error}",
+                    units::bytes(disk.bytes)
+                ),
+                "Make the partitions smaller or use a larger disk.",
+            );
+            return None;
+        }
+    };
+    if disk.refusals.is_empty() {
+        c.fine(
+            &subject,
+            format!(
+                "{}, {}, may be written; {}",
+                name(&disk),
+                units::bytes(disk.bytes),
+                sizes(&parts, &entries)
+            ),
+        );
+    }
+    contents(&subject, &disk, c);
+    firmware(&subject, style, c);
+    rehearse(&disk, style, parts, entries, c);
+    Some(())
+}
+
+fn missing(subject: &str, error: &PlatformError, c: &mut Checker<'_>) {
+    let known: Vec<String> = c
+        .machine
+        .disks()
+        .unwrap_or_default()
+        .iter()
+        .map(|disk| disk.number.to_string())
+        .collect();
+    let way_out = if known.is_empty() {
+        "The machine has no disk: connect one, or give it one with --disk N=PATH.".to_owned()
+    } else {
+        format!(
+            "Use one of the disks the machine has: {}.",
+            known.join(", ")
+        )
+    };
+    c.block(subject, error.to_string(), &way_out);
+}
+
+fn name(disk: &Disk) -> String {
+    let path = disk.backing.as_ref().unwrap_or(&disk.path).display();
+    if disk.model.is_empty() {
+        path.to_string()
+    } else {
+        format!("{} ({path})", disk.model)
+    }
+}
+
+fn sizes(parts: &[PartitionDef], entries: &[LayoutEntry]) -> String {
+    let list: Vec<String> = parts
+        .iter()
+        .zip(entries)
+        .map(|(part, entry)| format!("{} {}", part.name, units::bytes(entry.bytes)))
+        .collect();
+    format!("it will hold {}", list.join(", "))
+}
+
+/// What is lost.
+fn contents(subject: &str, disk: &Disk, c: &mut Checker<'_>) {
+    const WAY_OUT: &str =
+        "Make sure nobody needs what is on it; the run asks once more before it wipes.";
+    if c.machine.is_planned(disk.number) {
+        c.warn(
+            subject,
+            "an earlier step partitions it too: what that step makes is wiped",
+            "Remove one of the two steps, or give them conditions that exclude each other.",
+        );
+        return;
+    }
+    let applied = volumes::applied(c.step.host.as_ref());
+    if applied.iter().any(|at| at.disk == disk.number) {
+        c.block(
+            subject,
+            "an image was applied to it before this step: it is wiped",
+            "Move this step before Apply Operating System Image.",
+        );
+    }
+    if disk.partitions.is_empty() {
+        let table = match disk.table {
+            TableKind::None => "holds no partition table".to_owned(),
+            kind => format!("holds an empty {} table", show::table(kind)),
+        };
+        c.fine(subject, table);
+        return;
+    }
+    let list: Vec<String> = disk.partitions.iter().map(show::partition).collect();
+    let count = counted(list.len(), "partition");
+    c.warn(
+        subject,
+        format!("holds {count}, which will be wiped: {}", list.join("; ")),
+        WAY_OUT,
+    );
+}
+
+/// A machine starts from the table its firmware knows.
+fn firmware(subject: &str, style: PartitionStyle, c: &mut Checker<'_>) {
+    let (has, wants) = match (c.machine.firmware(), style) {
+        (Firmware::Uefi, PartitionStyle::Mbr) => ("UEFI", "GPT"),
+        (Firmware::Bios, PartitionStyle::Gpt) => ("BIOS", "MBR"),
+        _ => return,
+    };
+    c.warn(
+        subject,
+        format!("this machine was started by {has}, which starts Windows from {wants} disks only"),
+        &format!("Use style {wants}, or start the machine in the other firmware mode."),
+    );
+}
+
+/// From here on the disk looks as after the step.
+fn rehearse(
+    disk: &Disk,
+    style: PartitionStyle,
+    parts: Vec<PartitionDef>,
+    entries: Vec<LayoutEntry>,
+    c: &mut Checker<'_>,
+) {
+    let host = c.step.host.as_ref();
+    volumes::forget_disk(host, disk.number);
+    c.applied.retain(|at, _| at.disk != disk.number);
+    let made: Vec<(PartitionDef, LayoutEntry)> = parts.into_iter().zip(entries).collect();
+    c.machine
+        .partition(disk, partition_layout::table_kind(style), &made);
+    let step = c.step.clone();
+    let planned = c.machine.disk(disk.number).map(|disk| disk.partitions);
+    for (partition, (def, _)) in planned.unwrap_or_default().iter().zip(&made) {
+        if def.format.is_none() {
+            continue;
+        }
+        if let Err(error) = partition_disk::give_letter(partition.at, def, &step) {
+            c.fail(
+                "drive letter",
+                &error,
+                "Correct the name in `letter_variable`.",
+            );
+        }
+    }
+    c.warnings("drive letter", "Give fewer partitions a letter.");
+}

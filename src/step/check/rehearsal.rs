@@ -1,0 +1,211 @@
+//! A [`Host`] for steps that are only rehearsed: variables change as the run would change them, nothing else happens.
+//! What is only known in the run (the output of a command, a step that may be skipped) is remembered as such.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
+use crate::secret::{Redactor, Secret};
+use crate::sequence::variables::{Expanded, Value, VariableError, Variables};
+use crate::step::action_variable::ActionVariable;
+use crate::step::cx::Host;
+use crate::step::error::StepError;
+
+#[derive(Default)]
+struct Inner {
+    global: Variables,
+    /// The settings of the step being rehearsed that are action variables.
+    own: Variables,
+    /// Lower-case names of variables whose value in the run is not known.
+    unknown: BTreeSet<String>,
+    /// Those of `own` that were made from unknown ones, with the names of these.
+    own_unknown: BTreeMap<String, String>,
+    /// Unknown variables that were read since [`Rehearsal::forget`].
+    touched: BTreeSet<String>,
+    /// The step being rehearsed may be skipped in the run.
+    unsure: bool,
+    warnings: Vec<String>,
+    redactor: Redactor,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Rehearsal {
+    inner: Mutex<Inner>,
+}
+
+fn key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+impl Inner {
+    fn touch(&mut self, text: &str) {
+        let text = text.to_lowercase();
+        let named: Vec<String> = self
+            .unknown
+            .iter()
+            .filter(|name| text.contains(&format!("%{name}%")))
+            .cloned()
+            .collect();
+        self.touched.extend(named);
+    }
+
+    fn store(&mut self, name: &str, value: Value) {
+        if let Value::Secret(secret) = &value {
+            self.redactor.add(secret);
+        }
+        if self.unsure || !self.touched.is_empty() {
+            if self.global.get(name) != Some(&value) {
+                self.unknown.insert(key(name));
+            }
+        } else {
+            self.unknown.remove(&key(name));
+        }
+        self.global.set_engine(name, value);
+    }
+}
+
+impl Rehearsal {
+    pub(super) fn new(variables: &Variables) -> Self {
+        let rehearsal = Self::default();
+        {
+            let mut inner = rehearsal.hold();
+            for (_, value) in variables.iter() {
+                if let Value::Secret(secret) = value {
+                    inner.redactor.add(secret);
+                }
+            }
+            inner.global = variables.clone();
+        }
+        rehearsal
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a step: its settings become variables unless these are set already, as the engine does it.
+    pub(super) fn enter(&self, settings: Vec<ActionVariable>, unsure: bool) {
+        let mut inner = self.hold();
+        inner.own = Variables::default();
+        inner.own_unknown.clear();
+        inner.touched.clear();
+        inner.warnings.clear();
+        inner.unsure = unsure;
+        for setting in settings {
+            if inner.global.get(setting.name).is_some() {
+                continue;
+            }
+            inner.touch(setting.value.reveal());
+            let mut expanded = inner.global.expand(setting.value.reveal());
+            expanded.secret |= setting.value.is_secret();
+            inner.own.set_engine(setting.name, expanded.into_value());
+            let names = std::mem::take(&mut inner.touched);
+            if let Some(first) = names.into_iter().next() {
+                inner.own_unknown.insert(key(setting.name), first);
+            }
+        }
+    }
+
+    /// Sets a variable for certain, whatever the step is.
+    pub(super) fn set(&self, name: &str, value: &str) {
+        let mut inner = self.hold();
+        inner.unknown.remove(&key(name));
+        inner
+            .global
+            .set_engine(name, Value::Plain(value.to_owned()));
+    }
+
+    /// What the variable will hold is not known.
+    pub(super) fn forget_value(&self, name: &str) {
+        self.hold().unknown.insert(key(name));
+    }
+
+    /// Whether what the variable will hold is not known.
+    pub(super) fn is_unknown(&self, name: &str) -> bool {
+        self.hold().unknown.contains(&key(name))
+    }
+
+    /// What has been read so far does not matter for what follows.
+    pub(super) fn forget(&self) {
+        self.hold().touched.clear();
+    }
+
+    /// An unknown variable that was read.
+    pub(super) fn touched(&self) -> Option<String> {
+        self.hold().touched.first().cloned()
+    }
+
+    /// The warnings logged since the last call.
+    pub(super) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.hold().warnings)
+    }
+
+    /// A look at the run's variables.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&Variables) -> T) -> T {
+        look(&self.hold().global)
+    }
+
+    /// `text` without any secret.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.hold().redactor.redact(text).into_owned()
+    }
+}
+
+impl Host for Rehearsal {
+    fn variable(&self, name: &str) -> Option<Value> {
+        let mut inner = self.hold();
+        let key = key(name);
+        if inner.unknown.contains(&key) {
+            inner.touched.insert(key);
+        } else if inner.global.get(name).is_none()
+            && let Some(source) = inner.own_unknown.get(&key).cloned()
+        {
+            inner.touched.insert(source);
+        }
+        inner
+            .global
+            .get(name)
+            .or_else(|| inner.own.get(name))
+            .cloned()
+    }
+
+    fn expand(&self, text: &str) -> Expanded {
+        let mut inner = self.hold();
+        inner.touch(text);
+        let mut all = inner.own.clone();
+        for (name, value) in inner.global.iter() {
+            all.set_engine(name, value.clone());
+        }
+        all.expand(text)
+    }
+
+    fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
+        // The limits are those of the real thing.
+        Variables::default().set(name, value.clone())?;
+        self.hold().store(name, value);
+        Ok(())
+    }
+
+    fn set_engine_variable(&self, name: &str, value: Value) {
+        self.hold().store(name, value);
+    }
+
+    fn log(&self, severity: Severity, text: &str) {
+        if severity != Severity::Info {
+            self.hold().warnings.push(text.to_owned());
+        }
+    }
+
+    fn phase(&self, _: &str, _: Unit) {}
+
+    fn ask(&self, _: QuestionKind) -> Result<Answered, StepError> {
+        Ok(Answered::Yes)
+    }
+
+    fn produced(&self, _: Artifact) {}
+
+    fn remember_secret(&self, secret: &Secret) {
+        self.hold().redactor.add(secret);
+    }
+}
