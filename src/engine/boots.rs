@@ -23,7 +23,9 @@ use crate::secret::Secret;
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::settings::RestartTarget;
 use crate::sequence::variables::Value;
+use crate::step::capture_os::PARTIAL;
 use crate::step::connect_folder::CONNECTIONS;
+use crate::step::volumes;
 
 /// Makes the machine anew for each boot: in the lab the disks are attached again, as a real restart would.
 pub type MachineMaker = Arc<dyn Fn() -> Result<Arc<dyn Machine>, EngineError> + Send + Sync>;
@@ -129,7 +131,9 @@ impl Boots {
                 // Whoever sees the end of the run finds nothing of it on the machine any more, or is told what.
                 let left = machine.left_behind();
                 drop(machine);
-                self.tell_what_is_left(&left());
+                let mut items = left();
+                items.extend(self.half_done());
+                self.tell_what_is_left(&items);
                 return self.conclude(end);
             };
             match self.restart(machine.as_ref(), &restart) {
@@ -160,6 +164,28 @@ impl Boots {
                 self.finish(RunOutcome::Succeeded, 0, &summary)
             }
         }
+    }
+
+    /// Work that a cancel or a failure left in the middle.
+    fn half_done(&self) -> Vec<String> {
+        let mut items = Vec::new();
+        if let Some(step) = self.dispatcher.given_up() {
+            items.push(format!(
+                "{step} still works in process {} and may write: restart the machine before it is used again",
+                std::process::id()
+            ));
+        }
+        let partial = self.text(PARTIAL);
+        if !partial.is_empty() && std::path::Path::new(&partial).exists() {
+            items.push(format!("{partial} is an unfinished image: rm {partial}"));
+        }
+        let writing = self.text(volumes::WRITING);
+        for volume in writing.split(';').filter(|text| !text.is_empty()) {
+            items.push(format!(
+                "the volume on disk,partition {volume} holds half an image: format it or apply again before it is used"
+            ));
+        }
+        items
     }
 
     fn tell_what_is_left(&self, items: &[String]) {

@@ -71,6 +71,8 @@ pub(super) struct Inner {
     /// When a cancel goes on to its next stage.
     pub(super) cancel_deadline: Option<Instant>,
     pub(super) cancel_times: CancelTimes,
+    /// What did not even end when it was killed.
+    pub(super) given_up: Option<String>,
     pub(super) variables: Variables,
     pub(super) grants: Grants,
     pub(super) answer: Option<(u32, Answer)>,
@@ -106,6 +108,7 @@ impl Default for Dispatcher {
                 machine: Weak::<DisklessMachine>::new(),
                 cancel_deadline: None,
                 cancel_times: CancelTimes::default(),
+                given_up: None,
                 variables: Variables::default(),
                 grants: Grants::default(),
                 answer: None,
@@ -354,6 +357,7 @@ impl Dispatcher {
         inner.jump = None;
         inner.passed_break = None;
         inner.cancel_deadline = None;
+        inner.given_up = None;
         inner.cancel = CancelToken::new();
         let _ = self
             .pushes

@@ -300,12 +300,18 @@ impl Dispatcher {
         if inner.cancel.level() == CancelLevel::Kill {
             inner.cancel_deadline = None;
             let waiting_for = waits_for(&inner);
+            inner.given_up = Some(waiting_for.clone());
             self.emit_locked(&mut inner, EventBody::CancelGivenUp { waiting_for });
             return Patience::GivenUp;
         }
         let by = Who::engine("the time limit of the cancel");
         self.cancel_locked(&mut inner, true, by);
         Patience::Waits
+    }
+
+    /// What did not even end when it was killed.
+    pub(super) fn given_up(&self) -> Option<String> {
+        self.lock().given_up.clone()
     }
 
     /// Where a bundle goes after a failed run.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::codes;
 use crate::event::{
-    Answered, Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, Outcome,
-    Progress, QuestionKind, RunOutcome, Severity, Shown, SkipReason, Unit,
+    Answered, Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, NodeKind,
+    Outcome, Progress, QuestionKind, RunOutcome, Severity, Shown, SkipReason, Unit,
 };
+use crate::hints::{self, Strength};
 use crate::run_state::RunState;
 use crate::text::harmless;
 use crate::units;
@@ -192,13 +193,17 @@ impl<W: Write> Plain<W> {
                 format!("  {phase}")
             }
             EventBody::StepFinished {
-                outcome, millis, ..
+                node,
+                outcome,
+                millis,
+                ..
             } => match outcome {
                 Outcome::WillNotRun(_) => return None,
                 _ => format!(
-                    "  {} ({})",
+                    "  {} ({}){}",
                     outcome_text(outcome),
-                    units::duration(Duration::from_millis(*millis))
+                    units::duration(Duration::from_millis(*millis)),
+                    self.hint(*node, outcome)
                 ),
             },
             EventBody::RetryScheduled {
@@ -281,6 +286,26 @@ impl<W: Write> Plain<W> {
             EventBody::Jumped { to, by } => format!("{} goes on at {}", by.name, self.title(*to)),
             EventBody::Produced { artifact, .. } => format!("  {}", artifact_text(artifact)),
         })
+    }
+
+    /// What the catalogue knows best about a failure.
+    fn hint(&self, node: NodeId, outcome: &Outcome) -> String {
+        let Outcome::Failed { failure, .. } = outcome else {
+            return String::new();
+        };
+        let kind = match self.state.plan.nodes.get(node.index()).map(|n| &n.kind) {
+            Some(NodeKind::Step(kind)) => kind.as_str(),
+            _ => "",
+        };
+        let found = hints::best(failure, kind);
+        let Some(best) = found.first().filter(|f| f.strength >= Strength::Code) else {
+            return String::new();
+        };
+        let mut text = format!("\n    hint: {}. {}", best.hint.title, best.hint.cause);
+        for todo in &best.hint.todo {
+            let _ = write!(text, "\n      - {todo}");
+        }
+        text
     }
 
     fn end(&self, outcome: RunOutcome, code: u32, summary: &str) -> String {

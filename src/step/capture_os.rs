@@ -7,6 +7,7 @@ use crate::codes;
 use crate::event::{Artifact, Unit};
 use crate::secret::Secret;
 use crate::sequence::settings;
+use crate::sequence::variables::Value;
 use crate::units;
 use crate::wim::windows_exclusions;
 
@@ -58,6 +59,9 @@ fn limited(cx: &StepCx, name: &str, fallback: &str, longest: usize) -> Result<St
     Ok(value)
 }
 
+/// An image that is being written; durable at once, see [`super::volumes`].
+pub const PARTIAL: &str = "_WimforgeMarkPartial";
+
 /// Removes what may lie beside the target when the attempt fails.
 struct Partial<'a> {
     cx: &'a StepCx,
@@ -65,8 +69,21 @@ struct Partial<'a> {
     keep: bool,
 }
 
+impl<'a> Partial<'a> {
+    /// Also told to the engine: should nobody be there to remove it, the technician learns of it.
+    fn new(cx: &'a StepCx, path: std::path::PathBuf, keep: bool) -> Self {
+        let shown = path.display().to_string();
+        cx.host.set_engine_variable(PARTIAL, Value::Plain(shown));
+        Self { cx, path, keep }
+    }
+}
+
 impl Drop for Partial<'_> {
     fn drop(&mut self) {
+        let nothing = Value::Plain(String::new());
+        if !self.path.exists() || self.keep {
+            self.cx.host.set_engine_variable(PARTIAL, nothing.clone());
+        }
         if !self.path.exists() {
             return;
         }
@@ -78,6 +95,8 @@ impl Drop for Partial<'_> {
                 "{} could not be removed: {error}",
                 self.path.display()
             ));
+        } else {
+            self.cx.host.set_engine_variable(PARTIAL, nothing);
         }
     }
 }
@@ -190,11 +209,7 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     ));
 
     scrub(cx, &volumes)?;
-    let guard = Partial {
-        cx,
-        path: target.partial.clone(),
-        keep: settings.keep_partial,
-    };
+    let guard = Partial::new(cx, target.partial.clone(), settings.keep_partial);
     let (made, lost) = write(cx, &volumes, &target, &wishes)?;
     cx.check_cancel()?;
     let shown = target.shown.clone();

@@ -79,7 +79,7 @@ pub fn mark_applied(host: &dyn Host, at: PartitionRef) {
 
 /// Volumes that an image is being written to. The name begins with `_WimforgeMark`: such variables are durable at once and outlive
 /// the interruption of the step that set them.
-const WRITING: &str = "_WimforgeMarkWriting";
+pub const WRITING: &str = "_WimforgeMarkWriting";
 
 /// Remembers that these volumes are about to be written to.
 pub fn begin_writing(host: &dyn Host, at: &[PartitionRef]) {

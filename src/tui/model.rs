@@ -2,7 +2,8 @@
 
 use tui_input::Input;
 
-use crate::event::{Millis, NodeId, Shown};
+use crate::event::{Millis, NodeId, NodeKind, QuestionKind, Shown};
+use crate::hints::{self, Match};
 use crate::protocol::{Check, ReplayState, SequenceInfo, StartRun};
 use crate::run_state::{RunState, VariableState};
 
@@ -59,6 +60,10 @@ pub struct Model {
     pub utc_offset: i32,
     /// This client's number in the engine.
     pub client: u32,
+    /// What is known about the failure that is asked about, best first.
+    pub hints: Vec<Match>,
+    /// The question they belong to.
+    pub hints_for: Option<u32>,
     /// A recorded run is shown.
     pub replay: Option<ReplayState>,
     /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
@@ -66,6 +71,27 @@ pub struct Model {
 }
 
 impl Model {
+    /// Looks for hints when another failure is asked about: once, for it takes a while.
+    pub fn look_for_hints(&mut self) {
+        let asked = self.state.question.as_ref();
+        let id = asked.map(|question| question.id);
+        if id == self.hints_for {
+            return;
+        }
+        self.hints_for = id;
+        self.hints.clear();
+        let Some((QuestionKind::Failed { failure, .. }, Some(node))) =
+            asked.map(|question| (&question.kind, question.node))
+        else {
+            return;
+        };
+        let kind = match self.state.plan.nodes.get(node.index()).map(|n| &n.kind) {
+            Some(NodeKind::Step(kind)) => kind.as_str(),
+            _ => "",
+        };
+        self.hints = hints::best(failure, kind);
+    }
+
     /// Whether the screen is large enough to see what would be destroyed.
     pub fn facts_in_sight(&self) -> bool {
         self.size.0 >= CONFIRM_AT_LEAST.0 && self.size.1 >= CONFIRM_AT_LEAST.1

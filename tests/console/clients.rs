@@ -69,15 +69,23 @@ fn two_consoles_of_different_sizes_see_the_same_run() {
     small.wait_text("Enter go on");
     let mut large = place.start_as(&["attach"], (132, 43), &[]);
     large.wait_text("Enter go on");
+    // The first one holds the pen: the other looks on until it takes it.
+    large.keys(key::ENTER);
+    large.wait_text("holds the pen: press t to take it");
+    large.keys("t");
+    large.wait_text("you hold the pen");
+    small.wait_text("you look on");
     large.keys(key::ENTER);
     for console in [&small, &large] {
         console.wait_text("FAILED: Look for the fix (attempt 1)");
     }
     small.keys("r");
+    small.wait_text("holds the pen");
+    small.keys("tr");
     for console in [&small, &large] {
         console.wait_text("FAILED: Look for the fix (attempt 2)");
     }
-    large.keys("s");
+    large.keys("ts");
     for console in [&mut small, &mut large] {
         console.wait_text("SUCCEEDED after");
         console.keys(key::ENTER);

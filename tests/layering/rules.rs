@@ -165,6 +165,7 @@ const LEAVES_AND_SETTINGS: &[&str] = &[
 /// What shows a run: never the engine, a step or the machine. Of the transport, only how to reach the engine, what
 /// interrupts, and the line.
 const SCREEN: &[&str] = &[
+    "hints",
     "cancel",
     "codes",
     "secret",

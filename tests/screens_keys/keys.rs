@@ -458,7 +458,7 @@ fn the_next_key_stands_on_every_screen_of_forty_columns() {
             fixtures::failed().model,
             "r retry  v variable  s skip  a abort",
         ),
-        (fixtures::failed().model, "! shell  Esc see the run"),
+        (fixtures::failed().model, "h hints  o settings"),
         (fixtures::succeeded().model, "log, journal, report"),
         (fixtures::replace().model, "y replace  n do not"),
         (fixtures::pause().model, "Enter go on"),

@@ -61,6 +61,22 @@ pub(super) fn unmount() {
     }
 }
 
+/// What this very process has mounted and not yet unmounted: volumes and shares.
+pub(super) fn own_mounts() -> Vec<PathBuf> {
+    let own = |at: &PathBuf| {
+        let share = at
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(super::share::PREFIX));
+        share || owner(at) == Some(std::process::id())
+    };
+    sysfs::mounts()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|mount| mount.at)
+        .filter(own)
+        .collect()
+}
+
 /// The mount folders that running processes serve: ntfs-3g names its folder among its arguments.
 fn served() -> Vec<PathBuf> {
     let Ok(processes) = fs::read_dir("/proc") else {

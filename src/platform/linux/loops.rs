@@ -126,6 +126,13 @@ fn attached_already(image: &fs::Metadata) -> Option<PathBuf> {
     None
 }
 
+/// Whether this loop device has this file behind it.
+pub(super) fn is_attached(node: &Path, backing: &Path) -> bool {
+    let name = sysfs::kernel_name(node);
+    let found = sysfs::line(Path::new("/sys/block").join(name).join("loop/backing_file"));
+    Path::new(&found) == backing
+}
+
 /// Takes the image off its loop device, partitions first.
 pub(super) fn detach(attached: &Attached) -> Result<(), PlatformError> {
     if attached.backing.is_none() {

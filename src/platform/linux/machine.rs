@@ -14,7 +14,10 @@ use crate::platform::machine::{
 use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal};
 use crate::sequence::settings::{FileSystem, RestartTarget};
 
-use super::{format, hardware, identity, leftovers, loops, ntfs, probe, share, sysfs, tool, write};
+use super::{
+    attributes, format, hardware, identity, leftovers, loops, ntfs, probe, share, sys, sysfs, tool,
+    write,
+};
 
 /// Exists on our own boot medium only.
 const BOOT_MEDIUM: &str = "/etc/wimforge-boot-medium";
@@ -244,6 +247,70 @@ impl Machine for LinuxMachine {
 
     fn identity(&self) -> Vec<(String, String)> {
         identity::read()
+    }
+
+    fn rescan(&self) -> Result<String> {
+        for attached in &self.attached {
+            self.make_nodes(attached.number)?;
+        }
+        if !self.in_lab() {
+            for disk in probe::real_disks()? {
+                // A disk in use keeps the table it has; the probe that follows tells what is there.
+                if let Ok(device) = File::open(&disk.node) {
+                    let _ = sys::reread_table(&device);
+                }
+            }
+        }
+        let disks = self.disks()?;
+        let partitions: usize = disks.iter().map(|disk| disk.partitions.len()).sum();
+        Ok(format!(
+            "partition tables were read again: {} disks, {partitions} partitions",
+            disks.len()
+        ))
+    }
+
+    fn show_volumes(&self) -> Result<String> {
+        let mut cleared = Vec::new();
+        for disk in self.disks()? {
+            for partition in attributes::show_volumes(&disk)? {
+                cleared.push(format!("disk {} partition {partition}", disk.number));
+            }
+        }
+        Ok(if cleared.is_empty() {
+            "no Windows partition carries the attribute \"no default drive letter\"".to_owned()
+        } else {
+            format!(
+                "the attribute \"no default drive letter\" was cleared on {}",
+                cleared.join(", ")
+            )
+        })
+    }
+
+    fn left_behind(&self) -> Box<dyn Fn() -> Vec<String> + Send> {
+        let loops: Vec<(PathBuf, PathBuf)> = self
+            .attached
+            .iter()
+            .filter_map(|a| a.backing.clone().map(|backing| (a.node.clone(), backing)))
+            .collect();
+        Box::new(move || {
+            let mut items: Vec<String> = loops
+                .iter()
+                .filter(|(node, backing)| loops::is_attached(node, backing))
+                .map(|(node, backing)| {
+                    format!(
+                        "{} is still attached to {}: losetup -d {0}",
+                        node.display(),
+                        backing.display()
+                    )
+                })
+                .collect();
+            items.extend(
+                leftovers::own_mounts()
+                    .into_iter()
+                    .map(|at| format!("{} is still mounted: umount {0}", at.display())),
+            );
+            items
+        })
     }
 
     fn hardware(&self) -> Vec<(String, String)> {

@@ -1,5 +1,6 @@
 //! Linux: disks from `/sys`, tables by the gpt and mbrman crates, image files on loop devices, NTFS by ntfs-3g.
 
+mod attributes;
 mod format;
 mod hardware;
 mod identity;

@@ -42,6 +42,9 @@ const MODULES: [&str; 11] = [
     "ecb",
 ];
 
+/// Name of a share's mount folder, before the random part.
+pub(super) const PREFIX: &str = "wimforge-share-";
+
 /// Connects a share below a new folder in the system's temporary folder.
 ///
 /// # Errors
@@ -51,8 +54,7 @@ pub fn mount(request: &ShareRequest, cancel: &CancelToken) -> Result<Box<dyn Mou
     let unc = Unc::parse(&request.unc)?;
     need_cifs(cancel)?;
     let ip = reach(&unc, cancel)?;
-    let target =
-        std::env::temp_dir().join(format!("wimforge-share-{}", uuid::Uuid::new_v4().simple()));
+    let target = std::env::temp_dir().join(format!("{PREFIX}{}", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&target)
         .map_err(|e| PlatformError::io(format!("making {}", target.display()), e))?;
     let made = in_thread(&unc, ip, request, &target, cancel);

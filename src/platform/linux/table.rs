@@ -24,7 +24,7 @@ pub(super) struct Entry {
     pub(super) entry: LayoutEntry,
 }
 
-fn sector_kind(sector_bytes: u32) -> Option<LogicalBlockSize> {
+pub(super) fn sector_kind(sector_bytes: u32) -> Option<LogicalBlockSize> {
     match sector_bytes {
         512 => Some(LogicalBlockSize::Lb512),
         4096 => Some(LogicalBlockSize::Lb4096),

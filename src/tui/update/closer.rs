@@ -5,10 +5,14 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::{form, log};
 use crate::event::{Gravity, NodeId, NodeKind, QuestionKind};
-use crate::protocol::{Reply, Request, StepChange};
+use crate::hints::HintAction;
+use crate::protocol::{Mend, Reply, Request, StepChange};
 use crate::tui::log_view::Wanted;
 use crate::tui::model::{Explained, Model, Over, RunView, Screen, StepCard};
 use crate::tui::msg::Effect;
+
+/// Names the image to be captured.
+const DESTINATION: &str = "OSDCaptureDestination";
 
 /// Back to the panels, or to the question that was put aside.
 fn close(model: &Model, view: &mut RunView) {
@@ -129,6 +133,7 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Opti
             Vec::new()
         }
         Over::Preflight { .. } => preflight_keys(model, view, key),
+        Over::Hints(_) => hint_keys(model, view, key),
         _ => return None,
     })
 }
@@ -241,6 +246,53 @@ fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<E
         _ => {}
     }
     Vec::new()
+}
+
+fn hint_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
+    let Over::Hints(row) = &mut view.over else {
+        return Vec::new();
+    };
+    match key.code {
+        KeyCode::Up => *row = row.saturating_sub(1),
+        KeyCode::Down => *row = (*row + 1).min(model.hints.len().saturating_sub(1)),
+        KeyCode::Enter => {
+            let action = model.hints.get(*row).and_then(|found| found.hint.action);
+            view.over = Over::Nothing;
+            return act(model, view, action);
+        }
+        _ => view.over = Over::Nothing,
+    }
+    Vec::new()
+}
+
+/// Does what a hint offers.
+fn act(model: &mut Model, view: &mut RunView, action: Option<HintAction>) -> Vec<Effect> {
+    let asked = model.state.question.as_ref();
+    let Some((QuestionKind::Failed { attempt, .. }, Some(node))) =
+        asked.map(|question| (&question.kind, question.node))
+    else {
+        return Vec::new();
+    };
+    let attempt = *attempt;
+    let mend = |how| Request::Mend { node, attempt, how };
+    let request = match action {
+        None => {
+            model.note = String::from("this one has to be done by hand; r then retries");
+            return Vec::new();
+        }
+        Some(HintAction::NewName) => {
+            let mut form = form::for_variable(&model.state, DESTINATION);
+            form.intro = String::from("Another name for the image; r then retries.");
+            view.over = Over::Form(form);
+            return Vec::new();
+        }
+        Some(HintAction::Retry) => Request::Retry { node, attempt },
+        Some(HintAction::RestartAndRetry) => Request::RestartAndRetry { node, attempt },
+        Some(HintAction::Reconnect) => mend(Mend::Reconnect),
+        Some(HintAction::Rescan) => mend(Mend::Rescan),
+        Some(HintAction::ClearAttribute) => mend(Mend::ClearAttribute),
+    };
+    vec![model.send(request)]
 }
 
 /// The first finding that is not fine, to be in sight.

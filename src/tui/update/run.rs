@@ -21,6 +21,7 @@ enum Typed {
 
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
+    model.look_for_hints();
     let form = form::wanted(model);
     let open = model.state.question.as_ref().map(|q| {
         let typed = match q.kind {
@@ -45,6 +46,7 @@ pub(super) fn question_changed(model: &mut Model) {
             Purpose::Bundle => false,
             Purpose::Start(_) => true,
         },
+        Over::Hints(_) => model.hints.is_empty(),
         Over::Cancel | Over::Jump(_) => model.state.end.is_some(),
         _ => false,
     };
@@ -310,6 +312,8 @@ fn question_keys(
         (_, KeyCode::Char('?')) => model.help = true,
         (_, KeyCode::Char('q' | 'd')) => return vec![Effect::Quit],
         (_, KeyCode::Char('x')) => view.over = Over::Cancel,
+        (_, KeyCode::Char('t')) => return vec![model.send(Request::TakePen)],
+        (_, KeyCode::Char('w')) => view.over = Over::People,
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y'))
             if !model.facts_in_sight() =>
         {
@@ -341,10 +345,13 @@ fn question_keys(
                 KeyCode::Char('v' | 'e') => {
                     view.over = Over::Form(form::for_variable(&model.state, ""));
                 }
+                KeyCode::Char('h') if model.hints.is_empty() => {
+                    model.note = String::from("nothing is known about this failure");
+                }
+                KeyCode::Char('h') => view.over = Over::Hints(0),
                 KeyCode::Char('o') => return closer::open_step(model, view, true),
                 KeyCode::Char('l') => return closer::log_of_step(model, view, node),
                 KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
-                KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
                 KeyCode::Char('!') => return shell(model),
                 _ => {}
             }

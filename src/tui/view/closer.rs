@@ -9,6 +9,7 @@ use ratatui::text::Line;
 use super::text::{centred, clear, clock, fit, lines, panel, pieces, selected, span};
 use crate::codes;
 use crate::event::{NodeId, NodeKind, Origin, Outcome, Shown};
+use crate::hints::HintAction;
 use crate::secret::MASK;
 use crate::tui::jump::consequences;
 use crate::tui::model::{Explained, Model, Over, RunView, StepCard};
@@ -27,6 +28,10 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             card(model, frame, area, &title, &step(model, open), open.top);
         }
         Over::Explain(open) => explain(model, open, frame, area),
+        Over::Hints(row) => {
+            let title = format!("Hint {} of {}", row + 1, model.hints.len());
+            card(model, frame, area, &title, &hint(model, *row), 0);
+        }
         Over::People => card(model, frame, area, "Who is here", &people(model), 0),
         _ => {}
     }
@@ -250,6 +255,38 @@ fn explain(model: &Model, open: &Explained, frame: &mut Frame<'_>, area: Rect) {
     all.truncate(room);
     all.push(Line::from(span(look, Role::Title, fit(look, keys, width))));
     lines(frame, inside, all);
+}
+
+/// What Enter does on a hint.
+fn action_words(action: HintAction) -> &'static str {
+    match action {
+        HintAction::RestartAndRetry => "restart the machine and retry",
+        HintAction::NewName => "give the image another name",
+        HintAction::ClearAttribute => "clear the attribute and retry",
+        HintAction::Rescan => "read the partition tables again and retry",
+        HintAction::Reconnect => "connect again and retry",
+        HintAction::Retry => "retry",
+    }
+}
+
+fn hint(model: &Model, row: usize) -> Said {
+    let mut said = Said::new();
+    let Some(found) = model.hints.get(row) else {
+        return said;
+    };
+    let hint = found.hint;
+    said.push((Role::Title, format!("{} ({})", hint.title, hint.number)));
+    said.push((Role::Text, hint.cause.clone()));
+    for (at, todo) in hint.todo.iter().enumerate() {
+        said.push((Role::Warning, format!("{}. {todo}", at + 1)));
+    }
+    said.push((Role::Dim, format!("found by: {}", found.why)));
+    let action = hint
+        .action
+        .map(|action| format!("Enter {}   ", action_words(action)))
+        .unwrap_or_default();
+    said.push((Role::Title, format!("{action}Up/Down others   Esc back")));
+    said
 }
 
 fn people(model: &Model) -> Said {

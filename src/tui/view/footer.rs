@@ -163,10 +163,20 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
             ("?", "help"),
         ];
     }
+    if state.end.is_some() && (view.pane != Pane::Steps || view.step.is_some()) {
+        return &[
+            ("q", "leave"),
+            ("Enter", "closer"),
+            ("Tab", "panel"),
+            ("Esc", "summary"),
+            ("?", "help"),
+        ];
+    }
     if state.end.is_some() {
         return &[
             ("Enter", "leave"),
             ("Tab", "variables, log"),
+            ("b", "bundle"),
             ("Esc", "summary"),
             ("?", "help"),
         ];

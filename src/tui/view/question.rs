@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use super::text::{date, fit, lines, panel, pieces, span};
 use crate::codes;
 use crate::event::{DiskFacts, Failure, Question, QuestionKind};
+use crate::hints::Strength;
 use crate::tui::model::{CONFIRM_AT_LEAST, Look, Model, Over, RunView, WIPE_WORD};
 use crate::tui::theme::Role;
 use crate::units;
@@ -152,6 +153,33 @@ fn disk(
     lines
 }
 
+/// What the catalogue knows best, next to the error; the rest under `h`.
+fn best_hint(model: &Model, columns: usize) -> Vec<Line<'static>> {
+    let look = &model.look;
+    let Some(first) = model.hints.first() else {
+        return Vec::new();
+    };
+    let others = match model.hints.len() {
+        1 => String::new(),
+        count => format!(", and {} more", count - 1),
+    };
+    if first.strength < Strength::Code {
+        let text = format!("h: {} guesses at the cause", model.hints.len());
+        return whole(look, Role::Text, &text, columns);
+    }
+    let mut all = whole(
+        look,
+        Role::Warning,
+        &format!("hint: {}. {}", first.hint.title, first.hint.cause),
+        columns,
+    );
+    if let Some(todo) = first.hint.todo.first() {
+        let text = format!("try: {todo} (h: all of it{others})");
+        all.extend(whole(look, Role::Warning, &text, columns));
+    }
+    all
+}
+
 fn failed(model: &Model, failure: &Failure, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let look = &model.look;
     let mut all = whole(look, Role::Bad, &failure.message, columns);
@@ -168,6 +196,7 @@ fn failed(model: &Model, failure: &Failure, columns: usize, rows: usize) -> Vec<
             columns,
         ));
     }
+    all.extend(best_hint(model, columns));
     for cause in &failure.causes {
         all.extend(whole(
             look,
