@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Answered, Artifact, Event, EventBody, Failure, Finding, Millis, NodeId, NodeKind, Outcome,
-    Plan, Progress, Question, QuestionKind, RunOutcome, SkipReason, Who,
+    Answered, Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, NodeKind,
+    Outcome, Plan, Progress, Question, QuestionKind, RunOutcome, SkipReason, Who,
 };
 use crate::units;
 
@@ -350,6 +350,9 @@ impl RunState {
                 {
                     state.status = Status::Undecided;
                 }
+                if let QuestionKind::Preflight { .. } = question.kind {
+                    self.preflight_passed = false;
+                }
                 self.question = Some(question.clone());
             }
             EventBody::QuestionAnswered { id, answer, by } => {
@@ -384,7 +387,11 @@ impl RunState {
                 }
             }
             EventBody::PenTaken { by } => self.people.pen = Some(by.client),
-            EventBody::Preflight { findings } => self.preflight = Some(findings.clone()),
+            EventBody::Preflight { findings } => {
+                // Passed unless a question about it follows.
+                self.preflight_passed = findings.iter().all(|f| f.gravity != Gravity::Blocking);
+                self.preflight = Some(findings.clone());
+            }
             EventBody::CancelRequested {
                 waiting_for,
                 kill,

@@ -14,6 +14,7 @@ use super::cmtrace::Log;
 use super::history::Histories;
 use super::journal::Journal;
 use super::log_pages::Pages;
+use super::samples::Samples;
 use super::waiting::{Answer, CancelTimes, Grants};
 use crate::cancel::CancelToken;
 use crate::event::{Event, EventBody, NodeId, Origin, Outcome, Progress, Severity, Shown};
@@ -51,6 +52,8 @@ pub struct Opening {
     pub grants: Grants,
     /// The state so far; empty for a new run.
     pub state: RunState,
+    /// Where samples of progress are kept.
+    pub samples: Option<Samples>,
     /// Its document.
     pub document: Document,
     /// The values variables had so far.
@@ -83,6 +86,7 @@ pub(super) struct Inner {
     pub(super) busy: bool,
     pub(super) journal: Option<Journal>,
     log: Option<Log>,
+    samples: Option<Samples>,
     pub(super) redactor: Redactor,
     pub(super) next_question: u32,
     pub(super) passed_break: Option<NodeId>,
@@ -118,6 +122,7 @@ impl Default for Dispatcher {
                 busy: false,
                 journal: None,
                 log: None,
+                samples: None,
                 redactor: Redactor::default(),
                 next_question: 1,
                 passed_break: None,
@@ -304,7 +309,12 @@ impl Dispatcher {
 
     /// Passes a sample on; not journalled.
     pub fn progress(&self, progress: Progress) {
-        self.lock().state.sample(&progress);
+        let mut inner = self.lock();
+        inner.state.sample(&progress);
+        if let Some(samples) = &mut inner.samples {
+            samples.keep(&progress);
+        }
+        drop(inner);
         let _ = self.pushes.send(Push::Progress(progress));
     }
 
@@ -348,6 +358,7 @@ impl Dispatcher {
         };
         inner.journal = Some(opening.journal);
         inner.log = Some(opening.log);
+        inner.samples = opening.samples;
         inner.grants = opening.grants;
         inner.document = Arc::new(opening.document);
         inner.histories = opening.histories;
@@ -378,6 +389,7 @@ impl Dispatcher {
             inner.pages = Some(Pages::new(journal.path(), journal.index().clone()));
         }
         inner.log = None;
+        inner.samples = None;
         self.changed.notify_all();
     }
 

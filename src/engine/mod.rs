@@ -28,6 +28,7 @@ pub mod report;
 mod report_html;
 pub mod requests;
 pub mod run_folder;
+pub mod samples;
 pub mod server;
 pub mod start;
 pub mod waiting;

@@ -1,5 +1,5 @@
 //! One folder a run: `journal.jsonl`, `sequence.ron` (the exact bytes), `wimforge.log`, `run.json`, `report.json`,
-//! `report.html`.
+//! `report.html`, `progress.jsonl`.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -104,6 +104,11 @@ impl RunFolder {
     /// The journal.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal.jsonl")
+    }
+
+    /// Samples of progress, for a replay.
+    pub fn samples(&self) -> PathBuf {
+        self.0.join("progress.jsonl")
     }
 
     /// The exact sequence.
