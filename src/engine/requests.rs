@@ -192,6 +192,7 @@ impl Dispatcher {
             | Request::DescribeStep { .. }
             | Request::ReadLog(_)
             | Request::Bundle { .. }
+            | Request::BundleOffers
             | Request::TakePen
             | Request::Resized { .. }
             | Request::Replay(_)

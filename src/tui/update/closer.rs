@@ -66,6 +66,12 @@ pub(super) fn explain(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
     vec![model.send(Request::Explain { name })]
 }
 
+/// Asks where a bundle is to go; a stick that is plugged in is offered.
+pub(super) fn open_bundle(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
+    view.over = Over::Form(form::for_bundle());
+    vec![model.send(Request::BundleOffers)]
+}
+
 /// Asks before the pointer is moved.
 pub(super) fn ask_to_jump(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
     if let Some(to) = chosen_step(model, view) {
@@ -96,7 +102,11 @@ pub(super) fn replied(model: &mut Model, reply: &Reply) -> bool {
             model.note = format!("{path} was written, {}", crate::units::bytes(*bytes));
             true
         }
-        (Reply::Step(_) | Reply::History(_), _) => true,
+        (Reply::Offers(offers), Over::Form(open)) => {
+            form::offer(open, offers);
+            true
+        }
+        (Reply::Step(_) | Reply::History(_) | Reply::Offers(_), _) => true,
         _ => false,
     }
 }

@@ -208,7 +208,11 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             }
             _ => Vec::new(),
         },
-        Reply::Step(_) | Reply::History(_) | Reply::Log(_) | Reply::Written(..) => Vec::new(),
+        Reply::Step(_)
+        | Reply::History(_)
+        | Reply::Log(_)
+        | Reply::Offers(_)
+        | Reply::Written(..) => Vec::new(),
         Reply::Refused(Refusal::BadSequence(text)) if matches!(model.screen, Screen::Run(_)) => {
             // Of a changed step: the first mistake in one line.
             let mistake = text.lines().find(|line| !line.trim().is_empty());

@@ -109,9 +109,20 @@ pub(super) fn for_bundle() -> Form {
         title: "Write a bundle".to_owned(),
         intro: "Journal, log, report, sequence and what is known of the machine, in one archive without secrets.".to_owned(),
         purpose: Purpose::Bundle,
-        fields: vec![field("Folder (empty: the run's own)", "", true)],
+        fields: vec![field("Folder or \\\\server\\share (empty: the run's own)", "", true)],
         at: 0,
         reveal: false,
+    }
+}
+
+/// Names the first stick in the form of a bundle, unless something was typed already.
+pub(super) fn offer(form: &mut Form, offers: &[(String, String)]) {
+    if let (Purpose::Bundle, Some((folder, what)), [field, ..]) =
+        (&form.purpose, offers.first(), &mut form.fields[..])
+        && field.input.value().is_empty()
+    {
+        form.intro = format!("Plugged in: {what}");
+        field.input = tui_input::Input::new(folder.clone());
     }
 }
 

@@ -272,7 +272,7 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('u') => return run_to(model, view),
         KeyCode::Char('w') => view.over = Over::People,
         KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
-        KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
+        KeyCode::Char('b') => return closer::open_bundle(model, view),
         KeyCode::Char('P') => {
             if model.state.preflight.is_some() {
                 view.over = Over::Findings(closer::first_trouble(model));
@@ -351,7 +351,7 @@ fn question_keys(
                 KeyCode::Char('h') => view.over = Over::Hints(0),
                 KeyCode::Char('o') => return closer::open_step(model, view, true),
                 KeyCode::Char('l') => return closer::log_of_step(model, view, node),
-                KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
+                KeyCode::Char('b') => return closer::open_bundle(model, view),
                 KeyCode::Char('!') => return shell(model),
                 _ => {}
             }
