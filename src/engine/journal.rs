@@ -155,7 +155,15 @@ pub fn read(path: &Path) -> Result<Vec<Event>, EngineError> {
 
 fn scan(path: &Path) -> Result<(Vec<Event>, u64), EngineError> {
     let file = File::open(path).map_err(EngineError::file("opening", path))?;
-    let mut reader = BufReader::new(file);
+    read_from(path, &mut BufReader::new(file))
+}
+
+/// The whole events of a journal from any source, and how many bytes they and the header take: what stands behind them is torn
+/// off. `path` is what errors call it.
+///
+/// # Errors
+/// As [`Journal::reopen`].
+pub fn read_from(path: &Path, reader: &mut impl BufRead) -> Result<(Vec<Event>, u64), EngineError> {
     let mut events: Vec<Event> = Vec::new();
     let mut good = 0u64;
     let mut number = 0usize;
@@ -167,7 +175,7 @@ fn scan(path: &Path) -> Result<(Vec<Event>, u64), EngineError> {
     let mut raw = Vec::new();
     loop {
         raw.clear();
-        let mut limited = std::io::Read::take(&mut reader, LONGEST_LINE as u64);
+        let mut limited = std::io::Read::take(&mut *reader, LONGEST_LINE as u64);
         let length = limited
             .read_until(b'\n', &mut raw)
             .map_err(EngineError::file("reading", path))?;

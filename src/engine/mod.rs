@@ -9,6 +9,7 @@ pub mod boots;
 pub mod catalog;
 pub mod clock;
 pub mod cmtrace;
+pub mod cmtrace_read;
 pub mod dispatcher;
 pub mod error;
 pub mod executor;
