@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wimlib_sys as c;
 
-use super::error::{WimError, map};
+use super::error::{WimError, map, map_write};
 use super::ffi::{self, AddNtfs, Handle, Observer};
 use super::progress::{Monitor, Silent};
 use super::types::{
@@ -516,6 +516,6 @@ impl Wim {
                 level,
                 &observe(monitor),
             )
-            .map_err(|failure| map(failure, path, "writing the image file", Some(path)))
+            .map_err(|failure| map_write(failure, path))
     }
 }
