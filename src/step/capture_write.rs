@@ -375,7 +375,11 @@ fn make_ntfs(image: &Path) -> Result<(), StepError> {
         .collect();
     Err(StepError::new(
         codes::E_FAIL,
-        format!("mkntfs could not format {}", image.display()),
+        format!(
+            "mkntfs could not format {} ({})",
+            image.display(),
+            output.status
+        ),
     )
     .tail(tail))
 }

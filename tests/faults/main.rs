@@ -12,5 +12,7 @@
 mod common;
 mod destination;
 mod disk;
+mod kills;
 mod lab;
+mod machine;
 mod source;
