@@ -22,7 +22,8 @@ use crate::event::{Millis, Severity};
 /// a run's log is evidence.
 pub const ROLL_AT: u64 = 8 * 1024 * 1024;
 
-/// One record as text, line end included. The text may hold line breaks; the end marker is broken up.
+/// One record as text, line end included. The text may hold line breaks; the markers of a record are broken up in it, and
+/// what would end the component's attribute becomes `?`: nothing that a tool prints can look like a record of its own.
 pub fn record(at: Millis, severity: Severity, component: &str, thread: u64, text: &str) -> String {
     let time = clock::zoned(at);
     let bias = -time.offset().seconds() / 60;
@@ -33,7 +34,8 @@ pub fn record(at: Millis, severity: Severity, component: &str, thread: u64, text
     };
     let mut out = String::with_capacity(text.len() + 160);
     out.push_str("<![LOG[");
-    out.push_str(&text.replace("]LOG]!>", "]LOG]! >"));
+    out.push_str(&broken_up(text));
+    let component = component.replace(|c: char| c.is_control() || "\"<>".contains(c), "?");
     let _ = write!(
         out,
         "]LOG]!><time=\"{}{bias:+04}\" date=\"{}\" component=\"{component}\" context=\"\" type=\"{kind}\" thread=\"{thread}\" file=\"\">\r\n",
@@ -41,6 +43,12 @@ pub fn record(at: Millis, severity: Severity, component: &str, thread: u64, text
         time.strftime("%m-%d-%Y"),
     );
     out
+}
+
+/// A text as a record holds it: without the markers of a record.
+pub fn broken_up(text: &str) -> String {
+    text.replace("]LOG]!>", "]LOG]! >")
+        .replace("<![LOG[", "<! [LOG[")
 }
 
 /// A file that rolls over by size.
@@ -199,10 +207,10 @@ mod tests {
             Severity::Warning,
             "TSManager",
             7,
-            "a ]LOG]!> b\nc",
+            "a ]LOG]!> b\n<![LOG[c",
         );
         assert!(
-            line.starts_with("<![LOG[a ]LOG]! > b\nc]LOG]!><time=\""),
+            line.starts_with("<![LOG[a ]LOG]! > b\n<! [LOG[c]LOG]!><time=\""),
             "{line}"
         );
         assert!(line.contains("type=\"2\" thread=\"7\""));

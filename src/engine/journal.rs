@@ -5,7 +5,7 @@
 //! damage anywhere else is an error that names the line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -194,13 +194,24 @@ fn scan(path: &Path, each: &mut dyn FnMut(Event)) -> Result<(Index, u64), Engine
     }
 }
 
+/// The whole events of a journal from any source, and how many bytes they and the header take: what stands behind them is
+/// torn off. `path` is what errors call it.
+///
+/// # Errors
+/// As [`Journal::reopen`].
+pub fn read_from(path: &Path, reader: impl BufRead) -> Result<(Vec<Event>, u64), EngineError> {
+    let mut events = Events::read_from(path, reader)?;
+    let all = events.by_ref().collect::<Result<Vec<Event>, _>>()?;
+    Ok((all, events.good))
+}
+
 /// The events of a journal, one after the other: a journal of any length needs the memory of one line.
 ///
 /// A torn last line ends it, as the end of the file does; damage is one error, the last item.
 #[derive(Debug)]
-pub struct Events {
+pub struct Events<R = BufReader<File>> {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: R,
     raw: Vec<u8>,
     /// Lines read.
     lines: usize,
@@ -214,9 +225,19 @@ pub struct Events {
 impl Events {
     fn open(path: &Path) -> Result<Self, EngineError> {
         let file = File::open(path).map_err(EngineError::file("opening", path))?;
+        Self::read_from(path, BufReader::new(file))
+    }
+}
+
+impl<R: BufRead> Events<R> {
+    /// The events of a journal from any source; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// Not a journal, another version. Damage further on is an item of its own.
+    pub fn read_from(path: &Path, reader: R) -> Result<Self, EngineError> {
         let mut events = Self {
             path: path.to_owned(),
-            reader: BufReader::new(file),
+            reader,
             raw: Vec::new(),
             lines: 0,
             good: 0,
@@ -243,7 +264,7 @@ impl Events {
     /// Reads the next whole line; false at the end, and when the last line is torn (the engine died while writing it).
     fn line(&mut self) -> Result<bool, EngineError> {
         self.raw.clear();
-        let mut limited = std::io::Read::take(&mut self.reader, LONGEST_LINE as u64);
+        let mut limited = (&mut self.reader).take(LONGEST_LINE as u64);
         let length = limited
             .read_until(b'\n', &mut self.raw)
             .map_err(EngineError::file("reading", &self.path))?;
@@ -292,7 +313,7 @@ impl Events {
     }
 }
 
-impl Iterator for Events {
+impl<R: BufRead> Iterator for Events<R> {
     type Item = Result<Event, EngineError>;
 
     fn next(&mut self) -> Option<Self::Item> {

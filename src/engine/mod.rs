@@ -13,6 +13,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod clock;
 pub mod cmtrace;
+pub mod cmtrace_read;
 pub mod debugger;
 pub mod digest;
 pub mod dispatcher;
