@@ -65,15 +65,19 @@ impl Journal {
     /// # Errors
     /// Unreadable, another version, damaged in the middle, or in use by another engine.
     pub fn reopen(path: &Path) -> Result<(Self, Vec<Event>), EngineError> {
-        let (events, good_bytes) = scan(path)?;
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .open(path)
             .map_err(EngineError::file("opening", path))?;
+        // Locked before it is read: another engine may be in the middle of a line, which is not torn then.
+        let mut journal = Self::locked(path, file)?;
+        let (events, good_bytes) = read_from(path, &mut BufReader::new(&journal.file))?;
+        let file = &mut journal.file;
         file.set_len(good_bytes)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(EngineError::file("cutting", path))?;
-        Ok((Self::locked(path, file)?, events))
+        Ok((journal, events))
     }
 
     fn locked(path: &Path, file: File) -> Result<Self, EngineError> {
@@ -219,6 +223,9 @@ pub fn read_from(path: &Path, reader: &mut impl BufRead) -> Result<(Vec<Event>, 
     if number == 0 {
         return Err(damaged(1, "the journal is empty".to_owned()));
     }
+    if good == 0 {
+        return Err(damaged(1, "the journal ends in its first line".to_owned()));
+    }
     Ok((events, good))
 }
 
@@ -262,6 +269,12 @@ mod tests {
             .filter(|(_, byte)| **byte == b'\n')
             .map(|(at, _)| at + 1)
             .collect();
+        for cut in 0..ends[0] {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let error = Journal::reopen(&path).unwrap_err().to_string();
+            assert!(error.contains("journal.jsonl, line 1: "), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), &whole[..cut], "untouched");
+        }
         for cut in ends[0]..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let expected = ends.iter().filter(|end| **end <= cut).count() - 1;
@@ -310,7 +323,11 @@ mod tests {
     fn two_engines_cannot_have_the_same_journal() {
         let (_folder, path) = written(1);
         let first = Journal::reopen(&path).unwrap();
+        // The first one is in the middle of a line: the second must not take it for torn and cut it off.
+        let half = b"{\"seq\":2,";
+        (&first.0.file).write_all(half).unwrap();
         assert!(matches!(Journal::reopen(&path), Err(EngineError::Busy(_))));
+        assert!(std::fs::read(&path).unwrap().ends_with(half));
         drop(first);
         assert!(Journal::reopen(&path).is_ok());
     }
