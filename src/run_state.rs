@@ -231,7 +231,9 @@ impl RunState {
         self.seq = event.seq;
         self.now = self.now.max(event.at);
         self.fold(event);
-        self.update_overall();
+        if moves_the_run(&event.body) {
+            self.update_overall();
+        }
     }
 
     fn fold(&mut self, event: &Event) {
@@ -525,4 +527,18 @@ impl RunState {
             self.overall = now.min(999).max(self.overall);
         }
     }
+}
+
+/// Whether the whole run's bar may be elsewhere after it. It is added up from every step, and most events say other things.
+fn moves_the_run(body: &EventBody) -> bool {
+    !matches!(
+        body,
+        EventBody::Log { .. }
+            | EventBody::VariableSet { .. }
+            | EventBody::VariableRemoved { .. }
+            | EventBody::Produced { .. }
+            | EventBody::Stalled { .. }
+            | EventBody::PauseChanged { .. }
+            | EventBody::BreakpointChanged { .. }
+    )
 }
