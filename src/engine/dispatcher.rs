@@ -7,13 +7,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
-use super::clock;
+use super::clock::Steady;
 use super::cmtrace::Log;
 use super::journal::Journal;
 use crate::cancel::{CancelLevel, CancelToken};
 use crate::event::{
-    Answered, Event, EventBody, Failure, NodeId, Origin, Outcome, Progress, Question, QuestionKind,
-    Severity, Shown, Who,
+    Answered, Event, EventBody, Failure, Millis, NodeId, Origin, Outcome, Progress, Question,
+    QuestionKind, Severity, Shown, Who,
 };
 use crate::protocol::Push;
 use crate::run_state::RunState;
@@ -101,6 +101,7 @@ pub(super) struct Inner {
     next_question: u32,
     passed_break: Option<NodeId>,
     journal_trouble: bool,
+    clock: Steady,
 }
 
 /// See the module.
@@ -128,6 +129,7 @@ impl Default for Dispatcher {
                 next_question: 1,
                 passed_break: None,
                 journal_trouble: false,
+                clock: Steady::starting(0),
             }),
             changed: Condvar::new(),
             pushes: broadcast::channel(QUEUE).0,
@@ -177,7 +179,7 @@ impl Inner {
         let body = redact(&self.redactor, body);
         let event = Event {
             seq: self.state.seq + 1,
-            at: clock::now(),
+            at: self.clock.now(),
             body,
         };
         self.state.apply(&event);
@@ -223,7 +225,7 @@ impl Inner {
     ) {
         let clean = self.redactor.redact(line);
         if let Some(log) = &self.log {
-            log.write(clock::now(), severity, component, &clean);
+            log.write(self.clock.now(), severity, component, &clean);
         }
         let shown = text::shorten(&clean, text::LONGEST_SHOWN).into_owned();
         self.emit(
@@ -285,14 +287,25 @@ impl Dispatcher {
 
     /// Passes a sample on; not journalled.
     pub fn progress(&self, progress: Progress) {
-        self.lock().state.sample(&progress);
+        let mut inner = self.lock();
+        inner.state.sample(&progress);
+        if let Some(line) = inner.clock.was_set() {
+            inner.log(&self.pushes, Severity::Warning, "TSManager", &line, None);
+        }
         let _ = self.pushes.send(Push::Progress(progress));
     }
 
-    /// State and stream from the same moment.
+    /// State and stream from the same moment; the state says what time it is.
     pub fn subscribe(&self) -> (RunState, broadcast::Receiver<Push>) {
         let inner = self.lock();
-        (inner.state.clone(), self.pushes.subscribe())
+        let mut state = inner.state.clone();
+        state.now = inner.clock.now();
+        (state, self.pushes.subscribe())
+    }
+
+    /// Now, as the run counts it.
+    pub fn now(&self) -> Millis {
+        self.lock().clock.now()
     }
 
     /// A copy of the state.
@@ -322,6 +335,7 @@ impl Dispatcher {
                 inner.variables.set_engine(&variable.name, value);
             }
         }
+        inner.clock = Steady::starting(state.now);
         inner.state = state;
         inner.journal = Some(journal);
         inner.log = Some(log);

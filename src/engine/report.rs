@@ -101,7 +101,10 @@ pub fn write(folder: &RunFolder, state: &RunState) -> Result<(), EngineError> {
         summary: end.map_or("", |end| &end.summary),
         started: state.started.map(time),
         ended: end.map(|end| time(end.at)),
-        millis: end.map_or(0, |end| end.at) - state.started.unwrap_or_default(),
+        millis: match (end, state.started) {
+            (Some(end), Some(started)) => end.at.saturating_sub(started).max(0),
+            _ => 0,
+        },
         boots: state.boot,
         steps,
         produced: state
