@@ -185,18 +185,23 @@ impl Machine {
 
     /// The engine's process.
     pub fn engine(&self) -> Option<i32> {
-        let mark = format!("WIMFORGE_RUNTIME_DIR={}\0", self.path("runtime").display());
-        processes().into_iter().find(|&pid| {
-            let of = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-            let arguments = of("cmdline");
-            let mut arguments = arguments.split(|&byte| byte == 0);
-            arguments
-                .next()
-                .is_some_and(|program| program.ends_with(b"wimforge"))
-                && arguments.next() == Some(b"engine")
-                && String::from_utf8_lossy(&of("environ")).contains(&mark)
-        })
+        engine_of(&self.path("runtime"))
     }
+}
+
+/// The engine of a runtime folder.
+pub fn engine_of(runtime: &Path) -> Option<i32> {
+    let mark = format!("WIMFORGE_RUNTIME_DIR={}\0", runtime.display());
+    processes().into_iter().find(|&pid| {
+        let of = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let arguments = of("cmdline");
+        let mut arguments = arguments.split(|&byte| byte == 0);
+        arguments
+            .next()
+            .is_some_and(|program| program.ends_with(b"wimforge"))
+            && arguments.next() == Some(b"engine")
+            && String::from_utf8_lossy(&of("environ")).contains(&mark)
+    })
 }
 
 /// The processes below another one, with their names.
