@@ -150,14 +150,7 @@ impl RunState {
         self.seq = event.seq;
         self.now = self.now.max(event.at);
         self.fold(event);
-        // Most events of a long run are lines and values, which move no bar.
-        if !matches!(
-            event.body,
-            EventBody::Log { .. }
-                | EventBody::VariableSet { .. }
-                | EventBody::VariableRemoved { .. }
-                | EventBody::Produced { .. }
-        ) {
+        if moves_the_run(&event.body) {
             self.update_overall();
         }
     }
@@ -510,4 +503,18 @@ impl RunState {
             self.overall = now.min(999).max(self.overall);
         }
     }
+}
+
+/// Whether the whole run's bar may be elsewhere after it. It is added up from every step, and most events say other things.
+fn moves_the_run(body: &EventBody) -> bool {
+    !matches!(
+        body,
+        EventBody::Log { .. }
+            | EventBody::VariableSet { .. }
+            | EventBody::VariableRemoved { .. }
+            | EventBody::Produced { .. }
+            | EventBody::Stalled { .. }
+            | EventBody::PauseChanged { .. }
+            | EventBody::BreakpointChanged { .. }
+    )
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::broadcast;
 
-use super::clock;
+use super::clock::Steady;
 use super::cmtrace::Log;
 use super::history::Histories;
 use super::journal::Journal;
@@ -17,7 +17,7 @@ use super::log_pages::Pages;
 use super::samples::Samples;
 use super::waiting::{Answer, CancelTimes, Grants};
 use crate::cancel::CancelToken;
-use crate::event::{Event, EventBody, NodeId, Origin, Outcome, Progress, Severity, Shown};
+use crate::event::{Event, EventBody, Millis, NodeId, Origin, Outcome, Progress, Severity, Shown};
 use crate::platform::Machine;
 use crate::platform::fake::DisklessMachine;
 use crate::protocol::{Check, Push};
@@ -91,6 +91,7 @@ pub(super) struct Inner {
     pub(super) next_question: u32,
     pub(super) passed_break: Option<NodeId>,
     journal_trouble: bool,
+    clock: Steady,
 }
 
 /// See the module.
@@ -127,6 +128,7 @@ impl Default for Dispatcher {
                 next_question: 1,
                 passed_break: None,
                 journal_trouble: false,
+                clock: Steady::starting(0),
             }),
             changed: Condvar::new(),
             pushes: broadcast::channel(QUEUE).0,
@@ -182,7 +184,7 @@ impl Inner {
     fn emit_clean(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
         let event = Event {
             seq: self.state.seq + 1,
-            at: clock::now(),
+            at: self.clock.now(),
             body,
         };
         self.histories.apply(&event, &self.state);
@@ -229,7 +231,7 @@ impl Inner {
     ) {
         let clean = self.redactor.redact(line);
         if let Some(log) = &self.log {
-            log.write(clock::now(), severity, component, &clean);
+            log.write(self.clock.now(), severity, component, &clean);
         }
         let text = text::shorten(&clean, text::LONGEST_SHOWN).into_owned();
         let attempt = node
@@ -314,14 +316,24 @@ impl Dispatcher {
         if let Some(samples) = &mut inner.samples {
             samples.keep(&progress);
         }
+        if let Some(line) = inner.clock.was_set() {
+            inner.log(&self.pushes, Severity::Warning, "TSManager", &line, None);
+        }
         drop(inner);
         let _ = self.pushes.send(Push::Progress(progress));
     }
 
-    /// State and stream from the same moment.
+    /// State and stream from the same moment; the state says what time it is.
     pub fn subscribe(&self) -> (RunState, broadcast::Receiver<Push>) {
         let inner = self.lock();
-        (inner.state.clone(), self.pushes.subscribe())
+        let mut state = inner.state.clone();
+        state.now = inner.clock.now();
+        (state, self.pushes.subscribe())
+    }
+
+    /// Now, as the run counts it.
+    pub fn now(&self) -> Millis {
+        self.lock().clock.now()
     }
 
     /// A copy of the state.
@@ -351,6 +363,7 @@ impl Dispatcher {
                 inner.variables.set_engine(&variable.name, value);
             }
         }
+        inner.clock = Steady::starting(opening.state.now);
         let people = std::mem::take(&mut inner.state.people);
         inner.state = RunState {
             people,

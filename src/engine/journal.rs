@@ -71,15 +71,21 @@ impl Journal {
     /// # Errors
     /// Unreadable, another version, damaged in the middle, or in use by another engine.
     pub fn reopen(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Self, EngineError> {
-        let (index, good_bytes) = scan(path, each)?;
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .open(path)
             .map_err(EngineError::file("opening", path))?;
+        // Locked before it is read: another engine may be in the middle of a line, which is not torn then.
+        let mut journal = Self::locked(path, file)?;
+        let (index, good_bytes) = scan(
+            Events::read_from(path, BufReader::new(&journal.file))?,
+            each,
+        )?;
+        let file = &mut journal.file;
         file.set_len(good_bytes)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(EngineError::file("cutting", path))?;
-        let mut journal = Self::locked(path, file)?;
         journal.length = good_bytes;
         journal.index = index;
         Ok(journal)
@@ -177,11 +183,13 @@ impl Journal {
 /// # Errors
 /// As [`Journal::reopen`].
 pub fn read(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Index, EngineError> {
-    scan(path, each).map(|(index, _)| index)
+    scan(Journal::events(path)?, each).map(|(index, _)| index)
 }
 
-fn scan(path: &Path, each: &mut dyn FnMut(Event)) -> Result<(Index, u64), EngineError> {
-    let mut events = Journal::events(path)?;
+fn scan<R: BufRead>(
+    mut events: Events<R>,
+    each: &mut dyn FnMut(Event),
+) -> Result<(Index, u64), EngineError> {
     let mut index = Index::default();
     loop {
         let offset = events.good;
@@ -249,6 +257,8 @@ impl<R: BufRead> Events<R> {
             events.good = events.raw.len() as u64;
         } else if events.lines == 0 {
             return Err(events.damaged(1, "the journal is empty"));
+        } else {
+            return Err(events.damaged(1, "the journal ends in its first line"));
         }
         Ok(events)
     }
@@ -366,6 +376,12 @@ mod tests {
             .filter(|(_, byte)| **byte == b'\n')
             .map(|(at, _)| at + 1)
             .collect();
+        for cut in 0..ends[0] {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let error = Journal::reopen(&path, &mut |_| {}).unwrap_err().to_string();
+            assert!(error.contains("journal.jsonl, line 1: "), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), &whole[..cut], "untouched");
+        }
         for cut in ends[0]..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let expected = ends.iter().filter(|end| **end <= cut).count() - 1;
@@ -438,10 +454,14 @@ mod tests {
     fn two_engines_cannot_have_the_same_journal() {
         let (_folder, path) = written(1);
         let first = Journal::reopen(&path, &mut |_| {}).unwrap();
+        // The first one is in the middle of a line: the second must not take it for torn and cut it off.
+        let half = b"{\"seq\":2,";
+        (&first.file).write_all(half).unwrap();
         assert!(matches!(
             Journal::reopen(&path, &mut |_| {}),
             Err(EngineError::Busy(_))
         ));
+        assert!(std::fs::read(&path).unwrap().ends_with(half));
         drop(first);
         assert!(Journal::reopen(&path, &mut |_| {}).is_ok());
     }

@@ -164,18 +164,21 @@ impl RunFolder {
     pub fn load(&self) -> Result<RunFile, EngineError> {
         let path = self.run_file();
         let text = fs::read(&path).map_err(EngineError::file("reading", &path))?;
-        let damaged = |what: String| EngineError::Journal {
+        let damaged = |line: usize, what: String| EngineError::Journal {
             path: path.clone(),
-            line: 1,
+            line: line.max(1),
             what,
         };
-        let file: RunFile =
-            serde_json::from_slice(&text).map_err(|error| damaged(format!("damaged: {error}")))?;
+        let file: RunFile = serde_json::from_slice(&text)
+            .map_err(|error| damaged(error.line(), format!("damaged: {error}")))?;
         if file.version != VERSION {
-            return Err(damaged(format!(
-                "the file has version {}, this program reads version {VERSION}",
-                file.version
-            )));
+            return Err(damaged(
+                1,
+                format!(
+                    "the file has version {}, this program reads version {VERSION}",
+                    file.version
+                ),
+            ));
         }
         Ok(file)
     }

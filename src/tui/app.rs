@@ -16,7 +16,7 @@ use super::theme::{Theme, ThemeError};
 use super::update::{initial, update};
 use super::view;
 use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
-use crate::event::RunOutcome;
+use crate::event::{Millis, RunOutcome};
 use crate::protocol::StartRun;
 use crate::transport::{Endpoint, Interrupts};
 
@@ -103,6 +103,7 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
         frame: abilities.frame,
         sender: None,
         receiver: None,
+        heard: (Instant::now(), 0),
         dirty: true,
         quit: false,
     };
@@ -130,6 +131,8 @@ struct Console {
     frame: Duration,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
+    /// The latest time the engine told, and when that was: its clock counts, whatever happens to the machine's.
+    heard: (Instant, Millis),
     dirty: bool,
     quit: bool,
 }
@@ -160,7 +163,11 @@ impl Console {
 
     fn update(&mut self, msg: Msg) -> Vec<Effect> {
         self.dirty = true;
-        update(&mut self.model, msg)
+        let effects = update(&mut self.model, msg);
+        if self.model.state.now != self.heard.1 {
+            self.heard = (Instant::now(), self.model.state.now);
+        }
+        effects
     }
 
     fn draw(&mut self, screen: &mut Screen) -> std::io::Result<()> {
@@ -267,7 +274,8 @@ impl Console {
         }
         *second = Instant::now();
         if self.shows_time() {
-            return self.update(Msg::Tick(jiff::Timestamp::now().as_millisecond()));
+            let gone = Millis::try_from(self.heard.0.elapsed().as_millis()).unwrap_or(0);
+            return self.update(Msg::Tick(self.heard.1.saturating_add(gone)));
         }
         Vec::new()
     }

@@ -102,7 +102,7 @@ fn a_destination_full_from_the_start_is_told_before_anything_is_written() {
         |switches| {
             switches
                 .capacity
-                .store(OLD.len() as u64 + 100, Ordering::SeqCst)
+                .store(OLD.len() as u64 + 100, Ordering::SeqCst);
         },
         |failure, image| {
             assert_eq!(failure.code, codes::DISK_FULL, "{failure:?}");

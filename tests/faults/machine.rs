@@ -189,18 +189,23 @@ impl Machine {
 
     /// The engine's process.
     pub fn engine(&self) -> Option<i32> {
-        let mark = format!("WIMFORGE_RUNTIME_DIR={}\0", self.path("runtime").display());
-        processes().into_iter().find(|&pid| {
-            let of = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-            let arguments = of("cmdline");
-            let mut arguments = arguments.split(|&byte| byte == 0);
-            arguments
-                .next()
-                .is_some_and(|program| program.ends_with(b"wimforge"))
-                && arguments.next() == Some(b"engine")
-                && String::from_utf8_lossy(&of("environ")).contains(&mark)
-        })
+        engine_of(&self.path("runtime"))
     }
+}
+
+/// The engine of a runtime folder.
+pub fn engine_of(runtime: &Path) -> Option<i32> {
+    let mark = format!("WIMFORGE_RUNTIME_DIR={}\0", runtime.display());
+    processes().into_iter().find(|&pid| {
+        let of = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let arguments = of("cmdline");
+        let mut arguments = arguments.split(|&byte| byte == 0);
+        arguments
+            .next()
+            .is_some_and(|program| program.ends_with(b"wimforge"))
+            && arguments.next() == Some(b"engine")
+            && String::from_utf8_lossy(&of("environ")).contains(&mark)
+    })
 }
 
 /// The processes below another one, with their names.
@@ -326,4 +331,11 @@ pub fn assert_undisturbed(image: &Path, what: &str) {
         "{what}: {lines} lines instead of {lines_wanted}:\n{}",
         differences[..differences.len().min(10)].join("\n")
     );
+}
+
+/// Every event of a journal.
+pub fn recorded(path: &Path) -> Vec<Event> {
+    let mut events = Vec::new();
+    journal::read(path, &mut |event| events.push(event)).unwrap();
+    events
 }

@@ -8,11 +8,16 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
+mod crowds;
 mod destination;
 mod disk;
+mod engines;
 mod kills;
 mod lab;
 mod machine;
+mod plain;
+mod room;
 mod source;

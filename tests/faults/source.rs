@@ -16,7 +16,7 @@ fn place_of(disk: &Path, data: &[u8]) -> u64 {
         .windows(middle.len())
         .step_by(512)
         .position(|sector| sector == middle)
-        .expect("the file's data stand in the disk's image");
+        .unwrap_or_else(|| panic!("the file's data do not stand in {}", disk.display()));
     at as u64 * 512
 }
 
