@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use wimforge::client::{self, Client, Incoming};
-use wimforge::engine::journal;
+use wimforge::client::{self, Client, Incoming, Manner};
 use wimforge::event::{EventBody, RunOutcome};
 use wimforge::protocol::{LONGEST_PUSH, Push, Reply, Request, ToClient};
 use wimforge::run_state::RunState;
@@ -124,7 +123,7 @@ fn fifty_clients_come_and_go_and_the_run_does_not_notice() {
     // No line is lost, however busy the engine was with its visitors.
     let runs = std::fs::read_dir(runtime.join("runs")).unwrap();
     let run = runs.map(|run| run.unwrap().path()).next().unwrap();
-    let events = journal::read(&run.join("journal.jsonl")).unwrap();
+    let events = crate::machine::recorded(&run.join("journal.jsonl"));
     let lines: Vec<&str> = events
         .iter()
         .filter_map(|event| match &event.body {

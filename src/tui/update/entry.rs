@@ -50,7 +50,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(effects) = log::replied(model, number, &reply) {
                 return effects;
             }
-            if closer::replied(model, &reply) {
+            if closer::replied(model, number, &reply) {
                 return Vec::new();
             }
             replied(model, reply)
@@ -58,14 +58,31 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Lost(why) => {
             model.connected = false;
             model.note = format!("{LOST}; trying again: {why}");
+            if let Screen::Run(view) = &mut model.screen {
+                // Replies to what was asked never come.
+                view.log.wanted = None;
+                view.sent = None;
+                if matches!(view.over, Over::Step(_) | Over::Explain(_)) {
+                    view.uncover(&model.state);
+                }
+            }
             Vec::new()
         }
         Msg::Tick(now) => {
-            model.now = now;
+            // A recording has a time of its own.
+            if model.replay.is_none() {
+                model.now = now;
+            }
             Vec::new()
         }
         Msg::ShellEnded(trouble) => {
-            model.note = trouble.unwrap_or_else(|| "back from the shell".to_owned());
+            model.note = match trouble {
+                Some(why) => why,
+                None if model.state.paused => {
+                    "back from the shell; the run is paused: c goes on".to_owned()
+                }
+                None => "back from the shell".to_owned(),
+            };
             vec![Effect::Redraw]
         }
     }
@@ -121,8 +138,12 @@ impl Model {
 fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
     match push {
         Push::Snapshot(state) => {
-            model.now = model.now.max(state.now);
+            if model.replay.is_none() {
+                model.now = model.now.max(state.now);
+            }
+            let read = line_read(model);
             model.state = *state;
+            read_on_at(model, read);
             arrived(model)
         }
         Push::Event(event) => {
@@ -131,14 +152,8 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
                 model.screen = Screen::Run(RunView::default());
             }
-            if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body)
-                && view.log.back > 0
-                && view.log.browse.is_none()
-                && let Some(line) = model.state.log.back()
-                && view.log.passes(line)
-            {
-                // Lines that come must not push away those being read.
-                view.log.back += 1;
+            if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body) {
+                view.log.line_came(&model.state);
             }
             run::question_changed(model);
             Vec::new()
@@ -154,12 +169,36 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
         }
         Push::Replay(replay) => {
             model.replay = Some(replay);
+            // It may have been moved back.
+            let began = model.state.started.unwrap_or_default();
+            model.now = began.saturating_add(replay.at).max(model.state.now);
+            run::question_changed(model);
             Vec::new()
         }
         Push::Bye(why) => {
             model.note = why;
             Vec::new()
         }
+    }
+}
+
+/// The log line that is read: the last one in sight, when it is not the newest.
+fn line_read(model: &Model) -> Option<u64> {
+    match &model.screen {
+        Screen::Run(view) if view.log.back > 0 && view.log.browse.is_none() => view
+            .log
+            .lines(&model.state)
+            .nth(view.log.back)
+            .map(|line| line.seq),
+        _ => None,
+    }
+}
+
+/// After a snapshot other lines are here: the one that was read stays in sight.
+fn read_on_at(model: &mut Model, read: Option<u64>) {
+    if let (Screen::Run(view), Some(seq)) = (&mut model.screen, read) {
+        let newer = view.log.lines(&model.state).take_while(|l| l.seq > seq);
+        view.log.back = newer.count();
     }
 }
 
@@ -277,6 +316,7 @@ pub(super) fn begin(
             secret: input.secret,
             optional: input.optional,
             check: input.check.clone(),
+            ..FormField::default()
         })
         .collect();
     if fields.is_empty() {
@@ -313,9 +353,15 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     if control && key.code == KeyCode::Char('c') {
+        let refused = model.cannot_act();
         return match &mut model.screen {
-            Screen::Run(view) if model.state.end.is_none() && model.connected => {
-                view.over = Over::Cancel;
+            Screen::Run(view)
+                if model.state.end.is_none() && model.connected && model.replay.is_none() =>
+            {
+                match &refused {
+                    Some(why) => model.note.clone_from(why),
+                    None => view.over = Over::Cancel,
+                }
                 Vec::new()
             }
             _ => vec![Effect::Quit],

@@ -3,8 +3,8 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::{footer, form, header, help, picker, run, text};
-use crate::tui::model::{Model, Screen};
+use super::{closer, footer, form, header, help, picker, preflight, question, run, text};
+use crate::tui::model::{Model, Over, RunView, Screen};
 use crate::tui::theme::Role;
 
 /// Draws a model.
@@ -19,12 +19,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         text::line(frame, look, area, Role::Text, "wimforge: enlarge");
         return;
     }
-    let [top, middle, bottom] = Layout::vertical([
-        Constraint::Length(header::rows(model)),
-        Constraint::Min(1),
-        Constraint::Length(footer::rows(model, area)),
-    ])
-    .areas::<3>(area);
+    let [top, middle, bottom] = split(area, header::rows(model), footer::rows(model, area));
     header::draw(model, frame, top);
     match &model.screen {
         Screen::Connecting => {
@@ -43,5 +38,30 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
             ..area
         };
         help::draw(model, frame, most);
+    }
+}
+
+fn split(area: Rect, header: u16, footer: u16) -> [Rect; 3] {
+    Layout::vertical([
+        Constraint::Length(header),
+        Constraint::Min(1),
+        Constraint::Length(footer),
+    ])
+    .areas::<3>(area)
+}
+
+/// The farthest that what is open on the run screen can be scrolled to, in lines: so that a key at the end changes nothing
+/// and the next one back is felt at once.
+pub fn last_top(model: &Model, view: &RunView) -> usize {
+    let (width, height) = match model.size {
+        (0, _) | (_, 0) => (80, 24),
+        size => size,
+    };
+    let whole = Rect::new(0, 0, width, height);
+    let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
+    match (&view.over, &model.state.question) {
+        (Over::Preflight { .. } | Over::Findings(_), _) => preflight::last_top(model, area),
+        (Over::Nothing, Some(question)) => question::last_top(model, question, area),
+        _ => closer::last_top(model, view, area),
     }
 }

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{clock, lines, panel, pieces, span};
+use super::text::{clock, fit_end, lines, panel, pieces, span};
 use crate::event::Severity;
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
@@ -15,21 +15,26 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let typing = focus && matches!(view.over, Over::Typing);
     let search = view.log.search.value();
     let mut title = "3 Log".to_owned();
-    match view.log.severity {
-        Some(Severity::Warning) => title.push_str(" (warnings and errors)"),
-        Some(Severity::Error) => title.push_str(" (errors)"),
-        _ => {}
-    }
-    if let Some(node) = view.log.node {
-        title.push_str(&format!(" of \"{}\"", model.state.title(node)));
-        if let Some(attempt) = view.log.attempt {
-            title.push_str(&format!(", attempt {attempt}"));
+    let kind = if view.log.regex { "regex /" } else { "/" };
+    if typing {
+        // What is typed matters now, its end most.
+        let room = usize::from(area.width).saturating_sub(8 + title.len() + kind.len());
+        title = format!("{title} {kind}{}_", fit_end(look, search, room));
+    } else {
+        match view.log.severity {
+            Some(Severity::Warning) => title.push_str(" (warnings and errors)"),
+            Some(Severity::Error) => title.push_str(" (errors)"),
+            _ => {}
         }
-    }
-    if typing || !search.is_empty() {
-        title.push_str(if view.log.regex { " regex /" } else { " /" });
-        title.push_str(search);
-        title.push_str(if typing { "_" } else { "" });
+        if let Some(node) = view.log.node {
+            title.push_str(&format!(" of \"{}\"", model.state.title(node)));
+            if let Some(attempt) = view.log.attempt {
+                title.push_str(&format!(", attempt {attempt}"));
+            }
+        }
+        if !search.is_empty() {
+            title.push_str(&format!(" {kind}{search}"));
+        }
     }
     if view.log.wanted.is_some() {
         title.push_str(" ...");

@@ -18,5 +18,5 @@ mod summary;
 mod text;
 mod variables;
 
-pub use draw::draw;
+pub use draw::{draw, last_top};
 pub use render::{draw_text, render, render_text};
