@@ -26,6 +26,10 @@ pub const LOG_KEPT: usize = 2_000;
 pub const ATTEMPTS_KEPT: usize = 50;
 
 /// Everything known. Default: an engine without a run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are true or not, independent of each other"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
     /// Run id; empty while there is no run.

@@ -17,7 +17,7 @@ impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
     pub fn request(&self, who: &Who, request: Request) -> Reply {
         let mut inner = self.lock();
-        match self.look(&mut inner, &request) {
+        match look(&inner, &request) {
             Some(Ok(reply)) => return reply,
             Some(Err(refusal)) => return Reply::Refused(refusal),
             None => {}
@@ -38,16 +38,6 @@ impl Dispatcher {
             Ok(()) => Reply::Accepted,
             Err(refusal) => Reply::Refused(refusal),
         }
-    }
-
-    /// What only reads; `None` for the rest.
-    fn look(&self, inner: &mut Inner, request: &Request) -> Option<Result<Reply, Refusal>> {
-        Some(match request {
-            Request::Status => Ok(Reply::Snapshot(Box::new(inner.state.clone()))),
-            Request::Explain { name } => Ok(Reply::History(inner.histories.of(name))),
-            Request::DescribeStep { node } => describe_step(inner, *node),
-            _ => return None,
-        })
     }
 
     /// The log's pages, up to the latest line.
@@ -401,9 +391,9 @@ fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String
         StepChange::Text(text) => return Ok(Some(text)),
         StepChange::Settings(changes) => changes,
     };
-    let changed = inner.state.overrides.iter().find(|o| o.node == node);
-    let text = match changed {
-        Some(changed) => changed.text.clone(),
+    let before = inner.state.overrides.iter().find(|o| o.node == node);
+    let text = match before {
+        Some(before) => before.text.clone(),
         None => rewrite::text_of(&inner.document.text, node.0).map_err(bad)?,
     };
     let changes: Vec<rewrite::Setting> = changes
@@ -411,6 +401,16 @@ fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String
         .map(|(path, value)| rewrite::Setting { path, value })
         .collect();
     rewrite::change(&text, &changes).map(Some).map_err(bad)
+}
+
+/// What only reads; `None` for the rest.
+fn look(inner: &Inner, request: &Request) -> Option<Result<Reply, Refusal>> {
+    Some(match request {
+        Request::Status => Ok(Reply::Snapshot(Box::new(inner.state.clone()))),
+        Request::Explain { name } => Ok(Reply::History(inner.histories.of(name))),
+        Request::DescribeStep { node } => describe_step(inner, *node),
+        _ => return None,
+    })
 }
 
 /// The settings of a step, those in force beside the document's.

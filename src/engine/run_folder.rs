@@ -16,6 +16,10 @@ use crate::event::{EventBody, Millis};
 const VERSION: u32 = 1;
 
 /// What an engine needs, beside the journal, to go on with a run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line of its own"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFile {
     /// Version of this file.

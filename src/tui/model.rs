@@ -115,6 +115,10 @@ impl Model {
 }
 
 /// What is open.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is the large one most of the time"
+)]
 #[derive(Clone, Debug, Default)]
 pub enum Screen {
     /// Waiting for the engine.
@@ -297,6 +301,7 @@ impl Pane {
 }
 
 /// What was sent to the engine and may be refused.
+#[expect(clippy::large_enum_variant, reason = "there is one at most")]
 #[derive(Clone, Debug)]
 pub enum Sent {
     /// A form: nothing is typed twice.

@@ -229,7 +229,6 @@ fn arrived(model: &mut Model) -> Vec<Effect> {
 
 fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
     match reply {
-        Reply::Accepted => Vec::new(),
         Reply::Snapshot(state) => {
             model.state = *state;
             Vec::new()
@@ -247,7 +246,8 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             }
             _ => Vec::new(),
         },
-        Reply::Step(_)
+        Reply::Accepted
+        | Reply::Step(_)
         | Reply::History(_)
         | Reply::Log(_)
         | Reply::Offers(_)
@@ -255,10 +255,8 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
         Reply::Refused(Refusal::BadSequence(text)) if matches!(model.screen, Screen::Run(_)) => {
             // Of a changed step: the first mistake in one line.
             let mistake = text.lines().find(|line| !line.trim().is_empty());
-            model.note = mistake
-                .unwrap_or("the change has mistakes")
-                .trim()
-                .to_owned();
+            let mistake = mistake.unwrap_or("the change has mistakes");
+            model.note = String::from(mistake.trim());
             Vec::new()
         }
         Reply::Refused(Refusal::BadSequence(text)) => {

@@ -103,7 +103,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             match end {
                 FormEnd::Open => {}
                 FormEnd::Nothing(why) => {
-                    model.note = why.to_owned();
+                    model.note = String::from(why);
                     view.uncover(&model.state);
                 }
                 // The question that was seen before is seen again.
