@@ -119,7 +119,7 @@ pub fn write(
 /// Writes the archive of the dispatcher's run; an empty `to` is the run's own folder.
 ///
 /// # Errors
-/// No run yet; as [`write`].
+/// No run yet; as [`write()`].
 pub fn of_run(dispatcher: &Dispatcher, to: &str) -> Result<BundleFacts, EngineError> {
     let (state, redactor, machine) = dispatcher.for_bundle();
     if !state.has_run() {
