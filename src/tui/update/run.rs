@@ -280,13 +280,7 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('w') => view.over = Over::People(0),
         KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
         KeyCode::Char('b') => ask_for_bundle(model, view),
-        KeyCode::Char('P') => {
-            if model.state.preflight.is_some() {
-                view.over = Over::Findings(0);
-            } else {
-                model.note = String::from("there was no pre-flight check yet");
-            }
-        }
+        KeyCode::Char('P') => show_findings(model, view),
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
         KeyCode::Char('n') => return vec![model.send(Request::Step)],
@@ -321,6 +315,7 @@ fn question_keys(
         (_, KeyCode::Char('x')) => ask_to_cancel(model, view),
         (_, KeyCode::Char('t')) => return vec![model.send(Request::TakePen)],
         (_, KeyCode::Char('w')) => view.over = Over::People(0),
+        (_, KeyCode::Char('P')) => show_findings(model, view),
         (_, KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown) => {
             let last = last_top(model, view);
             let by = closer::scrolled(key).unwrap_or(0);
@@ -403,6 +398,15 @@ fn run_to(model: &mut Model, view: &RunView) -> Vec<Effect> {
     vec![model.send(Request::RunTo { node })]
 }
 
+/// The pre-flight page once more.
+fn show_findings(model: &mut Model, view: &mut RunView) {
+    if model.state.preflight.is_some() {
+        view.over = Over::Findings(0);
+    } else {
+        model.note = String::from("there was no pre-flight check yet");
+    }
+}
+
 /// Asks before the run is cancelled.
 fn ask_to_cancel(model: &mut Model, view: &mut RunView) {
     match model.cannot_act() {
@@ -430,6 +434,7 @@ fn shell(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
         effects.push(model.send(Request::Pause));
+        model.paused_for_shell = true;
     }
     effects.push(Effect::Shell(shell_variables(&model.state)));
     effects

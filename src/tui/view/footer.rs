@@ -394,10 +394,16 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
     }
 }
 
-/// Rows it needs: a note that is longer than a row gets a second one.
+/// Rows it needs: a note that is longer than a row gets more of them, as far as the screen has them to spare.
 pub(super) fn rows(model: &Model, area: Rect) -> u16 {
-    let long = width(&model.note) > usize::from(area.width);
-    if long && area.height > 12 { 3 } else { 2 }
+    let spare = match area.height {
+        0..=12 => 1,
+        13..=19 => 2,
+        _ => 3,
+    };
+    let columns = usize::from(area.width).max(1);
+    let note = pieces(&model.look, &model.note, columns, spare).len();
+    1 + u16::try_from(note).unwrap_or(1).max(1)
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {

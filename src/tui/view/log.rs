@@ -3,9 +3,11 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use regex::Regex;
 
 use super::text::{clock, fit_end, lines, panel, pieces, span};
 use crate::event::Severity;
+use crate::run_state::LogLine;
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
 
@@ -48,40 +50,64 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let inside = panel(frame, look, area, &title, focus);
     let rows = usize::from(inside.height);
     let columns = usize::from(inside.width);
-    let pattern = view.log.pattern();
     // With the keys here a line is seen whole, else its beginning.
     let most = if focus { rows } else { 2 };
+    let hits = view.log.pattern();
+    let hits = hits.as_ref();
     let mut all: Vec<Line<'static>> = Vec::new();
-    for line in view.log.lines(&model.state).skip(view.log.back) {
-        if all.len() >= rows {
-            break;
+    if view.log.from_top {
+        // From the line that was asked for downwards, when what follows fills the panel.
+        let mut newer: Vec<_> = view.log.lines(&model.state).take(view.log.back + 1).collect();
+        while let Some(line) = newer.pop().filter(|_| all.len() < rows) {
+            all.extend(shown(model, line, hits, columns, most));
         }
-        let (word, role) = match line.severity {
-            Severity::Info => ("", Role::Text),
-            Severity::Warning => ("WARNING ", Role::Warning),
-            Severity::Error => ("ERROR ", Role::Bad),
-        };
-        let hit = pattern.as_ref().is_some_and(|p| p.is_match(&line.text));
-        let role = if hit { Role::Active } else { role };
-        let mark = if hit { look.glyphs.cursor } else { " " };
-        let time = clock(model, line.at);
-        let room = columns.saturating_sub(time.len() + 1);
-        let parts = pieces(look, &format!("{word}{}", line.text), room.max(1), most);
-        let blank = " ".repeat(time.len());
-        for (at, part) in parts.into_iter().enumerate().rev() {
-            let first = at == 0;
-            all.push(Line::from(vec![
-                span(
-                    look,
-                    Role::Dim,
-                    if first { time.clone() } else { blank.clone() },
-                ),
-                span(look, Role::Active, if first { mark } else { " " }),
-                span(look, role, part),
-            ]));
-        }
+        all.truncate(rows);
     }
-    all.truncate(rows);
-    all.reverse();
+    if all.len() < rows {
+        let back = if view.log.from_top { 0 } else { view.log.back };
+        all.clear();
+        for line in view.log.lines(&model.state).skip(back) {
+            if all.len() >= rows {
+                break;
+            }
+            all.extend(shown(model, line, hits, columns, most).into_iter().rev());
+        }
+        all.truncate(rows);
+        all.reverse();
+    }
     lines(frame, inside, all);
+}
+
+/// One line of the log in as many rows as it takes.
+fn shown(
+    model: &Model,
+    line: &LogLine,
+    hits: Option<&Regex>,
+    columns: usize,
+    most: usize,
+) -> Vec<Line<'static>> {
+    let look = &model.look;
+    let (word, role) = match line.severity {
+        Severity::Info => ("", Role::Text),
+        Severity::Warning => ("WARNING ", Role::Warning),
+        Severity::Error => ("ERROR ", Role::Bad),
+    };
+    let hit = hits.is_some_and(|pattern| pattern.is_match(&line.text));
+    let role = if hit { Role::Active } else { role };
+    let mark = if hit { look.glyphs.cursor } else { " " };
+    let time = clock(model, line.at);
+    let room = columns.saturating_sub(time.len() + 1);
+    let blank = " ".repeat(time.len());
+    pieces(look, &format!("{word}{}", line.text), room.max(1), most)
+        .into_iter()
+        .enumerate()
+        .map(|(at, part)| {
+            let (time, mark) = if at == 0 { (&time, mark) } else { (&blank, " ") };
+            Line::from(vec![
+                span(look, Role::Dim, time.clone()),
+                span(look, Role::Active, mark),
+                span(look, role, part),
+            ])
+        })
+        .collect()
 }

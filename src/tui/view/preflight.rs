@@ -81,7 +81,8 @@ fn title(model: &Model, columns: usize) -> String {
         count(Gravity::Fine),
     );
     if columns >= WIDE {
-        format!("Pre-flight: {blocking} blocking, {warnings} warnings, {fine} fine")
+        let s = if warnings == 1 { "" } else { "s" };
+        format!("Pre-flight: {blocking} blocking, {warnings} warning{s}, {fine} fine")
     } else {
         format!("{blocking} STOP, {warnings} WARN, {fine} ok")
     }
@@ -111,7 +112,13 @@ fn finding_lines(model: &Model, finding: &Finding, columns: usize) -> Vec<Line<'
     };
     let word = format!("{word:<5}");
     let room = columns.saturating_sub(word.len()).max(1);
-    let text = format!("{}: {}", finding.subject, finding.text);
+    // Several steps may have a disk or an image each.
+    let of_step = finding
+        .node
+        .filter(|_| columns >= WIDE)
+        .map(|node| format!(" of \"{}\"", model.state.title(node)))
+        .unwrap_or_default();
+    let text = format!("{}{of_step}: {}", finding.subject, finding.text);
     let mut rows: Vec<Line<'static>> = pieces(look, &text, room, LONGEST)
         .into_iter()
         .enumerate()
