@@ -165,6 +165,7 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
         }
         Push::People(people) => {
             model.state.people = people;
+            run::question_changed(model);
             Vec::new()
         }
         Push::Replay(replay) => {

@@ -24,8 +24,10 @@ enum Typed {
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     model.look_for_hints();
-    let form = form::wanted(model);
-    let open = model.state.question.as_ref().map(|q| {
+    // In a recording nothing is typed: the question is only seen.
+    let may = model.replay.is_none() && model.cannot_act().is_none();
+    let form = form::wanted(model).filter(|_| may);
+    let mut open = model.state.question.as_ref().map(|q| {
         let typed = match q.kind {
             QuestionKind::ConfirmDisk(_) => Typed::Wipe,
             QuestionKind::Preflight { .. } => Typed::Preflight,
@@ -37,6 +39,10 @@ pub(super) fn question_changed(model: &mut Model) {
         return;
     };
     let asked = open.map(|(id, _)| id);
+    // Who may not answer has no field to type into: letters are keys there, `t` takes the pen.
+    if !may {
+        open = open.map(|(id, _)| (id, Typed::Nothing));
+    }
     if view.asked != asked {
         view.asked = asked;
         view.question_top = 0;
@@ -47,7 +53,7 @@ pub(super) fn question_changed(model: &mut Model) {
         Over::Preflight { id, .. } => open != Some((*id, Typed::Preflight)),
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
-            Purpose::Secrets(id) => asked != Some(id),
+            Purpose::Secrets(id) => asked != Some(id) || !may,
             Purpose::Variable | Purpose::Step(_) => model.state.end.is_some(),
             Purpose::Bundle => false,
             Purpose::Start(_) => true,
@@ -68,8 +74,7 @@ pub(super) fn question_changed(model: &mut Model) {
             ..RunView::default()
         };
     }
-    // In a recording nothing is typed: the question is only seen.
-    if model.replay.is_none() && matches!(view.over, Over::Nothing) {
+    if matches!(view.over, Over::Nothing) {
         match (form, open) {
             (Some(form), _) => view.over = Over::Form(form),
             (None, Some((id, Typed::Wipe))) => view.over = Over::Wipe(id, Input::default()),

@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{closer, footer, form, header, help, picker, preflight, question, run, text};
+use crate::event::QuestionKind;
 use crate::tui::model::{Model, Over, RunView, Screen};
 use crate::tui::theme::Role;
 
@@ -53,7 +54,10 @@ pub fn last_top(model: &Model, view: &RunView) -> usize {
     let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
     match (&view.over, &model.state.question) {
         (Over::Preflight { .. } | Over::Findings(_), _) => preflight::last_top(model, area),
-        (Over::Nothing, Some(question)) => question::last_top(model, question, area),
+        (Over::Nothing, Some(question)) => match question.kind {
+            QuestionKind::Preflight { .. } => preflight::last_top(model, area),
+            _ => question::last_top(model, question, area),
+        },
         _ => closer::last_top(model, view, area),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn draw(
     let (top, word) = match &view.over {
         Over::Preflight { top, typed, .. } => (*top, Some(typed)),
         Over::Findings(top) => (*top, None),
-        _ => (0, None),
+        _ => (view.question_top, None),
     };
     let all = all(model, columns);
     let top = top.min(all.len().saturating_sub(room));
@@ -46,7 +46,7 @@ pub(super) fn draw(
             format!("Mend what stops it and press F5, or type {word} and Enter: ")
         }
         Some((_, word)) => format!("F5, or type {word}: "),
-        None if model.replay.is_some() && !matches!(view.over, Over::Findings(_)) => String::new(),
+        None if !matches!(view.over, Over::Findings(_)) => String::new(),
         None => "arrows scroll   any other key: back".to_owned(),
     };
     let foot = fit(look, &foot, columns);

@@ -29,7 +29,7 @@ pub(super) fn draw(
             format!("FAILED: {step} (attempt {attempt})")
         }
         QuestionKind::Preflight { blocking, word } => {
-            let open = Some((*blocking, word.as_str())).filter(|_| model.replay.is_none());
+            let open = Some((*blocking, word.as_str())).filter(|_| answerable(model));
             super::preflight::draw(model, view, open, frame, area);
             return;
         }
@@ -51,8 +51,11 @@ pub(super) fn draw(
     }
     let (columns, rows) = inner(area);
     let (full, keys) = text_of(model, question, columns);
-    // A recorded question has no keys.
-    let keys = if model.replay.is_some() { Vec::new() } else { keys };
+    let keys = if answerable(model) {
+        keys
+    } else {
+        Vec::new()
+    };
     let room = rows.saturating_sub(keys.len());
     let top = view.question_top.min(full.len().saturating_sub(room));
     let place = (top, room, full.len());
@@ -73,6 +76,11 @@ pub(super) fn draw(
     all.truncate(room);
     all.extend(keys);
     lines(frame, inside, all);
+}
+
+/// A recorded question has no keys, nor has one that another console is to answer.
+fn answerable(model: &Model) -> bool {
+    model.replay.is_none() && model.cannot_act().is_none()
 }
 
 /// Columns and rows inside a panel of that size.
