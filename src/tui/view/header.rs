@@ -129,7 +129,7 @@ fn right(model: &Model, columns: usize) -> String {
     let short = unreal(model, true);
     let unreal = unreal(model, false);
     let time = units::duration(elapsed(model));
-    let name = width(&state.plan.name).min(14);
+    let name = width(&state.plan.name).min(if columns < 60 { 5 } else { 14 });
     [
         format!(" {unreal}{company}{now}{place}  {time}"),
         format!(" {unreal}{company}{now}{place}"),

@@ -54,28 +54,53 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let most = if focus { rows } else { 2 };
     let hits = view.log.pattern();
     let hits = hits.as_ref();
-    let mut all: Vec<Line<'static>> = Vec::new();
-    if view.log.from_top {
-        // From the line that was asked for downwards, when what follows fills the panel.
-        let mut newer: Vec<_> = view.log.lines(&model.state).take(view.log.back + 1).collect();
-        while let Some(line) = newer.pop().filter(|_| all.len() < rows) {
-            all.extend(shown(model, line, hits, columns, most));
-        }
-        all.truncate(rows);
-    }
-    if all.len() < rows {
-        let back = if view.log.from_top { 0 } else { view.log.back };
-        all.clear();
-        for line in view.log.lines(&model.state).skip(back) {
-            if all.len() >= rows {
-                break;
-            }
-            all.extend(shown(model, line, hits, columns, most).into_iter().rev());
-        }
-        all.truncate(rows);
-        all.reverse();
+    let text = |line: &LogLine| shown(model, line, hits, columns, most);
+    let mut all = if view.log.from_top {
+        downwards(view.log.lines(&model.state).take(view.log.back + 1), rows, text)
+    } else {
+        upwards(view.log.lines(&model.state).skip(view.log.back), rows, text)
+    };
+    if all.len() < rows && view.log.from_top {
+        // What follows the line does not fill the panel: the end does.
+        all = upwards(view.log.lines(&model.state), rows, text);
+    } else if all.len() < rows && view.log.back > 0 {
+        // What comes before it does not: the beginning does.
+        all = downwards(view.log.lines(&model.state), rows, text);
     }
     lines(frame, inside, all);
+}
+
+/// Rows of the newest of these lines (newest first) and of as many older ones as there is room for.
+fn upwards<'a>(
+    newest_first: impl Iterator<Item = &'a LogLine>,
+    rows: usize,
+    text: impl Fn(&LogLine) -> Vec<Line<'static>>,
+) -> Vec<Line<'static>> {
+    let mut all = Vec::new();
+    for line in newest_first {
+        if all.len() >= rows {
+            break;
+        }
+        all.extend(text(line).into_iter().rev());
+    }
+    all.truncate(rows);
+    all.reverse();
+    all
+}
+
+/// Rows of the oldest of these lines and of as many newer ones as there is room for.
+fn downwards<'a>(
+    newest_first: impl Iterator<Item = &'a LogLine>,
+    rows: usize,
+    text: impl Fn(&LogLine) -> Vec<Line<'static>>,
+) -> Vec<Line<'static>> {
+    let mut left: Vec<&LogLine> = newest_first.collect();
+    let mut all = Vec::new();
+    while let Some(line) = left.pop().filter(|_| all.len() < rows) {
+        all.extend(text(line));
+    }
+    all.truncate(rows);
+    all
 }
 
 /// One line of the log in as many rows as it takes.

@@ -118,10 +118,18 @@ fn text_of(
             let size = units::bytes(*bytes);
             let facts = format!("{bytes} bytes ({size}), changed {}", date(model, *modified));
             all.extend(whole(Role::Text, &facts));
-            all.push(Line::default());
+            let roomy = columns >= 50;
+            if roomy {
+                all.push(Line::default());
+            }
             let promise = "It stays whole until the new image is complete and verified.";
             all.extend(whole(Role::Text, promise));
-            keys = whole(Role::Title, "y replace it    n do not: the step fails");
+            let what = if roomy {
+                "y replace it    n do not: the step fails"
+            } else {
+                "y replace   n do not"
+            };
+            keys = whole(Role::Title, what);
         }
         QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, None),
         QuestionKind::Pause { message } => {
