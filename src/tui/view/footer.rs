@@ -186,7 +186,10 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
 /// Keys of a console that only looks on, or that has to take the pen first.
 fn watching_keys(model: &Model, view: &RunView) -> Keys {
     let people = &model.state.people;
-    let me = people.attached.iter().find(|a| a.who.client == model.client);
+    let me = people
+        .attached
+        .iter()
+        .find(|a| a.who.client == model.client);
     let mut keys = Vec::new();
     if me.is_none_or(|me| me.may_act) {
         keys.push(("t", "take the pen"));
@@ -293,7 +296,10 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
         }
         Over::People(_) => vec![("t", "take the pen"), ("Esc", "back")],
         Over::Hints { row, .. } => {
-            let acts = model.hints.get(*row).is_some_and(|h| h.hint.action.is_some());
+            let acts = model
+                .hints
+                .get(*row)
+                .is_some_and(|h| h.hint.action.is_some());
             let mut keys = Vec::new();
             if acts {
                 keys.push(("Enter", "do it"));

@@ -109,7 +109,11 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
             Some(why) if here => (Role::Warning, why),
             None if field.document.is_some() => {
                 let document = field.document.as_deref().unwrap_or_default();
-                let document = if document.is_empty() { "not set" } else { document };
+                let document = if document.is_empty() {
+                    "not set"
+                } else {
+                    document
+                };
                 (Role::Warning, format!("document: {document}"))
             }
             None if here && value.is_empty() && !field.before.is_empty() => {

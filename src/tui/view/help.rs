@@ -119,5 +119,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let title = "Help: any key but arrows closes it";
     let title = titled(look, title, (top, rows, all.len()), area);
     let inside = panel(frame, look, area, &title, true);
-    lines(frame, inside, all.into_iter().skip(top).take(rows).collect());
+    lines(
+        frame,
+        inside,
+        all.into_iter().skip(top).take(rows).collect(),
+    );
 }

@@ -56,7 +56,11 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let hits = hits.as_ref();
     let text = |line: &LogLine| shown(model, line, hits, columns, most);
     let mut all = if view.log.from_top {
-        downwards(view.log.lines(&model.state).take(view.log.back + 1), rows, text)
+        downwards(
+            view.log.lines(&model.state).take(view.log.back + 1),
+            rows,
+            text,
+        )
     } else {
         upwards(view.log.lines(&model.state).skip(view.log.back), rows, text)
     };
@@ -127,7 +131,11 @@ fn shown(
         .into_iter()
         .enumerate()
         .map(|(at, part)| {
-            let (time, mark) = if at == 0 { (&time, mark) } else { (&blank, " ") };
+            let (time, mark) = if at == 0 {
+                (&time, mark)
+            } else {
+                (&blank, " ")
+            };
             Line::from(vec![
                 span(look, Role::Dim, time.clone()),
                 span(look, Role::Active, mark),

@@ -40,8 +40,7 @@ pub(super) fn draw(
         let inside = panel(frame, look, area, &title, true);
         let (columns, rows) = (usize::from(inside.width), usize::from(inside.height));
         let all = if small(frame) {
-            let text =
-                "Enlarge the screen: a disk is only confirmed where its facts can be seen.";
+            let text = "Enlarge the screen: a disk is only confirmed where its facts can be seen.";
             whole(look, Role::Bad, text, columns)
         } else {
             disk(look, view, facts, columns, rows)
@@ -51,11 +50,7 @@ pub(super) fn draw(
     }
     let (columns, rows) = inner(area);
     let (full, keys) = text_of(model, question, columns);
-    let keys = if answerable(model) {
-        keys
-    } else {
-        Vec::new()
-    };
+    let keys = if answerable(model) { keys } else { Vec::new() };
     let room = rows.saturating_sub(keys.len());
     let top = view.question_top.min(full.len().saturating_sub(room));
     let place = (top, room, full.len());
@@ -134,9 +129,11 @@ fn text_of(
         QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, None),
         QuestionKind::Pause { message } => {
             for line in message.lines() {
-                all.extend(pieces(look, line, columns, LONGEST).into_iter().map(|part| {
-                    Line::from(span(look, Role::Text, part))
-                }));
+                all.extend(
+                    pieces(look, line, columns, LONGEST)
+                        .into_iter()
+                        .map(|part| Line::from(span(look, Role::Text, part))),
+                );
             }
             keys.push(Line::default());
             keys.extend(whole(Role::Title, "Enter go on"));
