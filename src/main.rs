@@ -22,6 +22,7 @@ use wimforge::lab;
 use wimforge::platform::{PlatformError, show};
 use wimforge::protocol::{Reply, Request, StartRun, WireSecret};
 use wimforge::report::follow::{self, Mode, OnCtrlC};
+use wimforge::report::status;
 use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, Stream, runtime_folder};
 use wimforge::tui::theme::Theme;
@@ -247,6 +248,11 @@ fn follow_run(
 }
 
 fn attach(args: AttachArgs) -> Outcome {
+    if args.follow {
+        return runtime()?
+            .block_on(status::watch(&Endpoint::standard(), std::io::stdout()))
+            .map_err(failed);
+    }
     if args.output.plain || args.output.json {
         let mode = if args.output.json {
             Mode::Json

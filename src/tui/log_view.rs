@@ -21,6 +21,8 @@ const NEAR: usize = 200;
 pub struct LogView {
     /// Lines between the last one there is and the last one shown; 0 follows.
     pub back: usize,
+    /// The line so far back is the first one shown, not the last: what follows it is what was asked for.
+    pub from_top: bool,
     /// What is searched for.
     pub search: Input,
     /// It is a regular expression.
@@ -126,6 +128,7 @@ impl LogView {
     /// Back to following.
     pub fn follow(&mut self) {
         self.back = 0;
+        self.from_top = false;
         self.browse = None;
         self.wanted = None;
     }

@@ -64,6 +64,8 @@ pub struct Model {
     pub hints: Vec<Match>,
     /// The question they belong to.
     pub hints_for: Option<u32>,
+    /// The run was paused for a shell.
+    pub paused_for_shell: bool,
     /// A recorded run is shown.
     pub replay: Option<ReplayState>,
     /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.

@@ -15,7 +15,7 @@ pub fn start(variables: &[(String, String)]) -> Result<Child, String> {
         .ok()
         .filter(|path| std::path::Path::new(path).is_file())
         .unwrap_or_else(|| "/bin/sh".to_owned());
-    let hint = "wimforge waits; the run's variables are in the environment, secrets left out. Leave with exit or Ctrl-D.";
+    let hint = "wimforge waits; leave with exit or Ctrl-D.\nThe run's variables are in the environment, secrets left out.";
     let _ = writeln!(std::io::stdout(), "{hint}");
     let mut command = Command::new(&shell);
     command.env_clear();

@@ -17,20 +17,22 @@ const DESTINATION: &str = "OSDCaptureDestination";
 
 /// The step that the keys mean: the chosen one, else the one that failed.
 pub(super) fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
-    let failed = || {
-        let question = model.state.question.as_ref()?;
-        question.node
-    };
-    let chosen = view
-        .step
-        .and_then(|at| model.state.plan.nodes.get(at))
-        .filter(|node| matches!(node.kind, NodeKind::Step(_)))
-        .map(|node| node.id)
-        .or_else(failed);
-    if chosen.is_none() {
-        model.note = String::from("choose a step with the arrow keys first");
+    let plan = &model.state.plan;
+    let chosen = view.step.and_then(|at| plan.nodes.get(at));
+    match chosen {
+        Some(node) if node.kind == NodeKind::Group => {
+            model.note = String::from("that is a group: choose one of its steps");
+            None
+        }
+        Some(node) => Some(node.id),
+        None => {
+            let failed = model.state.question.as_ref().and_then(|q| q.node);
+            if failed.is_none() {
+                model.note = String::from("choose a step with the arrow keys first");
+            }
+            failed
+        }
     }
-    chosen
 }
 
 /// Opens a step, to be looked at or to be changed.
@@ -322,7 +324,7 @@ fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<E
             return vec![model.send(Request::OverridePreflight { question, word })];
         }
         KeyCode::Enter => {
-            model.note = format!("mend what stops it and press F5, or type the word {word}");
+            model.note = format!("type {word}, or mend it and press F5");
         }
         KeyCode::Char('r') if blocking == 0 => {
             return vec![model.send(Request::Recheck { question })];

@@ -10,6 +10,7 @@ use crate::tui::model::{
     Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, RunView, Screen,
 };
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::view::last_top_of_help;
 
 /// A model before the engine is connected.
 pub fn initial(model: Model) -> Model {
@@ -76,11 +77,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::ShellEnded(trouble) => {
+            let paused = std::mem::take(&mut model.paused_for_shell) || model.state.paused;
             model.note = match trouble {
                 Some(why) => why,
-                None if model.state.paused => {
-                    "back from the shell; the run is paused: c goes on".to_owned()
-                }
+                None if paused => "back from the shell; the run is paused, c goes on".to_owned(),
                 None => "back from the shell".to_owned(),
             };
             vec![Effect::Redraw]
@@ -165,6 +165,7 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
         }
         Push::People(people) => {
             model.state.people = people;
+            run::question_changed(model);
             Vec::new()
         }
         Push::Replay(replay) => {
@@ -337,13 +338,13 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return vec![Effect::Redraw];
     }
     if model.help {
-        let last = crate::tui::view::help::LINES.saturating_sub(1);
-        match key.code {
-            KeyCode::Up => model.help_top = model.help_top.saturating_sub(1),
-            KeyCode::Down => model.help_top = (model.help_top + 1).min(last),
-            KeyCode::PageUp => model.help_top = model.help_top.saturating_sub(10),
-            KeyCode::PageDown => model.help_top = (model.help_top + 10).min(last),
-            _ => {
+        let last = last_top_of_help(model);
+        match closer::scrolled(key) {
+            Some(by) => {
+                let top = model.help_top.min(last);
+                model.help_top = top.saturating_add_signed(by).min(last);
+            }
+            None => {
                 model.help = false;
                 model.help_top = 0;
             }

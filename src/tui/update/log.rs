@@ -118,6 +118,7 @@ fn search(model: &mut Model, view: &mut RunView, forward: bool) -> Vec<Effect> {
             .position(|hit| *hit)
             .map(|at| at + from)
     };
+    view.log.from_top = false;
     if let Some(at) = found {
         view.log.back = at;
         return Vec::new();
@@ -165,6 +166,7 @@ pub(super) fn scroll(model: &mut Model, view: &mut RunView, by: isize) -> Vec<Ef
 pub(super) fn show(model: &mut Model, view: &mut RunView, wanted: Wanted) -> Vec<Effect> {
     view.pane = Pane::Log;
     view.put_aside(&model.state);
+    view.log.from_top = true;
     let from = match wanted {
         Wanted::Around(seq) => seq.saturating_add(1),
         Wanted::FirstAfter(seq) => seq.saturating_sub(1),

@@ -24,8 +24,10 @@ enum Typed {
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     model.look_for_hints();
-    let form = form::wanted(model);
-    let open = model.state.question.as_ref().map(|q| {
+    // In a recording nothing is typed: the question is only seen.
+    let may = model.replay.is_none() && model.cannot_act().is_none();
+    let form = form::wanted(model).filter(|_| may);
+    let mut open = model.state.question.as_ref().map(|q| {
         let typed = match q.kind {
             QuestionKind::ConfirmDisk(_) => Typed::Wipe,
             QuestionKind::Preflight { .. } => Typed::Preflight,
@@ -37,6 +39,10 @@ pub(super) fn question_changed(model: &mut Model) {
         return;
     };
     let asked = open.map(|(id, _)| id);
+    // Who may not answer has no field to type into: letters are keys there, `t` takes the pen.
+    if !may {
+        open = open.map(|(id, _)| (id, Typed::Nothing));
+    }
     if view.asked != asked {
         view.asked = asked;
         view.question_top = 0;
@@ -47,7 +53,7 @@ pub(super) fn question_changed(model: &mut Model) {
         Over::Preflight { id, .. } => open != Some((*id, Typed::Preflight)),
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
-            Purpose::Secrets(id) => asked != Some(id),
+            Purpose::Secrets(id) => asked != Some(id) || !may,
             Purpose::Variable | Purpose::Step(_) => model.state.end.is_some(),
             Purpose::Bundle => false,
             Purpose::Start(_) => true,
@@ -68,8 +74,7 @@ pub(super) fn question_changed(model: &mut Model) {
             ..RunView::default()
         };
     }
-    // In a recording nothing is typed: the question is only seen.
-    if model.replay.is_none() && matches!(view.over, Over::Nothing) {
+    if matches!(view.over, Over::Nothing) {
         match (form, open) {
             (Some(form), _) => view.over = Over::Form(form),
             (None, Some((id, Typed::Wipe))) => view.over = Over::Wipe(id, Input::default()),
@@ -280,13 +285,7 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('w') => view.over = Over::People(0),
         KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
         KeyCode::Char('b') => return ask_for_bundle(model, view),
-        KeyCode::Char('P') => {
-            if model.state.preflight.is_some() {
-                view.over = Over::Findings(0);
-            } else {
-                model.note = String::from("there was no pre-flight check yet");
-            }
-        }
+        KeyCode::Char('P') => show_findings(model, view),
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
         KeyCode::Char('n') => return vec![model.send(Request::Step)],
@@ -321,6 +320,7 @@ fn question_keys(
         (_, KeyCode::Char('x')) => ask_to_cancel(model, view),
         (_, KeyCode::Char('t')) => return vec![model.send(Request::TakePen)],
         (_, KeyCode::Char('w')) => view.over = Over::People(0),
+        (_, KeyCode::Char('P')) => show_findings(model, view),
         (_, KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown) => {
             let last = last_top(model, view);
             let by = closer::scrolled(key).unwrap_or(0);
@@ -403,6 +403,15 @@ fn run_to(model: &mut Model, view: &RunView) -> Vec<Effect> {
     vec![model.send(Request::RunTo { node })]
 }
 
+/// The pre-flight page once more.
+fn show_findings(model: &mut Model, view: &mut RunView) {
+    if model.state.preflight.is_some() {
+        view.over = Over::Findings(0);
+    } else {
+        model.note = String::from("there was no pre-flight check yet");
+    }
+}
+
 /// Asks before the run is cancelled.
 fn ask_to_cancel(model: &mut Model, view: &mut RunView) {
     match model.cannot_act() {
@@ -433,6 +442,7 @@ fn shell(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
         effects.push(model.send(Request::Pause));
+        model.paused_for_shell = true;
     }
     effects.push(Effect::Shell(shell_variables(&model.state)));
     effects

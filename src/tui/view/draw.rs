@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{closer, footer, form, header, help, picker, preflight, question, run, text};
+use crate::event::QuestionKind;
 use crate::tui::model::{Model, Over, RunView, Screen};
 use crate::tui::theme::Role;
 
@@ -33,11 +34,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     }
     footer::draw(model, frame, bottom);
     if model.help {
-        let most = Rect {
-            height: area.height.saturating_sub(1),
-            ..area
-        };
-        help::draw(model, frame, most);
+        help::draw(model, frame, area);
     }
 }
 
@@ -53,15 +50,27 @@ fn split(area: Rect, header: u16, footer: u16) -> [Rect; 3] {
 /// The farthest that what is open on the run screen can be scrolled to, in lines: so that a key at the end changes nothing
 /// and the next one back is felt at once.
 pub fn last_top(model: &Model, view: &RunView) -> usize {
+    let whole = screen(model);
+    let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
+    match (&view.over, &model.state.question) {
+        (Over::Preflight { .. } | Over::Findings(_), _) => preflight::last_top(model, area),
+        (Over::Nothing, Some(question)) => match question.kind {
+            QuestionKind::Preflight { .. } => preflight::last_top(model, area),
+            _ => question::last_top(model, question, area),
+        },
+        _ => closer::last_top(model, view, area),
+    }
+}
+
+/// The farthest that the help can be scrolled to.
+pub fn last_top_of_help(model: &Model) -> usize {
+    help::last_top(&model.look, screen(model))
+}
+
+fn screen(model: &Model) -> Rect {
     let (width, height) = match model.size {
         (0, _) | (_, 0) => (80, 24),
         size => size,
     };
-    let whole = Rect::new(0, 0, width, height);
-    let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
-    match (&view.over, &model.state.question) {
-        (Over::Preflight { .. } | Over::Findings(_), _) => preflight::last_top(model, area),
-        (Over::Nothing, Some(question)) => question::last_top(model, question, area),
-        _ => closer::last_top(model, view, area),
-    }
+    Rect::new(0, 0, width, height)
 }

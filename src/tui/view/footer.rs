@@ -143,6 +143,9 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
     if state.end.is_some() {
         return ended_keys(view);
     }
+    if model.cannot_act().is_some() {
+        return watching_keys(model, view);
+    }
     if let (Over::Aside(_), _) | (_, None) = (&view.over, &state.question) {
         return panel_keys(model, view);
     }
@@ -178,6 +181,41 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         ],
     };
     fixed.to_vec()
+}
+
+/// Keys of a console that only looks on, or that has to take the pen first.
+fn watching_keys(model: &Model, view: &RunView) -> Keys {
+    let people = &model.state.people;
+    let me = people
+        .attached
+        .iter()
+        .find(|a| a.who.client == model.client);
+    let mut keys = Vec::new();
+    if me.is_none_or(|me| me.may_act) {
+        keys.push(("t", "take the pen"));
+    }
+    match (&view.over, &model.state.question) {
+        (Over::Nothing, Some(_)) => {
+            keys.push(("Esc", "look at the run"));
+            if last_top(model, view) > 0 {
+                keys.push(("Up/Down", "scroll"));
+            }
+        }
+        (Over::Aside(_), _) => keys.push(("Esc", "back to the question")),
+        _ => {}
+    }
+    let asked = matches!(view.over, Over::Nothing) && model.state.question.is_some();
+    if !asked {
+        let of_panel: Fixed = match view.pane {
+            Pane::Steps => &[("arrows", "choose"), ("Enter", "closer")],
+            Pane::Variables => &[("Enter", "where from"), ("/", "filter")],
+            Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
+        };
+        keys.extend(of_panel);
+        keys.push(("Tab", "panel"));
+    }
+    keys.extend([("w", "who is here"), ("?", "help"), ("q", "detach")]);
+    keys
 }
 
 fn failed_keys(model: &Model) -> Keys {
@@ -397,10 +435,16 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
     }
 }
 
-/// Rows it needs: a note that is longer than a row gets a second one.
+/// Rows it needs: a note that is longer than a row gets more of them, as far as the screen has them to spare.
 pub(super) fn rows(model: &Model, area: Rect) -> u16 {
-    let long = width(&model.note) > usize::from(area.width);
-    if long && area.height > 12 { 3 } else { 2 }
+    let spare = match area.height {
+        0..=12 => 1,
+        13..=19 => 2,
+        _ => 3,
+    };
+    let columns = usize::from(area.width).max(1);
+    let note = pieces(&model.look, &model.note, columns, spare).len();
+    1 + u16::try_from(note).unwrap_or(1).max(1)
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {

@@ -52,11 +52,11 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         .max()
         .unwrap_or(0)
         .min(columns / 2);
-    let mut all = if inside.height > 4 {
-        intro(form, model, columns)
-    } else {
-        Vec::new()
-    };
+    let mut all = intro(form, model, columns);
+    // The fields need the room more.
+    if all.len() + 2 > usize::from(inside.height) {
+        all.clear();
+    }
     let rows = usize::from(inside.height).saturating_sub(all.len());
     // Two rows a field; the one with the keys is always in sight.
     let skip = (form.at + 1).saturating_sub((rows / 2).max(1));

@@ -51,6 +51,8 @@ fn situation(model: &Model) -> &'static str {
         }
     } else if state.cancelling.is_some() {
         "CANCELLING"
+    } else if state.question.is_some() && model.replay.is_some() {
+        "WAITING"
     } else if state.question.is_some() {
         "WAITING FOR YOU"
     } else if state.paused && runs(model) {
@@ -63,8 +65,14 @@ fn situation(model: &Model) -> &'static str {
 }
 
 /// What must not be taken for a run that happens now: a recording, a rehearsal.
-fn unreal(model: &Model) -> String {
+fn unreal(model: &Model, short: bool) -> String {
     if let Some(replay) = &model.replay {
+        if short && replay.playing {
+            return format!("REPLAY x{}.{:02}  ", replay.speed / 100, replay.speed % 100);
+        }
+        if short {
+            return "REPLAY, stopped  ".to_owned();
+        }
         let state = if replay.playing {
             "REPLAY"
         } else {
@@ -117,18 +125,21 @@ fn right(model: &Model, columns: usize) -> String {
     } else {
         format!("  step {n} of {m}")
     };
-    let (unreal, company, now) = (unreal(model), company(model), situation(model));
+    let (company, now) = (company(model), situation(model));
+    let short = unreal(model, true);
+    let unreal = unreal(model, false);
     let time = units::duration(elapsed(model));
-    let name = width(&state.plan.name).min(14);
+    let name = width(&state.plan.name).min(if columns < 60 { 5 } else { 14 });
     [
         format!(" {unreal}{company}{now}{place}  {time}"),
         format!(" {unreal}{company}{now}{place}"),
         format!(" {unreal}{now}{place}"),
         format!(" {unreal}{now}"),
+        format!(" {short}{now}"),
     ]
     .into_iter()
     .find(|text| width(text) + name <= columns)
-    .unwrap_or_else(|| format!(" {unreal}{now}"))
+    .unwrap_or_else(|| format!(" {short}{now}"))
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {

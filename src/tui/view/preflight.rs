@@ -29,7 +29,7 @@ pub(super) fn draw(
     let (top, word) = match &view.over {
         Over::Preflight { top, typed, .. } => (*top, Some(typed)),
         Over::Findings(top) => (*top, None),
-        _ => (0, None),
+        _ => (view.question_top, None),
     };
     let all = all(model, columns);
     let top = top.min(all.len().saturating_sub(room));
@@ -46,7 +46,7 @@ pub(super) fn draw(
             format!("Mend what stops it and press F5, or type {word} and Enter: ")
         }
         Some((_, word)) => format!("F5, or type {word}: "),
-        None if model.replay.is_some() && !matches!(view.over, Over::Findings(_)) => String::new(),
+        None if !matches!(view.over, Over::Findings(_)) => String::new(),
         None => "arrows scroll   any other key: back".to_owned(),
     };
     let foot = fit(look, &foot, columns);
@@ -81,7 +81,8 @@ fn title(model: &Model, columns: usize) -> String {
         count(Gravity::Fine),
     );
     if columns >= WIDE {
-        format!("Pre-flight: {blocking} blocking, {warnings} warnings, {fine} fine")
+        let s = if warnings == 1 { "" } else { "s" };
+        format!("Pre-flight: {blocking} blocking, {warnings} warning{s}, {fine} fine")
     } else {
         format!("{blocking} STOP, {warnings} WARN, {fine} ok")
     }
@@ -111,7 +112,13 @@ fn finding_lines(model: &Model, finding: &Finding, columns: usize) -> Vec<Line<'
     };
     let word = format!("{word:<5}");
     let room = columns.saturating_sub(word.len()).max(1);
-    let text = format!("{}: {}", finding.subject, finding.text);
+    // Several steps may have a disk or an image each.
+    let of_step = finding
+        .node
+        .filter(|_| columns >= WIDE)
+        .map(|node| format!(" of \"{}\"", model.state.title(node)))
+        .unwrap_or_default();
+    let text = format!("{}{of_step}: {}", finding.subject, finding.text);
     let mut rows: Vec<Line<'static>> = pieces(look, &text, room, LONGEST)
         .into_iter()
         .enumerate()

@@ -29,7 +29,7 @@ pub(super) fn draw(
             format!("FAILED: {step} (attempt {attempt})")
         }
         QuestionKind::Preflight { blocking, word } => {
-            let open = Some((*blocking, word.as_str())).filter(|_| model.replay.is_none());
+            let open = Some((*blocking, word.as_str())).filter(|_| answerable(model));
             super::preflight::draw(model, view, open, frame, area);
             return;
         }
@@ -50,12 +50,7 @@ pub(super) fn draw(
     }
     let (columns, rows) = inner(area);
     let (full, keys) = text_of(model, question, columns);
-    // A recorded question has no keys.
-    let keys = if model.replay.is_some() {
-        Vec::new()
-    } else {
-        keys
-    };
+    let keys = if answerable(model) { keys } else { Vec::new() };
     let room = rows.saturating_sub(keys.len());
     let top = view.question_top.min(full.len().saturating_sub(room));
     let place = (top, room, full.len());
@@ -76,6 +71,11 @@ pub(super) fn draw(
     all.truncate(room);
     all.extend(keys);
     lines(frame, inside, all);
+}
+
+/// A recorded question has no keys, nor has one that another console is to answer.
+fn answerable(model: &Model) -> bool {
+    model.replay.is_none() && model.cannot_act().is_none()
 }
 
 /// Columns and rows inside a panel of that size.
@@ -113,10 +113,18 @@ fn text_of(
             let size = units::bytes(*bytes);
             let facts = format!("{bytes} bytes ({size}), changed {}", date(model, *modified));
             all.extend(whole(Role::Text, &facts));
-            all.push(Line::default());
+            let roomy = columns >= 50;
+            if roomy {
+                all.push(Line::default());
+            }
             let promise = "It stays whole until the new image is complete and verified.";
             all.extend(whole(Role::Text, promise));
-            keys = whole(Role::Title, "y replace it    n do not: the step fails");
+            let what = if roomy {
+                "y replace it    n do not: the step fails"
+            } else {
+                "y replace   n do not"
+            };
+            keys = whole(Role::Title, what);
         }
         QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, None),
         QuestionKind::Pause { message } => {

@@ -37,6 +37,10 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         role,
         &format!("{word} after {}", units::duration(header::elapsed(model))),
     );
+    if state.rehearsal {
+        let text = "This was a rehearsal: the steps only played their parts.";
+        say(Role::Warning, text);
+    }
     say(Role::Text, &end.summary);
     if end.code != 0 {
         say(Role::Text, &code_text(end.code, &end.summary));
