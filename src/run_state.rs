@@ -2,18 +2,22 @@
 //!
 //! [`RunState::apply`] takes durable events in order, [`RunState::sample`] takes progress. No clock, no I/O.
 
+mod bar;
 mod parts;
+mod pointer;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Answered, Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, NodeKind,
-    Outcome, Plan, Progress, Question, QuestionKind, RunOutcome, SkipReason, Who,
+    Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, NodeKind, Outcome, Plan,
+    Question, QuestionKind, SkipReason, Who,
 };
-use crate::units;
 
+use bar::Touched;
+
+pub use bar::Weights;
 pub use parts::{
     Attached, AttemptState, Cancelling, LogLine, NodeState, People, PhaseState, RunEnd, Status,
     StepOverride, VariableState,
@@ -96,6 +100,9 @@ pub struct RunState {
     pub now: Millis,
     /// Thousandths of the whole run; never shrinks, below 1000 until the end.
     pub overall: u16,
+    /// What [`RunState::overall`] is reckoned from.
+    #[serde(default)]
+    pub weights: Weights,
 }
 
 impl RunState {
@@ -153,10 +160,32 @@ impl RunState {
         }
         self.seq = event.seq;
         self.now = self.now.max(event.at);
-        self.fold(event);
-        if moves_the_run(&event.body) {
-            self.update_overall();
+        // Most events of a long run are lines and values, which move no bar.
+        if matches!(
+            event.body,
+            EventBody::Log { .. }
+                | EventBody::VariableSet { .. }
+                | EventBody::VariableRemoved { .. }
+                | EventBody::Produced { .. }
+        ) {
+            self.fold(event);
+            return;
         }
+        match self.touched(&event.body) {
+            // Without a sum so far: a state that did not begin with `RunStarted`.
+            Touched::Nodes(nodes) if self.weights.all > 0 => {
+                let before = self.through(&nodes);
+                self.fold(event);
+                let through = self.weights.through.saturating_sub(before);
+                self.weights.through = through + self.through(&nodes);
+            }
+            Touched::All | Touched::Nodes(_) => {
+                self.fold(event);
+                self.weigh();
+            }
+            Touched::None => self.fold(event),
+        }
+        self.update_overall();
     }
 
     fn fold(&mut self, event: &Event) {
@@ -352,16 +381,7 @@ impl RunState {
                 }
                 self.question = Some(question.clone());
             }
-            EventBody::QuestionAnswered { id, answer, by } => {
-                if let Some(question) = self.question.take_if(|q| q.id == *id)
-                    && let QuestionKind::Preflight { .. } = question.kind
-                {
-                    self.preflight_passed = matches!(answer, Answered::Yes | Answered::Overridden);
-                    if *answer == Answered::Overridden {
-                        self.preflight_overridden = Some(by.clone());
-                    }
-                }
-            }
+            EventBody::QuestionAnswered { id, answer, by } => self.answered(*id, answer, by, at),
             EventBody::PauseChanged { paused, .. } => self.paused = *paused,
             EventBody::BreakpointChanged { node, set, .. } => {
                 self.breakpoints.retain(|other| other != node);
@@ -404,18 +424,7 @@ impl RunState {
             }
             EventBody::CancelGivenUp { .. } => self.cancelling = None,
             EventBody::LeftBehind { items } => self.left_behind.clone_from(items),
-            EventBody::Jumped { to, by } => {
-                for at in 0..to.index().min(self.nodes.len()) {
-                    let is_step = matches!(self.plan.nodes[at].kind, NodeKind::Step(_));
-                    if is_step && self.nodes[at].status == Status::Waiting {
-                        self.nodes[at].status = Status::Skipped(SkipReason::Technician(by.clone()));
-                    }
-                }
-                for state in self.nodes.iter_mut().skip(to.index()) {
-                    state.status = Status::Waiting;
-                }
-                self.current = None;
-            }
+            EventBody::Jumped { to, by } => self.jumped(*to, by, at),
             EventBody::Produced { node, artifact } => {
                 self.artifacts.push((*node, artifact.clone()));
             }
@@ -425,100 +434,15 @@ impl RunState {
 
     /// Everything below a skipped group is skipped with it.
     fn skip_below(&mut self, node: NodeId, reason: &SkipReason, at: Millis) {
-        let Some(depth) = self.plan.nodes.get(node.index()).map(|n| n.depth) else {
-            return;
-        };
         let below = if *reason == SkipReason::Disabled {
             SkipReason::Disabled
         } else {
             SkipReason::GroupSkipped
         };
-        let children = self.plan.nodes[node.index() + 1..]
-            .iter()
-            .take_while(|child| child.depth > depth)
-            .count();
+        let children = self.below(node);
         for state in self.nodes.iter_mut().skip(node.index() + 1).take(children) {
             state.status = Status::Skipped(below.clone());
             state.ended = Some(at);
         }
     }
-
-    /// Folds a sample: no bar moves backwards, whatever the tool says.
-    pub fn sample(&mut self, progress: &Progress) {
-        self.now = self.now.max(progress.at);
-        let Some(phase) = self
-            .phase
-            .as_mut()
-            .filter(|phase| phase.node == progress.node && phase.attempt == progress.attempt)
-        else {
-            return;
-        };
-        phase.done = phase.done.max(progress.done);
-        phase.total = progress.total;
-        phase.sampled = progress.at;
-        phase.silent_millis = progress.silent_millis;
-        phase.detail.clone_from(&progress.detail);
-        if let Some(now) = units::permille(progress.done, progress.total) {
-            phase.permille = Some(now.min(999).max(phase.permille.unwrap_or(0)));
-        }
-        self.update_overall();
-    }
-
-    fn update_overall(&mut self) {
-        if self
-            .end
-            .as_ref()
-            .is_some_and(|end| end.outcome == RunOutcome::Succeeded)
-        {
-            self.overall = 1000;
-            return;
-        }
-        let mut all = 0u64;
-        let mut done = 0u64;
-        for node in &self.plan.nodes {
-            if node.disabled || node.weight == 0 {
-                continue;
-            }
-            let weight = u64::from(node.weight) * 1000;
-            all += weight;
-            done += match self.nodes.get(node.id.index()).map(|state| &state.status) {
-                // What failed or never ran is no progress.
-                Some(Status::Ended(
-                    Outcome::Failed { ignored: false, .. }
-                    | Outcome::Aborted
-                    | Outcome::Interrupted
-                    | Outcome::WillNotRun(_),
-                )) => 0,
-                Some(Status::Ended(_) | Status::Skipped(_)) => weight,
-                Some(Status::Running) => {
-                    let share = self
-                        .phase
-                        .as_ref()
-                        .filter(|phase| phase.node == node.id)
-                        .and_then(|phase| phase.permille)
-                        .unwrap_or(0);
-                    // A step has several phases and says nothing of how many: the last quarter is kept back.
-                    u64::from(node.weight) * u64::from(share) * 3 / 4
-                }
-                _ => 0,
-            };
-        }
-        if let Some(now) = units::permille(done, all) {
-            self.overall = now.min(999).max(self.overall);
-        }
-    }
-}
-
-/// Whether the whole run's bar may be elsewhere after it. It is added up from every step, and most events say other things.
-fn moves_the_run(body: &EventBody) -> bool {
-    !matches!(
-        body,
-        EventBody::Log { .. }
-            | EventBody::VariableSet { .. }
-            | EventBody::VariableRemoved { .. }
-            | EventBody::Produced { .. }
-            | EventBody::Stalled { .. }
-            | EventBody::PauseChanged { .. }
-            | EventBody::BreakpointChanged { .. }
-    )
 }

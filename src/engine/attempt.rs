@@ -13,7 +13,7 @@ use crate::codes;
 use crate::event::{EventBody, Failure, NodeId, Progress, Unit};
 use crate::platform::Machine;
 use crate::sequence::schema::{Action, Simulate, Step};
-use crate::step::cx::{ProgressCell, StepCx, StepEnd, StepResult};
+use crate::step::cx::{Host, ProgressCell, StepCx, StepEnd, StepResult};
 use crate::step::error::StepError;
 use crate::step::run;
 
@@ -66,7 +66,7 @@ impl Attempt<'_> {
             return Ended::Failed(StepError::io(doing, error).to_failure());
         }
         let cx = StepCx {
-            host,
+            host: Arc::clone(&host) as Arc<dyn Host>,
             machine: Arc::clone(self.machine),
             cancel: CancelToken::new(),
             progress: Arc::new(ProgressCell::default()),
@@ -74,13 +74,13 @@ impl Attempt<'_> {
             timeout: self.step.timeout.map(Duration::from_secs),
             scratch: self.scratch.to_owned(),
         };
-        let ended = self.watch(&cx);
+        let ended = self.watch(&cx, &host);
         let _ = std::fs::remove_dir_all(self.scratch);
         ended
     }
 
     /// Starts the step's thread and looks after it until it ends.
-    fn watch(&self, cx: &StepCx) -> Ended {
+    fn watch(&self, cx: &StepCx, host: &StepHost) -> Ended {
         let (done, ended) = channel();
         let step = self.step.clone();
         let number = self.number;
@@ -117,6 +117,7 @@ impl Attempt<'_> {
             cx.cancel.raise(run_cancel.level());
             if self.dispatcher.escalate() == Patience::GivenUp {
                 // The thread stays behind: nothing ends it but the end of this process.
+                host.leave();
                 return Ended::Cancelled;
             }
             if let Some(limit) = limit

@@ -229,16 +229,6 @@ impl Boots {
     /// a real restart ends this process.
     fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
         let target = if restart.to_winpe { "WinPE" } else { "HD" };
-        let line = format!("Restarting to {target}: {}", restart.message);
-        self.dispatcher.log(Severity::Info, COMPONENT, &line, None);
-        let wait = std::time::Duration::from_secs(restart.timeout);
-        if self.dispatcher.cancel_token().wait(wait) {
-            return Err(self.finish(
-                RunOutcome::Cancelled,
-                codes::CANCELLED,
-                "cancelled before the restart",
-            ));
-        }
         self.dispatcher.emit(EventBody::BootEnded {
             target: target.to_owned(),
             message: restart.message.clone(),

@@ -1,19 +1,15 @@
-//! The log file in CMTrace form (spec 4.3), through `tracing` and `tracing-appender`.
+//! The log file in CMTrace form (spec 4.3), written by `tracing-appender`'s thread.
 //!
 //! A record: `<![LOG[text]LOG]!><time="HH:MM:SS.mmm+BBB" date="MM-DD-YYYY" component="C" context="" type="T" thread="N" file="F">`.
 //! The offset is the Windows bias: UTC minus local, in minutes.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tracing::field::{Field, Visit};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use super::clock;
 use crate::event::{Millis, Severity};
@@ -22,27 +18,76 @@ use crate::event::{Millis, Severity};
 /// a run's log is evidence.
 pub const ROLL_AT: u64 = 8 * 1024 * 1024;
 
+/// Bytes that gather before they are handed to the writer's thread.
+const GATHERED: usize = 64 * 1024;
+/// Such pieces that wait for the writer's thread; with more, whoever logs waits.
+const WAITING: usize = 16;
+/// A record that comes after a pause is handed over at once.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// One record as text, line end included. The text may hold line breaks; the markers of a record are broken up in it, and
-/// what would end the component's attribute becomes `?`: nothing that a tool prints can look like a record of its own.
+/// what would end the component's attribute becomes `?`.
 pub fn record(at: Millis, severity: Severity, component: &str, thread: u64, text: &str) -> String {
-    let time = clock::zoned(at);
-    let bias = -time.offset().seconds() / 60;
-    let kind = match severity {
-        Severity::Info => 1,
-        Severity::Warning => 2,
-        Severity::Error => 3,
-    };
-    let mut out = String::with_capacity(text.len() + 160);
-    out.push_str("<![LOG[");
-    out.push_str(&broken_up(text));
-    let component = component.replace(|c: char| c.is_control() || "\"<>".contains(c), "?");
-    let _ = write!(
-        out,
-        "]LOG]!><time=\"{}{bias:+04}\" date=\"{}\" component=\"{component}\" context=\"\" type=\"{kind}\" thread=\"{thread}\" file=\"\">\r\n",
-        time.strftime("%H:%M:%S%.3f"),
-        time.strftime("%m-%d-%Y"),
-    );
-    out
+    let mut out = Vec::new();
+    Stamp::default().record(&mut out, at, severity, component, thread, text);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The second that was written last, as text: reckoning it anew for each of millions of records takes longer than
+/// writing them.
+#[derive(Debug, Default)]
+struct Stamp {
+    second: Option<i64>,
+    time: String,
+    bias_and_date: String,
+}
+
+impl Stamp {
+    fn record(
+        &mut self,
+        out: &mut Vec<u8>,
+        at: Millis,
+        severity: Severity,
+        component: &str,
+        thread: u64,
+        text: &str,
+    ) {
+        let second = at.div_euclid(1000);
+        if self.second != Some(second) {
+            let time = clock::zoned(at);
+            let bias = -time.offset().seconds() / 60;
+            self.second = Some(second);
+            self.time = time.strftime("%H:%M:%S.").to_string();
+            self.bias_and_date = format!("{bias:+04}\" date=\"{}", time.strftime("%m-%d-%Y"));
+        }
+        out.extend_from_slice(b"<![LOG[");
+        let held =
+            |marker: &str| memchr::memmem::find(text.as_bytes(), marker.as_bytes()).is_some();
+        if held("]LOG]!>") || held("<![LOG[") {
+            out.extend_from_slice(broken_up(text).as_bytes());
+        } else {
+            out.extend_from_slice(text.as_bytes());
+        }
+        out.extend_from_slice(b"]LOG]!><time=\"");
+        out.extend_from_slice(self.time.as_bytes());
+        let millis = at.rem_euclid(1000);
+        for digit in [millis / 100, millis / 10 % 10, millis % 10] {
+            out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+        }
+        out.extend_from_slice(self.bias_and_date.as_bytes());
+        out.extend_from_slice(b"\" component=\"");
+        // What would end the attribute: nothing that a tool prints can look like a record of its own.
+        let component = component.replace(|c: char| c.is_control() || "\"<>".contains(c), "?");
+        out.extend_from_slice(component.as_bytes());
+        out.extend_from_slice(b"\" context=\"\" type=\"");
+        out.push(match severity {
+            Severity::Info => b'1',
+            Severity::Warning => b'2',
+            Severity::Error => b'3',
+        });
+        // Writing to memory cannot fail.
+        let _ = write!(out, "\" thread=\"{thread}\" file=\"\">\r\n");
+    }
 }
 
 /// A text as a record holds it: without the markers of a record.
@@ -100,66 +145,29 @@ impl Write for RollingFile {
     }
 }
 
-struct CmTraceLayer {
-    writer: Mutex<NonBlocking>,
-}
-
-#[derive(Default)]
-struct Fields {
-    text: String,
-    component: String,
-    at: i64,
-}
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "text" => value.clone_into(&mut self.text),
-            "component" => value.clone_into(&mut self.component),
-            _ => {}
-        }
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        if field.name() == "at" {
-            self.at = value;
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            self.text = format!("{value:?}");
-        }
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for CmTraceLayer {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let severity = match *event.metadata().level() {
-            tracing::Level::ERROR => Severity::Error,
-            tracing::Level::WARN => Severity::Warning,
-            _ => Severity::Info,
-        };
-        let line = record(
-            fields.at,
-            severity,
-            &fields.component,
-            u64::from(std::process::id()),
-            &fields.text,
-        );
-        if let Ok(writer) = self.writer.lock() {
-            // A full disk must not end a deployment; the journal reports trouble of its own.
-            let _ = writer.make_writer().write_all(line.as_bytes());
-        }
-    }
-}
-
-/// The log of one run. Lines are handed to a writer thread; dropping this waits until all are written.
+/// The log of one run. Records gather and are handed to a writer's thread; dropping this waits until all are written.
 pub struct Log {
-    dispatch: tracing::Dispatch,
+    gathered: Mutex<Gathered>,
     _guard: WorkerGuard,
+}
+
+struct Gathered {
+    stamp: Stamp,
+    records: Vec<u8>,
+    writer: NonBlocking,
+    thread: u64,
+    handed_over: Instant,
+}
+
+impl Gathered {
+    fn hand_over(&mut self) {
+        if !self.records.is_empty() {
+            // A full disk must not end a deployment; the journal reports trouble of its own.
+            let _ = self.writer.write_all(&self.records);
+            self.records.clear();
+        }
+        self.handed_over = Instant::now();
+    }
 }
 
 impl std::fmt::Debug for Log {
@@ -176,23 +184,46 @@ impl Log {
     pub fn open(path: &Path) -> io::Result<Self> {
         let (writer, guard) = NonBlockingBuilder::default()
             .lossy(false)
+            .buffered_lines_limit(WAITING)
             .finish(RollingFile::open(path)?);
-        let layer = CmTraceLayer {
-            writer: Mutex::new(writer),
-        };
         Ok(Self {
-            dispatch: tracing::Dispatch::new(tracing_subscriber::registry().with(layer)),
+            gathered: Mutex::new(Gathered {
+                stamp: Stamp::default(),
+                records: Vec::new(),
+                writer,
+                thread: u64::from(std::process::id()),
+                handed_over: Instant::now(),
+            }),
             _guard: guard,
         })
     }
 
     /// Writes one record; the text is redacted already.
     pub fn write(&self, at: Millis, severity: Severity, component: &str, text: &str) {
-        tracing::dispatcher::with_default(&self.dispatch, || match severity {
-            Severity::Info => tracing::info!(at, component, text),
-            Severity::Warning => tracing::warn!(at, component, text),
-            Severity::Error => tracing::error!(at, component, text),
-        });
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let gathered = &mut *gathered;
+        let thread = gathered.thread;
+        let records = &mut gathered.records;
+        gathered
+            .stamp
+            .record(records, at, severity, component, thread, text);
+        if gathered.records.len() > GATHERED || gathered.handed_over.elapsed() > PAUSE {
+            gathered.hand_over();
+        }
+    }
+
+    /// Hands over what has gathered.
+    pub fn flush(&self) {
+        self.gathered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .hand_over();
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -223,6 +254,20 @@ mod tests {
             .unwrap();
         let bias = &time[12..];
         assert!(bias.starts_with(['+', '-']) && bias.len() == 4, "{time}");
+    }
+
+    #[test]
+    fn every_record_has_the_time_of_its_own() {
+        let mut stamp = Stamp::default();
+        let mut all = Vec::new();
+        for at in [999, 1_000, 1_007, 61_000, 61_000 + 86_400_000, 5] {
+            all.clear();
+            stamp.record(&mut all, at, Severity::Info, "T", 1, "x");
+            let expected = clock::zoned(at).strftime("time=\"%H:%M:%S%.3f").to_string();
+            let date = clock::zoned(at).strftime("date=\"%m-%d-%Y\"").to_string();
+            let text = String::from_utf8(all.clone()).unwrap();
+            assert!(text.contains(&expected) && text.contains(&date), "{text}");
+        }
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use super::executor::{RETRY_AFTER_RESTART, Restart, Walk};
 use crate::event::{NodeId, Severity};
 use crate::protocol::Mend;
+use crate::run_state::{NodeState, Status};
 use crate::sequence::schema::{Action, Simulate, Step};
 
 const COMPONENT: &str = "TSManager";
+
+/// The debugger was opened before the first step; durable at once.
+const OPENED: &str = "_WimforgeMarkDebuggerOpened";
 
 impl Walk<'_> {
     fn is_true(&self, variable: &str) -> bool {
@@ -13,19 +17,32 @@ impl Walk<'_> {
             .with_variables(|variables| variables.text(variable).eq_ignore_ascii_case("true"))
     }
 
-    /// `TSDebugMode = TRUE` stops before the first step of a run (spec 4.1).
+    /// `TSDebugMode = TRUE` stops before the first step of a run (spec 4.1); not again after a restart or when the run is
+    /// taken up, but also when the engine died before it could stop.
     pub(super) fn open_debugger(&self) {
-        let state = self.dispatcher.state();
-        let begun = state.nodes.iter().any(|node| node.attempt > 0);
-        if !begun && state.boot <= 1 && self.is_true("TSDebugMode") {
+        let begun = self.dispatcher.with_state(|state| {
+            let reached = |node: &NodeState| node.attempt > 0 || node.status != Status::Waiting;
+            state.nodes.iter().any(reached)
+        });
+        let opened = || {
+            self.dispatcher
+                .with_variables(|variables| variables.get(OPENED).is_some())
+        };
+        if !begun && self.is_debugged() && !opened() {
             self.dispatcher.pause_for("TSDebugMode");
+            self.set(OPENED, "true");
         }
+    }
+
+    /// The run was started for the debugger: somebody is there.
+    pub(super) fn is_debugged(&self) -> bool {
+        self.is_true("TSDebugMode")
     }
 
     /// Whether a failure opens the debugger though nobody would be asked: the run is being stepped, or
     /// `TSDebugOnError = TRUE` (spec 4.1).
     pub(super) fn debugger_wanted(&self) -> bool {
-        self.is_true("TSDebugOnError") || self.dispatcher.state().paused
+        self.is_true("TSDebugOnError") || self.dispatcher.with_state(|state| state.paused)
     }
 
     /// Does what a technician chose before another attempt. It cannot fail the run: the attempt itself will tell.
@@ -44,22 +61,23 @@ impl Walk<'_> {
 
     /// The restart that a technician wants before another attempt at a step.
     pub(super) fn restart_for_retry(&self, id: NodeId) -> Restart {
-        let state = self.dispatcher.state();
+        let (to_winpe, title) = self
+            .dispatcher
+            .with_state(|state| (state.in_winpe, state.title(id).to_owned()));
         self.set(RETRY_AFTER_RESTART, id.0.to_string());
-        self.set(
-            "_WimforgeRestart",
-            if state.in_winpe { "WinPE" } else { "HD" },
-        );
+        self.set("_WimforgeRestart", if to_winpe { "WinPE" } else { "HD" });
         Restart {
-            to_winpe: state.in_winpe,
-            message: format!("\"{}\" is tried again after it", state.title(id)),
+            to_winpe,
+            message: format!("\"{title}\" is tried again after it"),
             timeout: 0,
         }
     }
 
-    /// A step as it is to run: in a rehearsal whatever would touch the machine only plays its part.
-    pub(super) fn in_force(&self, step: &Step) -> Step {
-        let mut step = step.clone();
+    /// A step as it is to run: with a technician's changes for this run; in a rehearsal whatever would touch the machine
+    /// only plays its part.
+    pub(super) fn in_force(&self, id: NodeId, planned: &Step) -> Step {
+        let changed = self.dispatcher.overridden(id);
+        let mut step = changed.as_deref().unwrap_or(planned).clone();
         if self.rehearsal && step.simulate.is_none() && touches_the_machine(&step.action) {
             step.simulate = Some(Simulate::Succeed(u64::from(step.action.weight()) * 100));
         }

@@ -14,6 +14,7 @@ use super::cmtrace::Log;
 use super::history::Histories;
 use super::journal::Journal;
 use super::log_pages::Pages;
+use super::redact;
 use super::samples::Samples;
 use super::waiting::{Answer, CancelTimes, Grants};
 use crate::cancel::CancelToken;
@@ -90,6 +91,12 @@ pub(super) struct Inner {
     pub(super) redactor: Redactor,
     pub(super) next_question: u32,
     pub(super) passed_break: Option<NodeId>,
+    /// The step that the run stands before, while it is held there.
+    pub(super) held: Option<NodeId>,
+    /// The step that was let go and has not ended.
+    pub(super) released: Option<NodeId>,
+    /// What the engine does outside of a step: a cancel waits for it as for a step.
+    pub(super) doing: Option<&'static str>,
     journal_trouble: bool,
     clock: Steady,
 }
@@ -127,6 +134,9 @@ impl Default for Dispatcher {
                 redactor: Redactor::default(),
                 next_question: 1,
                 passed_break: None,
+                held: None,
+                released: None,
+                doing: None,
                 journal_trouble: false,
                 clock: Steady::starting(0),
             }),
@@ -136,48 +146,32 @@ impl Default for Dispatcher {
     }
 }
 
-/// Redacts every text of an event.
-fn redact(redactor: &Redactor, body: EventBody) -> EventBody {
-    fn walk(redactor: &Redactor, value: &mut serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::String(text) => match redactor.redact(text) {
-                std::borrow::Cow::Borrowed(_) => false,
-                std::borrow::Cow::Owned(clean) => {
-                    *text = clean;
-                    true
-                }
-            },
-            // Every one, also after the first that was changed.
-            serde_json::Value::Array(items) => items
-                .iter_mut()
-                .fold(false, |changed, item| changed | walk(redactor, item)),
-            serde_json::Value::Object(fields) => fields
-                .values_mut()
-                .fold(false, |changed, item| changed | walk(redactor, item)),
-            _ => false,
-        }
-    }
-    let Ok(mut value) = serde_json::to_value(&body) else {
-        return body;
-    };
-    if walk(redactor, &mut value) {
-        // A redacted enum tag cannot be read back: then nothing of the event may be shown.
-        serde_json::from_value(value).unwrap_or_else(|_| EventBody::Log {
-            severity: Severity::Warning,
-            component: "TSManager".to_owned(),
-            text: "an event was withheld because it held a secret".to_owned(),
-            node: None,
-            attempt: 0,
-        })
-    } else {
-        body
-    }
-}
-
 impl Inner {
     fn emit(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
-        let body = redact(&self.redactor, body);
+        let body = redact::event(&self.redactor, body);
+        match &body {
+            EventBody::StepStarted { node, .. } | EventBody::RetryScheduled { node, .. } => {
+                self.released = Some(*node);
+            }
+            EventBody::StepFinished { node, .. } | EventBody::Skipped { node, .. }
+                if self.released == Some(*node) =>
+            {
+                self.released = None;
+            }
+            _ => {}
+        }
         self.emit_clean(pushes, body);
+    }
+
+    /// Gives the gathered lines of journal and log to the system: a killed engine loses nothing of them.
+    pub(super) fn write_through(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            // Trouble is told at the next edge.
+            let _ = journal.write_through();
+        }
+        if let Some(log) = &self.log {
+            log.flush();
+        }
     }
 
     /// For what was redacted already: the log's lines, of which there may be millions.
@@ -341,6 +335,11 @@ impl Dispatcher {
         self.lock().state.clone()
     }
 
+    /// Looks at the state without copying it: a run may have ten thousand steps.
+    pub fn with_state<T>(&self, read: impl FnOnce(&RunState) -> T) -> T {
+        read(&self.lock().state)
+    }
+
     /// The run's id, and whether a run is going on.
     pub fn run(&self) -> (Option<String>, bool) {
         let inner = self.lock();
@@ -380,6 +379,9 @@ impl Dispatcher {
         inner.step_once = false;
         inner.jump = None;
         inner.passed_break = None;
+        inner.held = None;
+        inner.released = None;
+        inner.doing = None;
         inner.cancel_deadline = None;
         inner.given_up = None;
         inner.cancel = CancelToken::new();
@@ -414,10 +416,7 @@ impl Dispatcher {
     /// What a bundle needs beside the run's folder: the state, every secret, the machine while a boot lasts.
     pub(super) fn for_bundle(&self) -> (RunState, Redactor, Option<Arc<dyn Machine>>) {
         let mut inner = self.lock();
-        if let Some(journal) = &mut inner.journal {
-            // What cannot be written is told at the next edge.
-            let _ = journal.write_through();
-        }
+        inner.write_through();
         (
             inner.state.clone(),
             inner.redactor.clone(),
@@ -477,12 +476,9 @@ impl Dispatcher {
         self.emit_locked(inner, body);
     }
 
-    /// Gives the journal's gathered lines to the system.
+    /// Gives the gathered lines of journal and log to the system.
     pub fn write_through(&self) {
-        if let Some(journal) = &mut self.lock().journal {
-            // Trouble is told at the next edge.
-            let _ = journal.write_through();
-        }
+        self.lock().write_through();
     }
 
     /// Whether a question is open.
@@ -493,26 +489,5 @@ impl Dispatcher {
     /// The token of the present run.
     pub fn cancel_token(&self) -> CancelToken {
         self.lock().cancel.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Secret;
-
-    #[test]
-    fn every_text_of_an_event_is_redacted_not_only_the_first() {
-        let mut redactor = Redactor::default();
-        redactor.add(&Secret::new("hunter22"));
-        let body = EventBody::BootEnded {
-            target: "to hunter22".to_owned(),
-            message: "with hunter22".to_owned(),
-        };
-        let EventBody::BootEnded { target, message } = redact(&redactor, body) else {
-            panic!("another event");
-        };
-        assert!(target.starts_with("to ") && !target.contains("hunter22"));
-        assert!(message.starts_with("with ") && !message.contains("hunter22"));
     }
 }

@@ -29,6 +29,9 @@ pub enum EngineError {
     /// Nothing to resume.
     #[error("there is no interrupted run in {}", .0.display())]
     NothingToResume(PathBuf),
+    /// The run is over.
+    #[error("the run in {} has ended: start it anew with `wimforge run`", .0.display())]
+    Ended(PathBuf),
     /// A journal that cannot be used.
     #[error("{path}, line {line}: {what}", path = .path.display())]
     Journal {

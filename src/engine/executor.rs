@@ -2,6 +2,7 @@
 //! told and asked at every edge, so that a run can be taken up from its journal at any moment.
 
 mod ending;
+mod groups;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,15 +14,17 @@ use super::waiting::{Decision, Gate};
 use crate::codes;
 use crate::event::{EventBody, Failure, NodeId, Origin, Outcome, Severity, SkipReason};
 use crate::platform::Machine;
-use crate::run_state::Status;
 use crate::sequence::condition::{self, LocalFiles};
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Condition, Step};
 use crate::sequence::variables::Value;
+use groups::Entry;
 
 const COMPONENT: &str = "TSManager";
 /// The step to be run again after a restart; durable at once.
 pub(super) const RETRY_AFTER_RESTART: &str = "_WimforgeMarkRetryAfterRestart";
+/// The step whose condition could not be evaluated: it must be before another attempt, also after an interruption.
+const NOT_ADMITTED: &str = "_WimforgeMarkNotAdmitted";
 
 /// A restart that a step asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +54,19 @@ pub enum WalkEnd {
 enum Flow {
     Next,
     Failed(Failure),
+    /// A technician ended the run after this failure.
+    Aborted(Failure),
     Cancelled,
     Jump(NodeId),
     Restart(Restart),
+}
+
+/// A failure that nobody has decided about.
+struct Undecided {
+    node: NodeId,
+    failure: Failure,
+    /// Somebody was asked already.
+    asked: bool,
 }
 
 /// One boot's walk.
@@ -66,10 +79,14 @@ pub struct Walk<'a> {
     pub machine: Arc<dyn Machine>,
     /// Scratch folder for steps.
     pub scratch: std::path::PathBuf,
+    /// Index after the last node below each node.
+    ends: Vec<usize>,
     /// Groups that are open, outermost first.
     open: Vec<NodeId>,
     /// A step that failed before an interruption and was not decided about.
-    undecided: Option<(NodeId, Failure)>,
+    undecided: Option<Undecided>,
+    /// A step that a technician wanted to be run again after the restart that has just been.
+    again: Option<NodeId>,
     /// Nothing touches the machine.
     pub(super) rehearsal: bool,
 }
@@ -87,9 +104,11 @@ impl<'a> Walk<'a> {
             planned,
             machine,
             scratch,
+            ends: groups::ends(&planned.plan.nodes),
             open: Vec::new(),
             undecided: None,
-            rehearsal: dispatcher.state().rehearsal,
+            again: None,
+            rehearsal: dispatcher.with_state(|state| state.rehearsal),
         }
     }
 
@@ -108,118 +127,77 @@ impl<'a> Walk<'a> {
                 return WalkEnd::Done;
             }
             let id = node_id(at);
-            if self.planned.plan.nodes[at].disabled {
+            if self.is_off(id) {
                 at = self.skip(id, SkipReason::Disabled);
                 continue;
             }
             let planned = self.planned;
-            at = match &planned.defs[at] {
-                NodeDef::Group { condition, .. } => {
-                    match self.group_condition(condition.as_ref()) {
-                        Ok(Some(reason)) => self.skip(id, reason),
-                        Ok(None) => {
-                            self.dispatcher.emit(EventBody::GroupStarted { node: id });
-                            self.open.push(id);
-                            at + 1
-                        }
-                        Err(failure) => {
-                            self.close_group(
-                                id,
-                                Outcome::Failed {
-                                    failure: failure.clone(),
-                                    ignored: false,
-                                },
-                            );
-                            self.will_not_run(id, at + 1, self.end(id));
-                            match self.fail_groups(id, self.end(id), &failure) {
-                                Some(next) => next,
-                                None => return WalkEnd::Failed(id, failure),
-                            }
-                        }
+            let flow = match &planned.defs[at] {
+                NodeDef::Group { condition, .. } => match self.enter(id, condition.as_ref()) {
+                    Entry::Open => {
+                        self.dispatcher.emit(EventBody::GroupStarted { node: id });
+                        self.open.push(id);
+                        at += 1;
+                        continue;
                     }
-                }
-                NodeDef::Step(step) => match self.step(id, step) {
-                    Flow::Next => at + 1,
-                    Flow::Cancelled => {
-                        self.will_not_run(id, at + 1, planned.plan.nodes.len());
-                        while let Some(group) = self.open.pop() {
-                            self.close_group(group, Outcome::Aborted);
-                        }
-                        return WalkEnd::Cancelled;
+                    Entry::Skip(reason) => {
+                        at = self.skip(id, reason);
+                        continue;
                     }
-                    Flow::Restart(restart) => return WalkEnd::Restart(restart),
-                    Flow::Jump(to) => {
-                        self.move_groups(to);
-                        to.index()
-                    }
-                    Flow::Failed(failure) => match self.fail_groups(id, at + 1, &failure) {
-                        Some(next) => next,
-                        None => return WalkEnd::Failed(id, failure),
-                    },
+                    Entry::Not(flow) => flow,
                 },
+                NodeDef::Step(step) => self.step(id, step),
+            };
+            let next = self.end(id);
+            at = match flow {
+                Flow::Next => next,
+                Flow::Cancelled => return self.cancelled(id),
+                Flow::Restart(restart) => {
+                    if self.wait_for_restart(&restart) {
+                        return self.cancelled(id);
+                    }
+                    return WalkEnd::Restart(restart);
+                }
+                Flow::Jump(to) => {
+                    self.move_groups(to);
+                    to.index()
+                }
+                Flow::Failed(failure) => match self.fail_groups(id, next, &failure, false) {
+                    Some(next) => next,
+                    None => return WalkEnd::Failed(id, failure),
+                },
+                Flow::Aborted(failure) => {
+                    self.fail_groups(id, next, &failure, true);
+                    return WalkEnd::Failed(id, failure);
+                }
             };
         }
     }
 
+    /// Whether a step is disabled, in the document or by a change for this run.
+    fn is_off(&self, id: NodeId) -> bool {
+        let nodes = &self.planned.plan.nodes;
+        match self.dispatcher.overridden(id) {
+            Some(step) => {
+                let above = nodes[id.index()].parent;
+                step.disabled || above.is_some_and(|group| nodes[group.index()].disabled)
+            }
+            None => nodes[id.index()].disabled,
+        }
+    }
+
+    /// Says before a restart that it comes, for as long as its message stands; true when cancelled.
+    fn wait_for_restart(&self, restart: &Restart) -> bool {
+        let target = if restart.to_winpe { "WinPE" } else { "HD" };
+        let line = format!("Restarting to {target}: {}", restart.message);
+        self.dispatcher.log(Severity::Info, COMPONENT, &line, None);
+        let time = std::time::Duration::from_secs(restart.timeout);
+        self.dispatcher.cancel_token().wait(time)
+    }
+
     /// The index after the last node below `id`.
     fn end(&self, id: NodeId) -> usize {
-        self.planned.end(id).index()
-    }
-
-    /// The first node that is not through, and the groups that are open around it.
-    fn resume_point(&mut self) -> usize {
-        let state = self.dispatcher.state();
-        let mut at = 0;
-        while at < state.nodes.len() {
-            let id = node_id(at);
-            let is_group = matches!(self.planned.defs[at], NodeDef::Group { .. });
-            match &state.nodes[at].status {
-                Status::Waiting => return at,
-                Status::Running if is_group => {
-                    self.open.push(id);
-                    at += 1;
-                }
-                Status::Skipped(_) | Status::Ended(_) if is_group => at = self.end(id),
-                Status::Ended(Outcome::Failed {
-                    failure,
-                    ignored: false,
-                }) => {
-                    self.undecided = Some((id, failure.clone()));
-                    return at;
-                }
-                // A technician wanted a restart and then another attempt.
-                Status::Undecided if self.retry_is_wanted(id) => return at,
-                Status::Undecided => {
-                    let failure = state.last_failure.clone().filter(|(node, _)| *node == id);
-                    self.undecided = Some((id, failure.map(|(_, f)| f).unwrap_or_default()));
-                    return at;
-                }
-                Status::Running | Status::Ended(Outcome::Interrupted | Outcome::Aborted) => {
-                    return at;
-                }
-                Status::Skipped(_) | Status::Ended(_) => at += 1,
-            }
-            while let Some(group) = self.open.last().copied()
-                && self.end(group) <= at
-            {
-                // Its last child is through, its end was not recorded.
-                self.open.pop();
-                self.close_group(group, Outcome::Succeeded);
-            }
-        }
-        at
-    }
-
-    /// Whether the restart that has just been was for another attempt at this step; said once.
-    fn retry_is_wanted(&self, id: NodeId) -> bool {
-        let wanted = self
-            .dispatcher
-            .with_variables(|variables| variables.text(RETRY_AFTER_RESTART).to_owned());
-        if wanted.is_empty() {
-            return false;
-        }
-        self.set(RETRY_AFTER_RESTART, "");
-        wanted == id.0.to_string()
+        self.ends[id.index()]
     }
 
     fn group_condition(
@@ -264,178 +242,90 @@ impl<'a> Walk<'a> {
         end
     }
 
-    fn close_group(&self, group: NodeId, outcome: Outcome) {
-        self.dispatcher.emit(EventBody::GroupFinished {
-            node: group,
-            outcome,
-        });
-    }
-
-    /// Nodes from `from` to `to` that are still waiting will not run because of `blame`.
-    fn will_not_run(&self, blame: NodeId, from: usize, to: usize) {
-        let state = self.dispatcher.state();
-        for at in from..to {
-            if state.nodes[at].status != Status::Waiting {
-                continue;
-            }
-            let node = node_id(at);
-            let outcome = Outcome::WillNotRun(blame);
-            self.dispatcher.emit(match self.planned.defs[at] {
-                NodeDef::Group { .. } => EventBody::GroupFinished { node, outcome },
-                NodeDef::Step(_) => EventBody::StepFinished {
-                    node,
-                    attempt: 0,
-                    outcome,
-                    millis: 0,
-                },
-            });
-        }
-    }
-
-    /// Fails the open groups from the inside out until one continues on error; the index after that one, or none when the
-    /// whole sequence fails.
-    fn fail_groups(&mut self, culprit: NodeId, from: usize, failure: &Failure) -> Option<usize> {
-        let mut from = from;
-        while let Some(group) = self.open.pop() {
-            let end = self.end(group);
-            let ignored = self.planned.plan.nodes[group.index()].continue_on_error;
-            self.will_not_run(culprit, from, end);
-            let name = &self.planned.plan.nodes[group.index()].name;
-            let line = format!(
-                "The group ({name}) failed and was aborted (0x{:08X}){}",
-                codes::E_ABORT,
-                if ignored { ", failure ignored" } else { "" }
-            );
-            self.dispatcher
-                .log(Severity::Error, COMPONENT, &line, Some(group));
-            self.close_group(
-                group,
-                Outcome::Failed {
-                    failure: failure.clone(),
-                    ignored,
-                },
-            );
-            if ignored {
-                return Some(end);
-            }
-            from = end;
-        }
-        self.will_not_run(culprit, from, self.planned.plan.nodes.len());
-        None
-    }
-
-    /// After a jump: groups around the target are open, others are left.
-    fn move_groups(&mut self, to: NodeId) {
-        let mut around = Vec::new();
-        let mut parent = self.planned.plan.nodes[to.index()].parent;
-        while let Some(group) = parent {
-            around.insert(0, group);
-            parent = self.planned.plan.nodes[group.index()].parent;
-        }
-        for group in self.open.iter().rev().filter(|g| !around.contains(g)) {
-            let outcome = Outcome::Warned("left by a jump".to_owned());
-            self.close_group(*group, outcome);
-        }
-        for group in &around {
-            if !self.open.contains(group) {
-                self.dispatcher
-                    .emit(EventBody::GroupStarted { node: *group });
-            }
-        }
-        self.open = around;
-    }
-
-    fn absorbed(&self) -> bool {
-        self.open
-            .iter()
-            .any(|group| self.planned.plan.nodes[group.index()].continue_on_error)
-    }
-
     /// A step with all its attempts.
     fn step(&mut self, id: NodeId, planned: &Step) -> Flow {
-        let changed = self.dispatcher.overridden(id);
-        let mut step = self.in_force(changed.as_deref().unwrap_or(planned));
-        let mut failed = self
-            .undecided
-            .take_if(|(node, _)| *node == id)
-            .map(|(_, failure)| failure);
-        let resumed_after_failure = failed.is_some();
-        if !resumed_after_failure {
+        let undecided = self.undecided.take_if(|undecided| undecided.node == id);
+        let (mut failed, asked) = match undecided {
+            Some(undecided) => (Some(undecided.failure), undecided.asked),
+            None => (None, false),
+        };
+        // Whether its condition is known to be true; what a step itself does to it, does not count.
+        let mut admitted = self.again.take_if(|node| *node == id).is_some()
+            || failed.is_some() && !self.is_marked(NOT_ADMITTED, id);
+        if failed.is_none() {
             match self.dispatcher.gate(id) {
                 Gate::Go => {}
                 Gate::Cancelled => return Flow::Cancelled,
                 Gate::Jump(to) => return Flow::Jump(to),
             }
-            // It may have been changed while the run was paused.
-            let changed = self.dispatcher.overridden(id);
-            step = self.in_force(changed.as_deref().unwrap_or(planned));
-            match self.group_condition(step.condition.as_ref()) {
-                Ok(None) => match self.preflight(id, &step) {
-                    Ok(()) => {}
-                    Err(Hold::Cancelled) => return Flow::Cancelled,
-                    Err(Hold::Failed(failure)) => failed = Some(self.not_begun(id, &step, failure)),
-                },
-                Ok(Some(reason)) => {
-                    self.skip(id, reason);
-                    return Flow::Next;
-                }
-                Err(failure) => failed = Some(self.not_begun(id, &step, failure)),
-            }
         }
+        let mut step = self.in_force(id, planned);
         let mut tried = 0;
-        let further = |step: &Step| {
-            step.retry
-                .as_ref()
-                .map_or(0, |retry| retry.attempts.saturating_sub(1))
-        };
         loop {
             if let Some(failure) = failed.take() {
                 // Where the debugger is wanted, a failure stops and can be repeated, whoever would ignore it (spec 4.1).
-                let debug = self.debugger_wanted();
-                if step.continue_on_error && !debug {
-                    return Flow::Next;
-                }
-                let attempt = self.attempts(id);
+                let debug = asked || self.debugger_wanted();
                 if tried < further(&step) {
                     tried += 1;
-                    if self.wait_for_retry(id, attempt, &step) {
+                    if self.wait_for_retry(id, self.attempts(id), &step) {
                         return Flow::Cancelled;
                     }
                 } else if self.absorbed() && !debug {
                     return Flow::Failed(failure);
                 } else {
-                    match self.dispatcher.decide(id, attempt, &failure, debug) {
-                        Decision::Retry => {}
-                        Decision::Mend(how) => self.mend(id, how),
-                        Decision::RestartAndRetry => {
-                            return Flow::Restart(self.restart_for_retry(id));
-                        }
-                        Decision::Skip(who) => {
-                            let reason = SkipReason::Technician(who);
-                            self.dispatcher
-                                .emit(EventBody::Skipped { node: id, reason });
-                            return Flow::Next;
-                        }
-                        Decision::Fail => return Flow::Failed(failure),
-                        Decision::Cancelled => return Flow::Cancelled,
-                        Decision::Jump(to) => return Flow::Jump(to),
+                    // A failure that is ignored comes this far only where the debugger was wanted when it happened.
+                    let insist = debug || step.continue_on_error || self.is_debugged();
+                    match self.decided(id, self.attempts(id), failure, insist) {
+                        Ok(()) => {}
+                        Err(flow) => return flow,
                     }
                 }
             }
-            let changed = self.dispatcher.overridden(id);
-            step = self.in_force(changed.as_deref().unwrap_or(planned));
-            let attempt = self.attempts(id) + 1;
-            self.begin(id, attempt, &step);
-            let started = Instant::now();
-            let ended = Attempt {
-                dispatcher: self.dispatcher,
-                machine: &self.machine,
-                node: id,
-                number: attempt,
-                step: &step,
-                scratch: &self.scratch,
+            // It may have been changed while the run stood.
+            step = self.in_force(id, planned);
+            if step.disabled {
+                self.skip(id, SkipReason::Disabled);
+                return Flow::Next;
             }
-            .run();
+            let held = if admitted {
+                None
+            } else {
+                match self.group_condition(step.condition.as_ref()) {
+                    Ok(None) => None,
+                    Ok(Some(reason)) => {
+                        self.skip(id, reason);
+                        return Flow::Next;
+                    }
+                    Err(failure) => {
+                        self.set(NOT_ADMITTED, id.0.to_string());
+                        Some(failure)
+                    }
+                }
+            };
+            admitted = held.is_none();
+            let held = match held {
+                Some(failure) => Some(failure),
+                None => match self.preflight(id, &step) {
+                    Ok(()) => None,
+                    Err(Hold::Cancelled) => return Flow::Cancelled,
+                    Err(Hold::Failed(failure)) => Some(failure),
+                },
+            };
+            let attempt = self.attempts(id) + 1;
+            self.begin(id, attempt, &step, admitted);
+            let started = Instant::now();
+            let ended = match held {
+                Some(failure) => Ended::Failed(failure),
+                None => Attempt {
+                    dispatcher: self.dispatcher,
+                    machine: &self.machine,
+                    node: id,
+                    number: attempt,
+                    step: &step,
+                    scratch: &self.scratch,
+                }
+                .run(),
+            };
             match ended {
                 Ended::Well(end) => return self.finish_well(id, attempt, &step, end, started),
                 Ended::Cancelled => {
@@ -443,19 +333,48 @@ impl<'a> Walk<'a> {
                     return Flow::Cancelled;
                 }
                 Ended::Failed(failure) => {
-                    self.finish_failed(id, attempt, &step, &failure, started);
+                    let last = tried >= further(&step);
+                    let ignored = step.continue_on_error && last && !self.debugger_wanted();
+                    self.finish_failed(id, attempt, &step, &failure, ignored, started);
+                    if ignored {
+                        return Flow::Next;
+                    }
                     failed = Some(failure);
                 }
             }
         }
     }
 
-    /// A failure before the work began.
-    fn not_begun(&self, id: NodeId, step: &Step, failure: Failure) -> Failure {
-        let attempt = self.attempts(id) + 1;
-        self.begin(id, attempt, step);
-        self.finish_failed(id, attempt, step, &failure, Instant::now());
-        failure
+    /// Lets a technician decide about a failure: `Ok` for another attempt.
+    fn decided(
+        &self,
+        id: NodeId,
+        attempt: u32,
+        failure: Failure,
+        insist: bool,
+    ) -> Result<(), Flow> {
+        match self.dispatcher.decide(id, attempt, &failure, insist) {
+            Decision::Retry => Ok(()),
+            Decision::Mend(how) => {
+                self.mend(id, how);
+                Ok(())
+            }
+            Decision::RestartAndRetry => Err(Flow::Restart(self.restart_for_retry(id))),
+            Decision::Skip(who) => {
+                self.skip(id, SkipReason::Technician(who));
+                Err(Flow::Next)
+            }
+            Decision::Fail => Err(Flow::Failed(failure)),
+            Decision::Abort => Err(Flow::Aborted(failure)),
+            Decision::Cancelled => Err(Flow::Cancelled),
+            Decision::Jump(to) => Err(Flow::Jump(to)),
+        }
+    }
+
+    /// Whether an engine variable names this step.
+    fn is_marked(&self, mark: &str, id: NodeId) -> bool {
+        self.dispatcher
+            .with_variables(|variables| variables.text(mark) == id.0.to_string())
     }
 
     fn attempts(&self, id: NodeId) -> u32 {
@@ -467,7 +386,7 @@ impl<'a> Walk<'a> {
             .set_variable(name, Value::Plain(value.into()), Origin::Engine);
     }
 
-    fn begin(&self, id: NodeId, attempt: u32, step: &Step) {
+    fn begin(&self, id: NodeId, attempt: u32, step: &Step, admitted: bool) {
         let name = self
             .dispatcher
             .with_variables(|variables| variables.expand(&step.name))
@@ -479,6 +398,11 @@ impl<'a> Walk<'a> {
             attempt,
             name: name.shown().to_owned(),
         });
+        // What they were for has been done.
+        self.set(RETRY_AFTER_RESTART, "");
+        if admitted {
+            self.set(NOT_ADMITTED, "");
+        }
         let line = format!(
             "Start executing an instruction. Instruction name: '{}'. Type: '{}'. Pointer: {}. Attempt: {attempt}",
             name.shown(),
@@ -504,6 +428,13 @@ impl<'a> Walk<'a> {
             .cancel_token()
             .wait(std::time::Duration::from_secs(retry.delay))
     }
+}
+
+/// Attempts after the first that the document allows.
+fn further(step: &Step) -> u32 {
+    step.retry
+        .as_ref()
+        .map_or(0, |retry| retry.attempts.saturating_sub(1))
 }
 
 fn node_id(at: usize) -> NodeId {

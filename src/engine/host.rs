@@ -1,6 +1,7 @@
 //! What a running step sees of the engine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::dispatcher::Dispatcher;
 use super::waiting::{Answer, AskError};
@@ -21,6 +22,8 @@ pub struct StepHost {
     attempt: u32,
     component: &'static str,
     own: Variables,
+    /// Nobody waits for the step any more: what it still says and sets must not get into the next run.
+    left: AtomicBool,
 }
 
 impl StepHost {
@@ -65,7 +68,17 @@ impl StepHost {
             attempt,
             component,
             own,
+            left: AtomicBool::new(false),
         }
+    }
+
+    /// From now on nothing that the step says or sets is heard.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+    }
+
+    fn is_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
     }
 }
 
@@ -95,22 +108,30 @@ impl Host for StepHost {
                 characters,
             });
         }
-        self.dispatcher
-            .set_variable(name.trim(), value, Origin::Step(self.node));
+        self.set_engine_variable(name.trim(), value);
         Ok(())
     }
 
     fn set_engine_variable(&self, name: &str, value: Value) {
+        if self.is_left() {
+            return;
+        }
         self.dispatcher
             .set_variable(name, value, Origin::Step(self.node));
     }
 
     fn log(&self, severity: Severity, text: &str) {
+        if self.is_left() {
+            return;
+        }
         self.dispatcher
             .log(severity, self.component, text, Some(self.node));
     }
 
     fn phase(&self, phase: &str, unit: Unit) {
+        if self.is_left() {
+            return;
+        }
         self.dispatcher.emit(EventBody::StepPhase {
             node: self.node,
             attempt: self.attempt,
@@ -120,6 +141,9 @@ impl Host for StepHost {
     }
 
     fn ask(&self, question: QuestionKind) -> Result<Answered, StepError> {
+        if self.is_left() {
+            return Err(StepError::Cancelled);
+        }
         match self.dispatcher.ask(Some(self.node), question) {
             Ok(Answer::Yes) => Ok(Answered::Yes),
             Ok(Answer::Retry) => Ok(Answered::Retry),
@@ -137,6 +161,9 @@ impl Host for StepHost {
     }
 
     fn produced(&self, artifact: Artifact) {
+        if self.is_left() {
+            return;
+        }
         self.dispatcher.emit(EventBody::Produced {
             node: self.node,
             artifact,

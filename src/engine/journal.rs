@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
+use super::journal_line;
 use super::log_pages::Index;
 use crate::event::Event;
 
@@ -20,6 +21,8 @@ pub const VERSION: u32 = 1;
 
 /// Longest line that is read back, in bytes.
 const LONGEST_LINE: usize = 8 * 1024 * 1024;
+/// Bytes that gather before they are given to the system.
+const GATHERED: usize = 64 * 1024;
 /// How often the lock of a journal is tried, and how long between.
 const LOCK_TRIES: u32 = 25;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -145,9 +148,13 @@ impl Journal {
     pub fn append(&mut self, event: &Event) -> std::io::Result<()> {
         let before = self.buffer.len();
         self.index.note(event.seq, self.length);
-        self.line(event);
+        if journal_line::write(&mut self.buffer, event) {
+            self.buffer.push(b'\n');
+        } else {
+            self.line(event);
+        }
         self.length += (self.buffer.len() - before) as u64;
-        if self.buffer.len() > 64 * 1024 {
+        if self.buffer.len() > GATHERED {
             self.write_through()?;
         }
         Ok(())
@@ -176,6 +183,11 @@ impl Journal {
         self.write_through()?;
         self.file.sync_data()
     }
+}
+
+/// The event of a line.
+pub(super) fn event_of(raw: &[u8]) -> serde_json::Result<Event> {
+    journal_line::read(raw).map_or_else(|| serde_json::from_slice(raw), Ok)
 }
 
 /// Gives every event of a journal to `each`, one at a time; where they stand.
@@ -233,7 +245,7 @@ pub struct Events<R = BufReader<File>> {
 impl Events {
     fn open(path: &Path) -> Result<Self, EngineError> {
         let file = File::open(path).map_err(EngineError::file("opening", path))?;
-        Self::read_from(path, BufReader::new(file))
+        Self::read_from(path, BufReader::with_capacity(GATHERED, file))
     }
 }
 
@@ -308,7 +320,7 @@ impl<R: BufRead> Events<R> {
         if !self.line()? {
             return Ok(None);
         }
-        let event: Event = serde_json::from_slice(&self.raw)
+        let event = event_of(&self.raw)
             .map_err(|error| self.damaged(self.lines, format!("not an event: {error}")))?;
         let expected = self.last + 1;
         if event.seq != expected {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use regex::{Regex, RegexBuilder};
 
-use crate::event::{Event, EventBody};
+use super::journal;
+use crate::event::EventBody;
 use crate::protocol::{LOG_PAGE, LogPage, LogQuery};
 use crate::run_state::LogLine;
 
@@ -93,8 +94,7 @@ impl Filter<'_> {
 
     /// The line, when the event is one and passes.
     fn line(&self, raw: &[u8]) -> Option<LogLine> {
-        // Most events of a long run are lines; the rest need not be parsed.
-        let event: Event = serde_json::from_slice(raw).ok()?;
+        let event = journal::event_of(raw).ok()?;
         let EventBody::Log {
             severity,
             component,
@@ -238,7 +238,7 @@ fn next(reader: &mut impl BufRead, raw: &mut Vec<u8>) -> std::io::Result<bool> {
 mod tests {
     use super::*;
     use crate::engine::journal::Journal;
-    use crate::event::{NodeId, Severity, Who};
+    use crate::event::{Event, NodeId, Severity, Who};
     use crate::protocol::Pattern;
 
     /// Line n stands in event 2n; every 100th is a warning, every 1000th of step 7.

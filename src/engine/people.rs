@@ -54,7 +54,8 @@ impl Dispatcher {
     }
 
     fn tell(&self, inner: &mut Inner, line: &str) {
-        if inner.busy {
+        // The end of a run is the last of its events.
+        if inner.busy && inner.state.end.is_none() {
             self.log_locked(inner, Severity::Info, COMPONENT, line, None);
         }
         self.push(Push::People(inner.state.people.clone()));
@@ -79,8 +80,16 @@ impl Dispatcher {
                 Err(Refusal::NoPen(holder.name))
             }
             _ => {
+                let people = &mut inner.state.people;
+                if !people.attached.iter().any(|a| a.who.client == who.client) {
+                    // It does not look on, so nobody could see it hold the pen or leave it.
+                    return Ok(());
+                }
+                people.pen = Some(who.client);
                 let by = who.clone();
-                self.emit_locked(&mut inner, EventBody::PenTaken { by });
+                if inner.busy && inner.state.has_run() && inner.state.end.is_none() {
+                    self.emit_locked(&mut inner, EventBody::PenTaken { by });
+                }
                 self.push(Push::People(inner.state.people.clone()));
                 Ok(())
             }

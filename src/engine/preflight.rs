@@ -2,10 +2,13 @@
 //! technician goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use super::error::EngineError;
 use super::executor::Walk;
-use super::waiting::{Answer, AskError};
+use super::waiting::{Answer, AskError, Patience};
 use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::{EventBody, Failure, Finding, Gravity, NodeId, QuestionKind, Severity};
@@ -19,6 +22,9 @@ use crate::sequence::variables::{Value, Variables, check_name};
 use crate::step::check::{CheckCx, check_steps};
 
 const COMPONENT: &str = "TSManager";
+
+/// How often a check that goes on is looked after.
+const SAMPLE: Duration = Duration::from_millis(100);
 
 /// The word that overrides blocking findings.
 pub const OVERRIDE_WORD: &str = "override";
@@ -110,14 +116,14 @@ impl Walk<'_> {
         if !needs_check(&step.action) || step.simulate.is_some() && !self.rehearsal {
             return Ok(());
         }
-        if self.dispatcher.state().preflight_passed {
+        if self.dispatcher.with_state(|state| state.preflight_passed) {
             return Ok(());
         }
         loop {
             let line = "Pre-flight check of the steps ahead";
             self.dispatcher
                 .log(Severity::Info, COMPONENT, line, Some(id));
-            let findings = self.findings(id);
+            let findings = self.findings(id)?;
             self.tell(&findings);
             let blocking: Vec<&Finding> = findings
                 .iter()
@@ -136,7 +142,6 @@ impl Walk<'_> {
                 Ok(_) | Err(AskError::Cancelled) => {
                     return Err(Hold::Cancelled);
                 }
-                Err(AskError::Unattended(_)) if blocking.is_empty() => return Ok(()),
                 Err(AskError::Unattended(why)) => {
                     let causes = blocking.iter().map(|finding| line_of(finding)).collect();
                     return Err(Hold::Failed(Failure {
@@ -150,30 +155,71 @@ impl Walk<'_> {
         }
     }
 
-    /// Every finding for the steps from `from` on.
-    fn findings(&self, from: NodeId) -> Vec<Finding> {
+    /// Every finding for the steps from `from` on. Found on a thread of its own: a disk or a share that does not answer
+    /// must not keep a cancel from being noticed.
+    fn findings(&self, from: NodeId) -> Result<Vec<Finding>, Hold> {
         let ahead: Vec<NodeId> = steps(self.planned, self.rehearsal)
             .filter(|id| *id >= from)
             .collect();
         let mut findings = lint(self.planned);
+        if ahead.is_empty() {
+            return Ok(findings);
+        }
+        let planned = self.planned.clone();
         let variables = self.dispatcher.with_variables(Clone::clone);
+        let machine = Arc::clone(&self.machine);
+        let scratch = self.scratch.clone();
         let dispatcher = Arc::clone(self.dispatcher);
-        let progress = move |what: &str| {
-            let line = format!("Pre-flight: {what}");
-            dispatcher.log(Severity::Info, COMPONENT, &line, None);
+        let cancel = dispatcher.cancel_token();
+        let left = Arc::new(AtomicBool::new(false));
+        let nobody_waits = Arc::clone(&left);
+        let (done, found) = channel();
+        let check = move || {
+            let progress = |what: &str| {
+                if !nobody_waits.load(Ordering::Acquire) {
+                    let line = format!("Pre-flight: {what}");
+                    dispatcher.log(Severity::Info, COMPONENT, &line, None);
+                }
+            };
+            let found = check_steps(
+                &ahead,
+                &CheckCx {
+                    machine: &machine,
+                    cancel: &cancel,
+                    variables: &variables,
+                    planned: &planned,
+                    scratch: &scratch,
+                    progress: &progress,
+                },
+            );
+            // Nobody may be waiting any more.
+            let _ = done.send(found);
         };
-        findings.extend(check_steps(
-            &ahead,
-            &CheckCx {
-                machine: &self.machine,
-                cancel: &self.dispatcher.cancel_token(),
-                variables: &variables,
-                planned: self.planned,
-                scratch: &self.scratch,
-                progress: &progress,
-            },
-        ));
-        findings
+        let name = "preflight".to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn(check);
+        let Ok(thread) = thread else {
+            return Err(Hold::Failed(broken("its thread cannot be started")));
+        };
+        self.dispatcher.set_doing(Some("the pre-flight check"));
+        let found = loop {
+            match found.recv_timeout(SAMPLE) {
+                Ok(found) => break Some(found),
+                Err(RecvTimeoutError::Disconnected) => break None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.dispatcher.write_through();
+            if self.dispatcher.escalate() == Patience::GivenUp {
+                left.store(true, Ordering::Release);
+                self.dispatcher.set_doing(None);
+                return Err(Hold::Cancelled);
+            }
+        };
+        self.dispatcher.set_doing(None);
+        match (found, thread.join()) {
+            (Some(found), Ok(())) => findings.extend(found),
+            _ => return Err(Hold::Failed(broken("it ended by an internal error"))),
+        }
+        Ok(findings)
     }
 
     fn tell(&self, findings: &[Finding]) {
@@ -186,6 +232,14 @@ impl Walk<'_> {
             self.dispatcher
                 .log(severity, COMPONENT, &line_of(finding), finding.node);
         }
+    }
+}
+
+fn broken(why: &str) -> Failure {
+    Failure {
+        code: codes::E_FAIL,
+        message: format!("the pre-flight check was not done: {why}"),
+        ..Failure::default()
     }
 }
 

@@ -15,6 +15,7 @@ use super::error::EngineError;
 use super::history::Histories;
 use super::journal;
 use super::log_pages::{Index, Pages};
+use super::requests::describe_step;
 use super::run_folder::RunFolder;
 use super::samples::Recorded;
 use crate::event::{Event, EventBody, Millis, NodeId, Progress};
@@ -23,6 +24,7 @@ use crate::protocol::{
     Reply, Request, ToClient, ToEngine,
 };
 use crate::run_state::RunState;
+use crate::secret::Redactor;
 use crate::transport::codec::{read_frame, write_frame};
 use crate::transport::{Listener, Stream};
 
@@ -32,11 +34,17 @@ const TELL: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(50);
 /// More events than this at once go as a snapshot.
 const BATCH: usize = 1_000;
+/// Microseconds times hundredths of the speed in a recorded millisecond.
+const PER_MILLISECOND: i64 = 1_000 * 100;
+/// A client must say hello within this time.
+const HELLO: Duration = Duration::from_secs(5);
 
 /// A journal that has been looked through.
 pub struct Tape {
     path: PathBuf,
     samples: PathBuf,
+    /// The text of the sequence; empty when it is not there.
+    document: String,
     index: Index,
     first: Millis,
     last: Millis,
@@ -73,6 +81,7 @@ impl Tape {
         Ok(Self {
             path,
             samples: folder.samples(),
+            document: std::fs::read_to_string(folder.sequence()).unwrap_or_default(),
             index,
             first,
             last,
@@ -106,7 +115,7 @@ impl Reader {
     fn next(&mut self) -> Option<Event> {
         self.raw.clear();
         self.reader.read_until(b'\n', &mut self.raw).ok()?;
-        serde_json::from_slice(&self.raw).ok()
+        journal::event_of(&self.raw).ok()
     }
 }
 
@@ -122,6 +131,8 @@ struct Player {
     histories: Histories,
     /// Milliseconds since the first event.
     at: Millis,
+    /// Played on top of `at`, in parts of [`PER_MILLISECOND`]: at a low speed a tick is less than one.
+    rest: i64,
     speed: u32,
     playing: bool,
     since: Instant,
@@ -139,7 +150,8 @@ impl Player {
             state: RunState::default(),
             histories: Histories::default(),
             at: 0,
-            speed,
+            rest: 0,
+            speed: in_range(speed),
             playing: true,
             since: Instant::now(),
         })
@@ -165,10 +177,14 @@ impl Player {
         if !self.playing {
             return Vec::new();
         }
-        let passed = i64::try_from(passed.as_millis()).unwrap_or(0);
+        let passed = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        let played = passed
+            .saturating_mul(i64::from(self.speed))
+            .saturating_add(self.rest);
+        self.rest = played % PER_MILLISECOND;
         self.at = self
             .at
-            .saturating_add(passed.saturating_mul(i64::from(self.speed)) / 100)
+            .saturating_add(played / PER_MILLISECOND)
             .min(self.length());
         let mut due = Vec::new();
         self.fold_until(self.at, u64::MAX, &mut |event| due.push(event.clone()));
@@ -269,6 +285,13 @@ impl Player {
                     Err(why) => (Reply::Refused(Refusal::BadValue(why)), Vec::new()),
                 }
             }
+            Request::DescribeStep { node } => {
+                let known = Redactor::default();
+                let step = describe_step(&self.tape.document, &self.state, &known, node);
+                (step.unwrap_or_else(Reply::Refused), Vec::new())
+            }
+            // Nothing here depends on the size of a terminal.
+            Request::Resized { .. } => (Reply::Accepted, Vec::new()),
             Request::Replay(command) => match self.steer(command) {
                 Ok(Some(moved)) => (Reply::Accepted, self.after(moved)),
                 Ok(None) => refused("that step never ran in this recording".to_owned()),
@@ -292,7 +315,7 @@ impl Player {
                 Ok(Some(false))
             }
             ReplayCommand::Speed(speed) => {
-                self.speed = speed.clamp(1, 1_000_000);
+                self.speed = in_range(speed);
                 Ok(Some(false))
             }
             ReplayCommand::Move(by) => {
@@ -302,6 +325,10 @@ impl Player {
             ReplayCommand::ToStep(node) => Ok(self.seek_step(node)?.then_some(true)),
         }
     }
+}
+
+fn in_range(speed: u32) -> u32 {
+    speed.clamp(1, 1_000_000)
 }
 
 /// Plays a tape to every console that attaches, one after the other, until this is dropped. `speed` is in hundredths of
@@ -348,7 +375,9 @@ async fn converse<W: AsyncWrite + Unpin>(
     incoming: &mut mpsc::Receiver<ToEngine>,
     writer: &mut W,
 ) -> Option<()> {
-    let Some(ToEngine::Hello(said)) = incoming.recv().await else {
+    // One that says nothing must not keep the next one waiting.
+    let first = tokio::time::timeout(HELLO, incoming.recv()).await.ok()?;
+    let Some(ToEngine::Hello(said)) = first else {
         return None;
     };
     if said.contract != CONTRACT {

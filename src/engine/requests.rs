@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::dispatcher::{Dispatcher, Inner};
 use super::log_pages::Pages;
 use super::waiting::Answer;
+use crate::cancel::CancelLevel;
 use crate::event::{Answered, EventBody, NodeId, NodeKind, Origin, QuestionKind, Who};
 use crate::protocol::{Check, Refusal, Reply, Request, StepChange, StepField, StepText};
-use crate::run_state::Status;
-use crate::secret::{MASK, Secret};
+use crate::run_state::{RunState, Status};
+use crate::secret::{MASK, Redactor, Secret};
 use crate::sequence::rewrite;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
@@ -31,7 +32,8 @@ impl Dispatcher {
                 .and_then(|pages| pages.read(query).map_err(Refusal::BadValue))
                 .map_or_else(Reply::Refused, Reply::Log);
         }
-        if !inner.busy || !inner.state.has_run() {
+        // After its end a run is not changed any more, even while its report is still being written.
+        if !inner.busy || !inner.state.has_run() || inner.state.end.is_some() {
             return Reply::Refused(Refusal::NoRun);
         }
         match self.change(&mut inner, who, request) {
@@ -58,6 +60,7 @@ impl Dispatcher {
                 if !inner.state.paused {
                     return Err(Refusal::NotNow("pause first, then step".to_owned()));
                 }
+                stands_still(inner, "step")?;
                 inner.step_once = true;
                 self.changed.notify_all();
                 Ok(())
@@ -69,10 +72,7 @@ impl Dispatcher {
                 let answer = Answer::Skip(who.clone());
                 self.settle(inner, who, node, attempt, answer, Answered::Skip)
             }
-            Request::Cancel { kill } => {
-                self.cancel(inner, who, kill);
-                Ok(())
-            }
+            Request::Cancel { kill } => self.cancel(inner, who, kill),
             Request::Answer { question, yes } => {
                 let open = inner.state.question.as_ref().filter(|q| q.id == question);
                 match open.map(|q| &q.kind) {
@@ -198,21 +198,33 @@ impl Dispatcher {
                 "the run is not paused".to_owned()
             }));
         }
+        // A single step that was wanted before this is not wanted any more.
+        inner.step_once = false;
         let by = who.clone();
         self.emit_locked(inner, EventBody::PauseChanged { paused, by });
         Ok(())
     }
 
-    fn cancel(&self, inner: &mut Inner, who: &Who, kill: bool) {
+    fn cancel(&self, inner: &mut Inner, who: &Who, kill: bool) -> Result<(), Refusal> {
         // After a failure "cancel" is "abort": the run has failed, it was not cancelled.
         if let Some(question) = &inner.state.question
             && let (QuestionKind::Failed { .. }, false) = (&question.kind, kill)
         {
             let id = question.id;
             self.answer(inner, who, id, Answer::Abort, Answered::Abort);
-        } else {
-            self.cancel_locked(inner, kill, who.clone());
+            return Ok(());
         }
+        let level = inner.cancel.level();
+        if level == CancelLevel::Kill || level == CancelLevel::Asked && !kill {
+            // Asking again must not give what hangs more time.
+            return Err(Refusal::NotNow(if level == CancelLevel::Kill {
+                "the run is being cancelled and what still runs was killed: wait".to_owned()
+            } else {
+                "the run is being cancelled already: wait, or kill what still runs".to_owned()
+            }));
+        }
+        self.cancel_locked(inner, kill, who.clone());
+        Ok(())
     }
 
     fn settle(
@@ -268,6 +280,7 @@ impl Dispatcher {
                 "answer the open question first, then run to a step".to_owned(),
             ));
         }
+        is_ahead(inner, node)?;
         let by = who.clone();
         let to = Some(node);
         self.emit_locked(inner, EventBody::RunTo { node: to, by });
@@ -302,7 +315,7 @@ impl Dispatcher {
                 ));
             }
             let step = rewrite::replaced(&inner.document.text, node.0, text)
-                .map_err(|error| Refusal::BadSequence(error.to_string()))?;
+                .map_err(|error| mistake(inner, &error))?;
             inner.overridden.insert(node, Arc::new(step));
         } else {
             inner.overridden.remove(&node);
@@ -319,6 +332,7 @@ impl Dispatcher {
 
     fn jump(&self, inner: &mut Inner, who: &Who, to: NodeId) -> Result<(), Refusal> {
         step_exists(inner, to)?;
+        not_disabled(inner, to)?;
         let failed = inner
             .state
             .question
@@ -328,12 +342,15 @@ impl Dispatcher {
         if let Some(id) = failed {
             self.answer(inner, who, id, Answer::Jump(to), Answered::Skip);
         } else if inner.state.paused && inner.state.question.is_none() {
+            stands_still(inner, "move the pointer")?;
             inner.jump = Some(to);
         } else {
             return Err(Refusal::NotNow(
                 "the pointer can be moved while the run is paused or a step has failed".to_owned(),
             ));
         }
+        inner.passed_break = None;
+        inner.step_once = false;
         let by = who.clone();
         self.emit_locked(inner, EventBody::Jumped { to, by });
         Ok(())
@@ -377,15 +394,76 @@ fn check_length(name: &str, value: &str) -> Result<(), Refusal> {
 }
 
 fn step_exists(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
-    match inner.state.plan.nodes.get(node.index()) {
+    is_step(&inner.state, node)
+}
+
+fn is_step(state: &RunState, node: NodeId) -> Result<(), Refusal> {
+    match state.plan.nodes.get(node.index()) {
         Some(found) if matches!(found.kind, NodeKind::Step(_)) => Ok(()),
         _ => Err(Refusal::BadValue(format!("there is no step {}", node.0))),
     }
 }
 
+/// A step that is disabled is passed over: the run would never stand before it.
+fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
+    let nodes = &inner.state.plan.nodes;
+    let off = nodes.get(node.index()).is_some_and(|planned| {
+        let above = planned.parent.and_then(|group| nodes.get(group.index()));
+        match inner.overridden.get(&node) {
+            Some(step) => step.disabled || above.is_some_and(|group| group.disabled),
+            None => planned.disabled,
+        }
+    });
+    match off {
+        true => Err(Refusal::NotNow(format!(
+            "\"{}\" is disabled and will not run",
+            inner.state.title(node)
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Whether the run will come to this step.
+fn is_ahead(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
+    not_disabled(inner, node)?;
+    let title = inner.state.title(node);
+    if inner.held == Some(node) {
+        return Err(Refusal::NotNow(format!(
+            "the run stands before \"{title}\" already"
+        )));
+    }
+    match inner.state.node(node).map(|state| &state.status) {
+        Some(Status::Waiting) => Ok(()),
+        _ => Err(Refusal::NotNow(format!(
+            "\"{title}\" is not ahead of the run: move the pointer to it instead"
+        ))),
+    }
+}
+
+/// Whether nothing is going on that a technician's next word would come too early for.
+fn stands_still(inner: &Inner, then: &str) -> Result<(), Refusal> {
+    if inner.state.question.is_some() {
+        return Err(Refusal::NotNow(format!(
+            "answer the open question first, then {then}"
+        )));
+    }
+    match inner.released {
+        Some(node) => Err(Refusal::NotNow(format!(
+            "\"{}\" runs: wait until it has ended, then {then}",
+            inner.state.title(node)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A mistake in a step's text. The lines shown with it are the document's, which may hold the default of a secret input.
+fn mistake(inner: &Inner, error: &rewrite::RewriteError) -> Refusal {
+    Refusal::BadSequence(inner.redactor.redact(&error.to_string()).into_owned())
+}
+
 /// The text of a step after a change; `None` for the document's.
 fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String>, Refusal> {
-    let bad = |error: rewrite::RewriteError| Refusal::BadSequence(error.to_string());
+    let bad = |error: rewrite::RewriteError| mistake(inner, &error);
     let changes = match to {
         StepChange::Original => return Ok(None),
         StepChange::Text(text) => return Ok(Some(text)),
@@ -408,18 +486,26 @@ fn look(inner: &Inner, request: &Request) -> Option<Result<Reply, Refusal>> {
     Some(match request {
         Request::Status => Ok(Reply::Snapshot(Box::new(inner.state.clone()))),
         Request::Explain { name } => Ok(Reply::History(inner.histories.of(name))),
-        Request::DescribeStep { node } => describe_step(inner, *node),
+        Request::DescribeStep { node } => {
+            let text = &inner.document.text;
+            describe_step(text, &inner.state, &inner.redactor, *node)
+        }
         _ => return None,
     })
 }
 
 /// The settings of a step, those in force beside the document's.
-fn describe_step(inner: &Inner, node: NodeId) -> Result<Reply, Refusal> {
-    step_exists(inner, node)?;
+pub(super) fn describe_step(
+    document: &str,
+    state: &RunState,
+    redactor: &Redactor,
+    node: NodeId,
+) -> Result<Reply, Refusal> {
+    is_step(state, node)?;
     let refused = |error: rewrite::RewriteError| Refusal::NotNow(error.to_string());
-    let original = rewrite::text_of(&inner.document.text, node.0).map_err(refused)?;
+    let original = rewrite::text_of(document, node.0).map_err(refused)?;
     let first = rewrite::settings(&original).map_err(refused)?;
-    let changed = inner.state.overrides.iter().find(|o| o.node == node);
+    let changed = state.overrides.iter().find(|o| o.node == node);
     let now = match changed {
         Some(changed) => rewrite::settings(&changed.text).map_err(refused)?,
         None => first.clone(),
@@ -427,7 +513,7 @@ fn describe_step(inner: &Inner, node: NodeId) -> Result<Reply, Refusal> {
     let value = |all: &[rewrite::Setting], path: &str| {
         all.iter()
             .find(|setting| setting.path == path)
-            .map(|setting| inner.redactor.redact(&setting.value).into_owned())
+            .map(|setting| redactor.redact(&setting.value).into_owned())
             .unwrap_or_default()
     };
     let mut paths: Vec<&String> = first.iter().chain(&now).map(|s| &s.path).collect();
@@ -444,7 +530,7 @@ fn describe_step(inner: &Inner, node: NodeId) -> Result<Reply, Refusal> {
     Ok(Reply::Step(Box::new(StepText {
         node,
         fields,
-        original: inner.redactor.redact(&original).into_owned(),
+        original: redactor.redact(&original).into_owned(),
     })))
 }
 

@@ -44,6 +44,9 @@ pub struct RunFile {
     /// Where a bundle goes after a failed run.
     #[serde(default)]
     pub bundle_to: Option<String>,
+    /// The word that overrides blocking pre-flight findings, given beforehand.
+    #[serde(default)]
+    pub override_preflight: Option<String>,
     /// Names of variables that are secret: their values are asked for again.
     pub secrets: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::time::Instant;
 
 use super::boots::RunEnding;
 use super::bundle;
@@ -27,6 +28,9 @@ use crate::transport::{Listener, Stream};
 const HELLO: Duration = Duration::from_secs(5);
 /// Clients at once; one more is refused.
 const CLIENTS: u32 = 200;
+/// Least time between two snapshots for a client that falls behind: one for each four thousand of millions of lines
+/// would cost more than the lines.
+const SNAPSHOTS: Duration = Duration::from_millis(500);
 /// Replies and refusals waiting for a client; one that does not read its replies is not read from.
 const REPLIES: usize = 64;
 
@@ -69,7 +73,7 @@ impl Server {
         mut listener: Listener,
         linger: Duration,
     ) -> Result<Option<RunEnding>, EngineError> {
-        let mut idle_since = tokio::time::Instant::now();
+        let mut idle_since = Instant::now();
         let mut tick = tokio::time::interval(Duration::from_millis(250));
         loop {
             tokio::select! {
@@ -90,7 +94,7 @@ impl Server {
             }
             let (_, busy) = self.dispatcher.run();
             if busy || self.clients.load(Ordering::Acquire) > 0 {
-                idle_since = tokio::time::Instant::now();
+                idle_since = Instant::now();
             } else if idle_since.elapsed() >= linger {
                 break;
             }
@@ -243,22 +247,35 @@ impl Server {
             }
             pushes = Some(receiver);
         }
+        let mut told = Instant::now();
+        // When a client that fell behind gets a fresh snapshot; until then nothing but replies is sent to it.
+        let mut behind: Option<Instant> = None;
         loop {
-            let frame = match &mut pushes {
-                Some(receiver) => tokio::select! {
+            let frame = match (&mut pushes, behind) {
+                (Some(receiver), None) => tokio::select! {
                     biased;
                     Some(reply) = replies.recv() => reply,
                     push = receiver.recv() => match push {
                         Ok(push) => ToClient::Push(push),
                         Err(broadcast::error::RecvError::Lagged(_)) => {
-                            let (state, fresh) = self.dispatcher.subscribe();
-                            *receiver = fresh;
-                            ToClient::Push(Push::Snapshot(Box::new(state)))
+                            behind = Some(told + SNAPSHOTS);
+                            continue;
                         }
                         Err(broadcast::error::RecvError::Closed) => return,
                     },
                 },
-                None => match replies.recv().await {
+                (Some(receiver), Some(due)) => tokio::select! {
+                    biased;
+                    Some(reply) = replies.recv() => reply,
+                    () = tokio::time::sleep_until(due) => {
+                        let (state, fresh) = self.dispatcher.subscribe();
+                        *receiver = fresh;
+                        behind = None;
+                        told = Instant::now();
+                        ToClient::Push(Push::Snapshot(Box::new(state)))
+                    }
+                },
+                (None, _) => match replies.recv().await {
                     Some(reply) => reply,
                     None => return,
                 },

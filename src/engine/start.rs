@@ -92,6 +92,7 @@ fn begin(
         unattended: request.unattended,
         rehearse: request.rehearse,
         bundle_to: request.bundle_to.clone(),
+        override_preflight: request.override_preflight.clone(),
         secrets: values.secret_names(),
         ..RunFile::default()
     })?;
@@ -155,9 +156,9 @@ pub fn resume(
     let begun = (|| {
         // Tests resume folders that have no such file.
         let file = folder.load().unwrap_or_default();
-        let options = &for_rehearsal(options, file.rehearse);
         let grants = Grants {
             bundle_to: grants.bundle_to.or(file.bundle_to),
+            override_preflight: grants.override_preflight.or(file.override_preflight),
             ..grants
         };
         let (checked, sequence) = good(&folder.sequence())?;
@@ -170,6 +171,10 @@ pub fn resume(
             histories,
             ..
         } = past;
+        if state.end.is_some() {
+            return Err(EngineError::Ended(folder.path().to_owned()));
+        }
+        let options = &for_rehearsal(options, file.rehearse || state.rehearsal);
         // Whoever asked died with the engine: nobody may answer before it is asked again.
         state.question = None;
         state.cancelling = None;

@@ -8,6 +8,7 @@ use super::dispatcher::{Dispatcher, Inner};
 use crate::cancel::CancelLevel;
 use crate::event::{Answered, EventBody, Failure, NodeId, Question, QuestionKind, Who};
 use crate::protocol::Mend;
+use crate::run_state::Status;
 use crate::secret::Secret;
 
 /// The answer to a question as the engine uses it (events carry [`Answered`]).
@@ -63,8 +64,10 @@ pub enum Decision {
     RestartAndRetry,
     /// Go on without it.
     Skip(Who),
-    /// Fail the sequence.
+    /// Nobody is there to decide: the step has failed, its groups decide.
     Fail,
+    /// A technician ended the run: nothing above the step may go on.
+    Abort,
     /// The run was cancelled.
     Cancelled,
     /// Another step is next.
@@ -111,6 +114,7 @@ impl Dispatcher {
     /// Waits until the step may start: not while paused, not at a breakpoint.
     pub fn gate(&self, node: NodeId) -> Gate {
         let mut inner = self.lock();
+        inner.released = None;
         let run_to = inner.state.run_to == Some(node);
         let stop = if run_to {
             Some("run to here")
@@ -121,32 +125,39 @@ impl Dispatcher {
         };
         if let Some(name) = stop {
             let by = Who::engine(name);
-            if run_to {
-                let by = by.clone();
-                self.emit_locked(&mut inner, EventBody::RunTo { node: None, by });
-            }
             if !inner.state.paused {
+                let by = by.clone();
                 self.emit_locked(&mut inner, EventBody::PauseChanged { paused: true, by });
+            }
+            // In this order: an engine that dies in between has paused, and clears the mark when it comes back.
+            if run_to {
+                self.emit_locked(&mut inner, EventBody::RunTo { node: None, by });
             }
             inner.step_once = false;
         }
-        loop {
+        inner.held = Some(node);
+        let gate = loop {
             if inner.cancel.is_cancelled() {
-                return Gate::Cancelled;
+                break Gate::Cancelled;
             }
             if let Some(to) = inner.jump.take() {
                 inner.passed_break = None;
-                return Gate::Jump(to);
+                break Gate::Jump(to);
             }
             if std::mem::take(&mut inner.step_once) || !inner.state.paused {
                 inner.passed_break = Some(node);
-                return Gate::Go;
+                inner.released = Some(node);
+                break Gate::Go;
             }
             inner = self.wait(inner);
-        }
+        };
+        inner.held = None;
+        gate
     }
 
-    fn wait<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+    fn wait<'a>(&self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        // Nothing else may come for hours: what was said last must not be lost with a killed engine.
+        inner.write_through();
         // The cancel token has a condition of its own; half a second bounds the delay.
         self.changed
             .wait_timeout(inner, std::time::Duration::from_millis(500))
@@ -190,6 +201,10 @@ impl Dispatcher {
             {
                 Some("--override-preflight".to_owned())
             }
+            // Nothing stops the run: it is written down that the check was passed, and by whom.
+            QuestionKind::Preflight { blocking: 0, .. } if inner.grants.unattended => {
+                Some("the unattended run".to_owned())
+            }
             _ => None,
         };
         if granted.is_none() && inner.grants.unattended && !insist {
@@ -223,7 +238,9 @@ impl Dispatcher {
         inner.next_question = id.saturating_add(1);
         inner.answer = None;
         let (given, answer) = match &kind {
-            QuestionKind::Preflight { .. } => (Answer::Override, Answered::Overridden),
+            QuestionKind::Preflight { blocking, .. } if *blocking > 0 => {
+                (Answer::Override, Answered::Overridden)
+            }
             _ => (Answer::Yes, Answered::Yes),
         };
         let question = Question { id, node, kind };
@@ -260,7 +277,8 @@ impl Dispatcher {
             Ok(Answer::RestartAndRetry) => Decision::RestartAndRetry,
             Ok(Answer::Skip(who)) => Decision::Skip(who),
             Ok(Answer::Jump(to)) => Decision::Jump(to),
-            Ok(_) | Err(AskError::Unattended(_)) => Decision::Fail,
+            Ok(_) => Decision::Abort,
+            Err(AskError::Unattended(_)) => Decision::Fail,
             Err(AskError::Cancelled) => Decision::Cancelled,
         }
     }
@@ -314,6 +332,11 @@ impl Dispatcher {
         self.lock().given_up.clone()
     }
 
+    /// Says what the engine does outside of a step, so that a cancel can name it.
+    pub(super) fn set_doing(&self, doing: Option<&'static str>) {
+        self.lock().doing = doing;
+    }
+
     /// Where a bundle goes after a failed run.
     pub(super) fn bundle_to(&self) -> Option<String> {
         self.lock().grants.bundle_to.clone()
@@ -326,7 +349,14 @@ impl Dispatcher {
 }
 
 fn waits_for(inner: &Inner) -> String {
-    inner.state.current.map_or_else(
+    if let Some(doing) = inner.doing {
+        return doing.to_owned();
+    }
+    let running = |node: &NodeId| {
+        let status = inner.state.node(*node).map(|state| &state.status);
+        status == Some(&Status::Running)
+    };
+    inner.state.current.filter(running).map_or_else(
         || "the next step's edge".to_owned(),
         |node| format!("the step \"{}\"", inner.state.title(node)),
     )

@@ -17,7 +17,10 @@ pub enum RewriteError {
     /// The text has mistakes; rendered with lines and carets.
     #[error("{0}")]
     Mistakes(String),
-    /// Another kind of step, or more than one.
+    /// Nothing, a group, or more than one step.
+    #[error("write exactly one Step(...)")]
+    NotOne,
+    /// Another kind of step.
     #[error("the kind of a step cannot be changed: it is \"{was}\", the text says \"{is}\"")]
     OtherKind {
         /// In the document.
@@ -137,16 +140,13 @@ pub fn replaced(document: &str, node: u32, text: &str) -> Result<Step, RewriteEr
     let was = original(document, node)?;
     let kinds = |step: &Step| step.action.kind().to_owned();
     match planned.defs.get(node as usize) {
-        Some(NodeDef::Step(step))
-            if kinds(step) == kinds(&was.0) && planned.defs.len() == was.1 =>
-        {
-            Ok((**step).clone())
-        }
+        Some(NodeDef::Step(_)) if planned.defs.len() != was.1 => Err(RewriteError::NotOne),
+        Some(NodeDef::Step(step)) if kinds(step) == kinds(&was.0) => Ok((**step).clone()),
         Some(NodeDef::Step(step)) => Err(RewriteError::OtherKind {
             was: kinds(&was.0),
             is: kinds(step),
         }),
-        _ => Err(RewriteError::NoStep(node)),
+        _ => Err(RewriteError::NotOne),
     }
 }
 
@@ -338,7 +338,11 @@ mod tests {
             Err(RewriteError::OtherKind { .. })
         ));
         let two = r#"Step(name: "x", action: RunCommandLine(command: "true")), Step(name: "y", action: RunCommandLine(command: "true"))"#;
-        assert!(replaced(DOCUMENT, 1, two).is_err());
+        assert_eq!(replaced(DOCUMENT, 1, two), Err(RewriteError::NotOne));
+        let none = replaced(DOCUMENT, 2, "");
+        assert_eq!(none, Err(RewriteError::NotOne));
+        let group = r#"Group(name: "g", steps: [])"#;
+        assert_eq!(replaced(DOCUMENT, 1, group), Err(RewriteError::NotOne));
         let out = r#"Step(name: "x", action: RunCommandLine(command: "true")), ]), Group(name: "b", steps: ["#;
         assert!(replaced(DOCUMENT, 1, out).is_err());
     }

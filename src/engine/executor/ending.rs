@@ -38,10 +38,10 @@ impl Walk<'_> {
         attempt: u32,
         step: &Step,
         failure: &Failure,
+        ignored: bool,
         started: Instant,
     ) {
         self.last_action(step, failure.code, false);
-        let ignored = step.continue_on_error;
         let mut causes = String::new();
         for cause in &failure.causes {
             causes.push_str(": ");

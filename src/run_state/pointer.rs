@@ -1,0 +1,73 @@
+//! What a technician's decision makes of the nodes: the pointer is moved, a failed step is let go.
+
+use super::{RunState, Status};
+use crate::event::{Answered, Millis, NodeId, NodeKind, Outcome, QuestionKind, SkipReason, Who};
+
+impl RunState {
+    /// The pointer stands at `to` now. An engine that takes the run up from here must come to that step and no other: the
+    /// groups around it are open, nothing before it is waiting or undecided, everything from it on is.
+    pub(super) fn jumped(&mut self, to: NodeId, by: &Who, at: Millis) {
+        let mut around = vec![to];
+        while let Some(parent) = around
+            .last()
+            .and_then(|id| self.plan.nodes.get(id.index()))
+            .and_then(|node| node.parent)
+        {
+            around.push(parent);
+        }
+        let before = to.index().min(self.nodes.len());
+        for (planned, state) in self.plan.nodes.iter().zip(&mut self.nodes).take(before) {
+            if around.contains(&planned.id) {
+                if state.status != Status::Running {
+                    state.status = Status::Running;
+                    state.started.get_or_insert(at);
+                    state.ended = None;
+                }
+                continue;
+            }
+            match &mut state.status {
+                // A group that is left is closed by the walk, with the reason.
+                Status::Running if planned.kind == NodeKind::Group => {}
+                Status::Waiting
+                | Status::Running
+                | Status::Undecided
+                | Status::Ended(Outcome::Interrupted | Outcome::Aborted) => {
+                    state.status = Status::Skipped(SkipReason::Technician(by.clone()));
+                    state.ended = Some(at);
+                }
+                Status::Ended(Outcome::Failed { ignored, .. }) => *ignored = true,
+                Status::Ended(_) | Status::Skipped(_) => {}
+            }
+        }
+        for state in self.nodes.iter_mut().skip(before) {
+            state.status = Status::Waiting;
+            state.ended = None;
+        }
+        self.current = None;
+    }
+
+    /// The open question was answered.
+    pub(super) fn answered(&mut self, id: u32, answer: &Answered, by: &Who, at: Millis) {
+        let Some(question) = self.question.take_if(|question| question.id == id) else {
+            return;
+        };
+        match question.kind {
+            QuestionKind::Preflight { .. } => {
+                self.preflight_passed = matches!(answer, Answered::Yes | Answered::Overridden);
+                if *answer == Answered::Overridden {
+                    self.preflight_overridden = Some(by.clone());
+                }
+            }
+            // Nothing is left to decide: it has failed.
+            QuestionKind::Failed { failure, .. } if *answer == Answered::Abort => {
+                let state = question.node.and_then(|node| self.node_mut(node));
+                if let Some(state) = state.filter(|state| state.status == Status::Undecided) {
+                    let ignored = false;
+                    state.status = Status::Ended(Outcome::Failed { failure, ignored });
+                    state.ended = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+}

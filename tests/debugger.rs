@@ -1,0 +1,20 @@
+//! The debugger on real runs: an engine in this process, a real journal, real commands. What an engine that died leaves
+//! behind is taken up by another one, as after a power cut.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
+mod common;
+
+#[path = "debugger/attempts.rs"]
+mod attempts;
+#[path = "debugger/jumps.rs"]
+mod jumps;
+#[path = "debugger/live.rs"]
+mod live;
+#[path = "debugger/on_error.rs"]
+mod on_error;
+#[path = "debugger/stepping.rs"]
+mod stepping;
