@@ -1,6 +1,9 @@
-//! Writes what the fuzzers start from, made by the program's own hands: `seeds CORPUS REPOSITORY`.
+//! Writes what the fuzzers start from, made by the program's own hands, into `$WIMFORGE_SEEDS`; the current folder is the repository.
 //!
 //! One folder a target: the documents of the repository, a real run's journal, frames of the protocol, small image files.
+
+// Built as the fuzzers are: it must have what their instrumentation calls.
+#![no_main]
 
 use std::error::Error;
 use std::fs;
@@ -8,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use libfuzzer_sys::fuzz_target;
 use wimforge::engine::cmtrace;
 use wimforge::engine::dispatcher::Dispatcher;
 use wimforge::engine::journal;
@@ -48,17 +52,29 @@ const RUN: &str = r#"Sequence(schema: 1, name: "Seeds", description: "all kinds 
     Step(name: "end", action: SetVariable(variable: "B", value: "")),
 ])"#;
 
-fn main() -> Done {
-    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [corpus, repository] = arguments.as_slice() else {
-        return Err("usage: seeds CORPUS REPOSITORY".into());
+fuzz_target!(init: write_and_leave(), |_nothing: &[u8]| {});
+
+fn write_and_leave() {
+    let code = match all() {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("seeds: {error}");
+            1
+        }
     };
+    std::process::exit(code);
+}
+
+fn all() -> Done {
+    let corpus =
+        PathBuf::from(std::env::var_os("WIMFORGE_SEEDS").ok_or("WIMFORGE_SEEDS is not set")?);
+    let repository = std::env::current_dir()?;
     let at = |target: &str| -> Result<PathBuf, std::io::Error> {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
         Ok(folder)
     };
-    documents(&at("document")?, repository)?;
+    documents(&at("document")?, &repository)?;
     for (number, text) in CONDITIONS.iter().enumerate() {
         fs::write(at("condition")?.join(format!("seed-{number}")), text)?;
     }

@@ -176,3 +176,32 @@ fn a_fault_that_is_over_by_itself_needs_a_retry_only() {
     tool("wimlib-imagex", &["verify", text(&image)]);
     assert_eq!(disk.names(), ["reference.wim"]);
 }
+
+#[test]
+fn a_slow_destination_can_be_left() {
+    if skip() {
+        return;
+    }
+    let disk = Disk::new();
+    let image = disk.path().join("reference.wim");
+    std::fs::write(&image, OLD).unwrap();
+    disk.switches.delay.store(100, Ordering::SeqCst);
+    let mut engine = Engine::new();
+    engine.capture(&image);
+    engine.bench.wait_for("the first bytes", |state| {
+        let writing = |phase: &wimforge::run_state::PhaseState| phase.name == "writing";
+        state.phase.as_ref().is_some_and(writing)
+            && disk.switches.written.load(Ordering::SeqCst) > 100_000
+    });
+    let asked = std::time::Instant::now();
+    let cancel = wimforge::protocol::Request::Cancel { kill: false };
+    engine
+        .bench
+        .dispatcher
+        .request(&crate::common::who(), cancel);
+    assert_eq!(engine.end().outcome(), RunOutcome::Cancelled);
+    let waited = asked.elapsed();
+    assert!(waited < std::time::Duration::from_secs(5), "{waited:?}");
+    assert_eq!(std::fs::read(&image).unwrap(), OLD);
+    assert_eq!(disk.names(), ["reference.wim"]);
+}

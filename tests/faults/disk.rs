@@ -432,7 +432,14 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        if std::thread::panicking() {
+            // The failed test may have left files open: out of sight now, and gone with them.
+            let mut umount = std::process::Command::new("umount");
+            let _ = umount.arg("-l").arg(self.mount.path()).status();
+        } else {
             let _ = session.umount_and_join();
         }
     }

@@ -202,3 +202,14 @@ impl Engine {
         self.bench.finished(thread)
     }
 }
+
+impl Drop for Engine {
+    /// A failed test leaves no run behind, and so no loop device.
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let cancel = Request::Cancel { kill: true };
+            self.bench.dispatcher.request(&who(), cancel);
+            let _ = thread.join();
+        }
+    }
+}

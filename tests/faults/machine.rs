@@ -224,8 +224,16 @@ pub fn children(parent: i32) -> Vec<(i32, String)> {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        if let Some(engine) = self.engine() {
-            shoot(engine);
+        let Some(engine) = self.engine() else {
+            return;
+        };
+        shoot(engine);
+        // A killed engine leaves its loop device to the next one, which does not come here.
+        let disk = self.path("disk.img");
+        let list = Command::new("losetup").arg("-j").arg(&disk).output();
+        for line in String::from_utf8_lossy(&list.unwrap().stdout).lines() {
+            let device = line.split(':').next().unwrap_or_default();
+            let _ = Command::new("losetup").args(["-d", device]).status();
         }
     }
 }
