@@ -183,6 +183,13 @@ fn jump(model: &Model, to: NodeId) -> Said {
         let names = names(model, all.skipped.iter().copied());
         said.push((Role::Warning, format!("Will be skipped: {names}.")));
     }
+    // What may do harm first: a small screen shows the beginning.
+    for (node, what) in &all.repeated {
+        if let Some(what) = what {
+            let title = model.state.title(*node);
+            said.push((Role::Bad, format!("Done twice: \"{title}\": {what}.")));
+        }
+    }
     let safe: Vec<NodeId> = all
         .repeated
         .iter()
@@ -193,12 +200,6 @@ fn jump(model: &Model, to: NodeId) -> Said {
         let names = names(model, safe.into_iter());
         let text = format!("Done twice, safe to repeat: {names}.");
         said.push((Role::Text, text));
-    }
-    for (node, what) in &all.repeated {
-        if let Some(what) = what {
-            let title = model.state.title(*node);
-            said.push((Role::Bad, format!("Done twice: \"{title}\": {what}.")));
-        }
     }
     if said.len() == 1 {
         said.push((Role::Text, "Nothing is skipped or done twice.".to_owned()));
