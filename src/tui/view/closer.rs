@@ -48,10 +48,10 @@ fn open(model: &Model, view: &RunView) -> Option<Card> {
         ),
         Over::Step(open) => {
             let changed = model.state.overrides.iter().any(|o| o.node == open.node);
-            let keys = if changed {
-                "o change   z as in the document   l its log   Esc back"
-            } else {
-                "o change   l its log   Esc back"
+            let keys = match (changeable(model), changed) {
+                (false, _) => "l its log   Esc back",
+                (true, false) => "o change   l its log   Esc back",
+                (true, true) => "o change   z as in the document   l its log   Esc back",
             };
             card(
                 model.state.title(open.node),
@@ -71,6 +71,11 @@ fn open(model: &Model, view: &RunView) -> Option<Card> {
         }
         _ => return None,
     })
+}
+
+/// Whether there is a run that can still be changed.
+pub(super) fn changeable(model: &Model) -> bool {
+    model.replay.is_none() && model.state.end.is_none()
 }
 
 /// Draws what is open, if it is one of these.
@@ -351,7 +356,11 @@ fn explain(model: &Model, open: &Explained, frame: &mut Frame<'_>, area: Rect) {
         .map(|part| Line::from(span(look, Role::Dim, part)));
     all.extend(whole);
     if keys {
-        let keys = "Enter see the log there   e change it   Esc back";
+        let keys = if changeable(model) {
+            "Enter see the log there   e change it   Esc back"
+        } else {
+            "Enter see the log there   Esc back"
+        };
         all.push(Line::from(span(look, Role::Title, fit(look, keys, width))));
     }
     lines(frame, inside, all);
