@@ -103,7 +103,7 @@ pub(super) fn for_step(text: &StepText) -> Form {
         .position(|setting| setting.path.starts_with("action."));
     Form {
         title: "Change this step for this run".to_owned(),
-        intro: "As in the document: texts in quotes. The document itself stays as it is; an empty value takes a setting away.".to_owned(),
+        intro: "As in the document: texts in quotes; an empty value takes a setting away. The document itself stays as it is.".to_owned(),
         purpose: Purpose::Step(text.node),
         fields,
         at: at.unwrap_or(0),

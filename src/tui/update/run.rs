@@ -223,12 +223,12 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         (Over::Nothing, Some(question)) => Some(question.clone()),
         _ => None,
     };
-    // A recorded question is looked at and put aside, no more.
-    let looks = closer::scrolled(key).is_some() || key.code == KeyCode::Esc;
-    let asked = asked.filter(|_| model.replay.is_none() || looks);
     if let Some(question) = asked {
         // The panels are out of sight: their keys are, too.
-        return question_keys(model, view, &question, key);
+        return match model.replay {
+            Some(_) => recorded_keys(model, view, &question, key),
+            None => question_keys(model, view, &question, key),
+        };
     }
     if is_chord(key) {
         return Vec::new();
@@ -298,6 +298,29 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Home => return scroll(model, view, isize::MIN / 2),
         KeyCode::End => return scroll(model, view, isize::MAX / 2),
         _ => {}
+    }
+    Vec::new()
+}
+
+/// A recorded question is looked at and put aside, no more; the recording goes on as ever.
+fn recorded_keys(
+    model: &mut Model,
+    view: &mut RunView,
+    question: &Question,
+    key: KeyEvent,
+) -> Vec<Effect> {
+    if is_chord(key) {
+        return Vec::new();
+    }
+    if let Some(effects) = replay::keys(model, view, key) {
+        return effects;
+    }
+    let looks = matches!(
+        key.code,
+        KeyCode::Esc | KeyCode::Char('?' | 'q' | 'd' | 'P')
+    );
+    if looks || closer::scrolled(key).is_some() {
+        return question_keys(model, view, question, key);
     }
     Vec::new()
 }

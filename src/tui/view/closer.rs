@@ -50,10 +50,10 @@ fn open(model: &Model, view: &RunView) -> Option<Card> {
         ),
         Over::Step(open) => {
             let changed = model.state.overrides.iter().any(|o| o.node == open.node);
-            let keys = if changed {
-                "o change   z as in the document   l its log   Esc back"
-            } else {
-                "o change   l its log   Esc back"
+            let keys = match (changeable(model), changed) {
+                (false, _) => "l its log   Esc back",
+                (true, false) => "o change   l its log   Esc back",
+                (true, true) => "o change   z as in the document   l its log   Esc back",
             };
             card(
                 model.state.title(open.node),
@@ -73,6 +73,11 @@ fn open(model: &Model, view: &RunView) -> Option<Card> {
         }
         _ => return None,
     })
+}
+
+/// Whether there is a run that can still be changed.
+pub(super) fn changeable(model: &Model) -> bool {
+    model.replay.is_none() && model.state.end.is_none()
 }
 
 /// Draws what is open, if it is one of these.
@@ -185,6 +190,13 @@ fn jump(model: &Model, to: NodeId) -> Said {
         let names = names(model, all.skipped.iter().copied());
         said.push((Role::Warning, format!("Will be skipped: {names}.")));
     }
+    // What may do harm first: a small screen shows the beginning.
+    for (node, what) in &all.repeated {
+        if let Some(what) = what {
+            let title = model.state.title(*node);
+            said.push((Role::Bad, format!("Done twice: \"{title}\": {what}.")));
+        }
+    }
     let safe: Vec<NodeId> = all
         .repeated
         .iter()
@@ -195,12 +207,6 @@ fn jump(model: &Model, to: NodeId) -> Said {
         let names = names(model, safe.into_iter());
         let text = format!("Done twice, safe to repeat: {names}.");
         said.push((Role::Text, text));
-    }
-    for (node, what) in &all.repeated {
-        if let Some(what) = what {
-            let title = model.state.title(*node);
-            said.push((Role::Bad, format!("Done twice: \"{title}\": {what}.")));
-        }
     }
     if said.len() == 1 {
         said.push((Role::Text, "Nothing is skipped or done twice.".to_owned()));
@@ -352,7 +358,11 @@ fn explain(model: &Model, open: &Explained, frame: &mut Frame<'_>, area: Rect) {
         .map(|part| Line::from(span(look, Role::Dim, part)));
     all.extend(whole);
     if keys {
-        let keys = "Enter see the log there   e change it   Esc back";
+        let keys = if changeable(model) {
+            "Enter see the log there   e change it   Esc back"
+        } else {
+            "Enter see the log there   Esc back"
+        };
         all.push(Line::from(span(look, Role::Title, fit(look, keys, width))));
     }
     lines(frame, inside, all);

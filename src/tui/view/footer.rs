@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::closer::changeable;
 use super::last_top;
 use super::text::{fit, lines, pieces, span, width};
 use crate::event::QuestionKind;
@@ -126,10 +127,12 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         ];
         match (&view.over, &state.question) {
             (Over::Nothing, Some(_)) => keys.push(("Esc", "look at the run")),
-            (Over::Aside(_), _) => keys.push(("Esc", "back to the question")),
-            _ => {}
+            (Over::Aside(_), _) => {
+                keys.extend([("Esc", "back to the question"), ("Tab", "panel")]);
+            }
+            _ => keys.push(("Tab", "panel")),
         }
-        keys.extend([("Tab", "panel"), ("?", "help"), ("q", "leave")]);
+        keys.extend([("?", "help"), ("q", "leave")]);
         return keys;
     }
     if !model.connected {
@@ -277,7 +280,7 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
         Over::Jump { .. } => vec![("y", "go on there"), ("Esc", "back")],
         Over::Step(card) => {
             let mut keys = Vec::new();
-            if model.replay.is_none() && state.end.is_none() {
+            if changeable(model) {
                 keys.push(("o", "change"));
                 if state.overrides.iter().any(|o| o.node == card.node) {
                     keys.push(("z", "as in the document"));
@@ -288,7 +291,7 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
         }
         Over::Explain(_) => {
             let mut keys = vec![("Enter", "log there"), ("Up/Down", "choose")];
-            if model.replay.is_none() && state.end.is_none() {
+            if changeable(model) {
                 keys.push(("e", "change"));
             }
             keys.push(("Esc", "back"));

@@ -19,25 +19,21 @@ fn label(form: &Form, field: &FormField) -> String {
     }
 }
 
-/// Rows of the sentence above the fields.
+/// The sentence above the fields.
 fn intro(form: &Form, model: &Model, columns: usize) -> Vec<Line<'static>> {
     if form.intro.is_empty() {
         return Vec::new();
     }
-    pieces(&model.look, &form.intro, columns, 2)
+    pieces(&model.look, &form.intro, columns, 3)
         .into_iter()
         .map(|part| Line::from(span(&model.look, Role::Text, part)))
         .collect()
 }
 
 /// Rows that a form of `columns` takes with its frame.
-pub(super) fn rows(form: &Form, columns: u16) -> u16 {
+pub(super) fn rows(form: &Form, model: &Model, columns: u16) -> u16 {
     let room = usize::from(columns.saturating_sub(2)).max(1);
-    let intro = if form.intro.is_empty() {
-        0
-    } else {
-        width(&form.intro).div_ceil(room).min(2)
-    };
+    let intro = intro(form, model, room).len();
     u16::try_from(form.fields.len() * 2 + 2 + intro).unwrap_or(u16::MAX)
 }
 
@@ -53,8 +49,9 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         .unwrap_or(0)
         .min(columns / 2);
     let mut all = intro(form, model, columns);
-    // The fields need the room more.
-    if all.len() + 2 > usize::from(inside.height) {
+    // On a low screen the fields need the room more.
+    let room = usize::from(inside.height);
+    if room < 8 && all.len() + 2 * form.fields.len() > room {
         all.clear();
     }
     let rows = usize::from(inside.height).saturating_sub(all.len());

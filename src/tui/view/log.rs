@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use regex::Regex;
 
-use super::text::{clock, fit_end, lines, panel, pieces, span};
+use super::text::{clock, fit, fit_end, lines, panel, pieces, span};
 use crate::event::Severity;
 use crate::run_state::LogLine;
 use crate::tui::model::{Model, Over, Pane, RunView};
@@ -72,6 +72,16 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     } else if all.len() < rows && view.log.back > 0 {
         // What comes before it does not: the beginning does.
         all = downwards(view.log.lines(&model.state), rows, text);
+    }
+    let log = &view.log;
+    if all.is_empty() && (log.severity.is_some() || log.node.is_some()) {
+        let text = "no line here passes the filter";
+        let text = if focus {
+            format!("{text}: f, s and a change it")
+        } else {
+            text.to_owned()
+        };
+        all.push(Line::from(span(look, Role::Dim, fit(look, &text, columns))));
     }
     lines(frame, inside, all);
 }
