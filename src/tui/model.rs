@@ -129,7 +129,7 @@ pub enum Screen {
     /// Fill in the inputs.
     Form(Form),
     /// Watch the run (or its summary).
-    Run(RunView),
+    Run(Box<RunView>),
 }
 
 /// Choose a sequence.
@@ -302,7 +302,7 @@ impl Pane {
 #[derive(Clone, Debug)]
 pub enum Sent {
     /// A form: nothing is typed twice.
-    Form(Form),
+    Form(Box<Form>),
     /// The answer to the open question: it is asked still.
     Answer,
 }

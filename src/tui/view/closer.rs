@@ -1,5 +1,6 @@
 //! What lies over the panels: a jump's consequences, a step and its attempts, where a value came from, who is there.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use ratatui::Frame;
@@ -426,12 +427,12 @@ fn people(model: &Model) -> Said {
     for attached in &people.attached {
         let mut text = attached.who.name.clone();
         if !attached.from.is_empty() {
-            text.push_str(&format!(" from {}", attached.from));
+            let _ = write!(text, " from {}", attached.from);
         }
         if attached.size.0 > 0 {
-            text.push_str(&format!(", {}x{}", attached.size.0, attached.size.1));
+            let _ = write!(text, ", {}x{}", attached.size.0, attached.size.1);
         }
-        text.push_str(&format!(", since {}", clock(model, attached.since)));
+        let _ = write!(text, ", since {}", clock(model, attached.since));
         if attached.who.client == model.client {
             text.push_str(" (you)");
         }

@@ -1,5 +1,7 @@
 //! The log: follows, scrolls, searched, filtered by severity.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -29,13 +31,13 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             _ => {}
         }
         if let Some(node) = view.log.node {
-            title.push_str(&format!(" of \"{}\"", model.state.title(node)));
+            let _ = write!(title, " of \"{}\"", model.state.title(node));
             if let Some(attempt) = view.log.attempt {
-                title.push_str(&format!(", attempt {attempt}"));
+                let _ = write!(title, ", attempt {attempt}");
             }
         }
         if !search.is_empty() {
-            title.push_str(&format!(" {kind}{search}"));
+            let _ = write!(title, " {kind}{search}");
         }
     }
     if view.log.wanted.is_some() {
