@@ -414,13 +414,13 @@ fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
             None => planned.disabled,
         }
     });
-    match off {
-        true => Err(Refusal::NotNow(format!(
-            "\"{}\" is disabled and will not run",
-            inner.state.title(node)
-        ))),
-        false => Ok(()),
+    if !off {
+        return Ok(());
     }
+    Err(Refusal::NotNow(format!(
+        "\"{}\" is disabled and will not run",
+        inner.state.title(node)
+    )))
 }
 
 /// Whether the run will come to this step.

@@ -117,10 +117,6 @@ impl Model {
 }
 
 /// What is open.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, and it is the large one most of the time"
-)]
 #[derive(Clone, Debug, Default)]
 pub enum Screen {
     /// Waiting for the engine.
@@ -133,7 +129,7 @@ pub enum Screen {
     /// Fill in the inputs.
     Form(Form),
     /// Watch the run (or its summary).
-    Run(RunView),
+    Run(Box<RunView>),
 }
 
 /// Choose a sequence.
@@ -303,11 +299,10 @@ impl Pane {
 }
 
 /// What was sent to the engine and may be refused.
-#[expect(clippy::large_enum_variant, reason = "there is one at most")]
 #[derive(Clone, Debug)]
 pub enum Sent {
     /// A form: nothing is typed twice.
-    Form(Form),
+    Form(Box<Form>),
     /// The answer to the open question: it is asked still.
     Answer,
 }

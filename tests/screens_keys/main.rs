@@ -1,12 +1,17 @@
 //! What every key of the console does, and that nothing from outside can break it.
 
 mod bars;
-mod closer_keys;
+mod company_keys;
 mod fixtures;
 mod keys;
 mod log_keys;
+#[cfg(test)]
+mod look;
+#[cfg(test)]
 mod overlays;
+mod preflight_keys;
 mod press;
 mod shot;
 mod snapshots;
+mod step_keys;
 mod sweep;

@@ -39,7 +39,7 @@ pub fn keep(name: &str, model: &Model) {
     settings.bind(|| {
         for (look_name, look) in looks() {
             for size in [(80, 24), (120, 40)] {
-                keep_one(name, look_name, look, size, model);
+                keep_one(name, look_name, &look, size, model);
             }
         }
     });
@@ -55,15 +55,15 @@ pub fn keep_small(name: &str, model: &Model) {
     let [(unicode, colours), (ascii, serial)] = looks();
     settings.bind(|| {
         for size in [(80, 24), (120, 40), (40, 12)] {
-            keep_one(name, unicode, colours, size, model);
+            keep_one(name, unicode, &colours, size, model);
         }
-        keep_one(name, ascii, serial, (40, 12), model);
+        keep_one(name, ascii, &serial, (40, 12), model);
     });
 }
 
-fn keep_one(name: &str, look_name: &str, look: Look, (width, height): (u16, u16), model: &Model) {
+fn keep_one(name: &str, look_name: &str, look: &Look, (width, height): (u16, u16), model: &Model) {
     let mut model = model.clone();
-    model.look = look;
+    model.look = *look;
     model.size = (width, height);
     let shot = both_layers(&model, width, height);
     insta::assert_snapshot!(format!("{name}_{width}x{height}_{look_name}"), shot);

@@ -131,7 +131,7 @@ pub(super) fn replied(model: &mut Model, number: u64, reply: &Reply) -> bool {
                 // The way out is a key, not a letter in a form.
                 Some((_, Sent::Form(_)))
                     if matches!(refusal, Refusal::NoPen(_) | Refusal::OnlyWatching) => {}
-                Some((_, Sent::Form(form))) => view.over = Over::Form(form),
+                Some((_, Sent::Form(form))) => view.over = Over::Form(*form),
                 Some((_, Sent::Answer)) => {
                     view.aside = None;
                     view.over = Over::Nothing;

@@ -6,9 +6,7 @@ use tui_input::{Input, InputRequest};
 use super::{closer, form, log, picker, run};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
-use crate::tui::model::{
-    Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, RunView, Screen,
-};
+use crate::tui::model::{Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, Screen};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::view::last_top_of_help;
 
@@ -150,7 +148,7 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             model.now = model.now.max(event.at);
             model.state.apply(&event);
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
-                model.screen = Screen::Run(RunView::default());
+                model.screen = Screen::Run(Box::default());
             }
             if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body) {
                 view.log.line_came(&model.state);
@@ -215,7 +213,7 @@ fn arrived(model: &mut Model) -> Vec<Effect> {
     }
     if model.state.has_run() {
         if !matches!(model.screen, Screen::Run(_)) {
-            model.screen = Screen::Run(RunView::default());
+            model.screen = Screen::Run(Box::default());
         }
         run::question_changed(model);
         return Vec::new();
@@ -257,7 +255,7 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             // Of a changed step: the first mistake in one line.
             let mistake = text.lines().find(|line| !line.trim().is_empty());
             let mistake = mistake.unwrap_or("the change has mistakes");
-            model.note = String::from(mistake.trim());
+            mistake.trim().clone_into(&mut model.note);
             Vec::new()
         }
         Reply::Refused(Refusal::BadSequence(text)) => {
@@ -339,15 +337,12 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
     if model.help {
         let last = last_top_of_help(model);
-        match closer::scrolled(key) {
-            Some(by) => {
-                let top = model.help_top.min(last);
-                model.help_top = top.saturating_add_signed(by).min(last);
-            }
-            None => {
-                model.help = false;
-                model.help_top = 0;
-            }
+        if let Some(by) = closer::scrolled(key) {
+            let top = model.help_top.min(last);
+            model.help_top = top.saturating_add_signed(by).min(last);
+        } else {
+            model.help = false;
+            model.help_top = 0;
         }
         return Vec::new();
     }

@@ -69,7 +69,7 @@ pub(super) fn question_changed(model: &mut Model) {
         view.ended = false;
     } else if !view.ended {
         // The summary is what one comes back to.
-        *view = RunView {
+        **view = RunView {
             ended: true,
             ..RunView::default()
         };
@@ -87,7 +87,7 @@ pub(super) fn question_changed(model: &mut Model) {
     }
 }
 
-pub(super) fn keys(model: &mut Model, mut view: RunView, key: KeyEvent) -> Vec<Effect> {
+pub(super) fn keys(model: &mut Model, mut view: Box<RunView>, key: KeyEvent) -> Vec<Effect> {
     let effects = dispatch(model, &mut view, key);
     model.screen = Screen::Run(view);
     // Whatever was closed: a question that needs typing gets its field back.
@@ -108,7 +108,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             match end {
                 FormEnd::Open => {}
                 FormEnd::Nothing(why) => {
-                    model.note = String::from(why);
+                    why.clone_into(&mut model.note);
                     view.uncover(&model.state);
                 }
                 // The question that was seen before is seen again.
@@ -121,7 +121,8 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
                         if let Purpose::Bundle = open.purpose {
                             model.note = String::from("writing the bundle ...");
                         }
-                        view.sent = Some((model.next_request, Sent::Form(open.clone())));
+                        let form = Box::new(open.clone());
+                        view.sent = Some((model.next_request, Sent::Form(form)));
                         view.uncover(&model.state);
                     } else {
                         // It stays out of sight until the engine takes it back, or refuses.

@@ -1,7 +1,6 @@
 //! What lies over the panels: a jump's consequences, a step and its attempts, where a value came from, who is there.
 
 use std::fmt::Write as _;
-
 use std::time::Duration;
 
 use ratatui::Frame;
