@@ -10,11 +10,17 @@ mod common;
 
 #[path = "debugger/attempts.rs"]
 mod attempts;
+#[path = "debugger/cancel.rs"]
+mod cancel;
 #[path = "debugger/jumps.rs"]
 mod jumps;
 #[path = "debugger/live.rs"]
 mod live;
+#[path = "debugger/machine.rs"]
+mod machine;
 #[path = "debugger/on_error.rs"]
 mod on_error;
+#[path = "debugger/preflight.rs"]
+mod preflight;
 #[path = "debugger/stepping.rs"]
 mod stepping;

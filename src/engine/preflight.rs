@@ -158,14 +158,14 @@ impl Walk<'_> {
     /// Every finding for the steps from `from` on. Found on a thread of its own: a disk or a share that does not answer
     /// must not keep a cancel from being noticed.
     fn findings(&self, from: NodeId) -> Result<Vec<Finding>, Hold> {
-        let ahead: Vec<NodeId> = steps(self.planned, self.rehearsal)
+        let planned = self.as_changed();
+        let ahead: Vec<NodeId> = steps(&planned, self.rehearsal)
             .filter(|id| *id >= from)
             .collect();
-        let mut findings = lint(self.planned);
+        let mut findings = lint(&planned);
         if ahead.is_empty() {
             return Ok(findings);
         }
-        let planned = self.planned.clone();
         let variables = self.dispatcher.with_variables(Clone::clone);
         let machine = Arc::clone(&self.machine);
         let scratch = self.scratch.clone();
@@ -220,6 +220,18 @@ impl Walk<'_> {
             _ => return Err(Hold::Failed(broken("it ended by an internal error"))),
         }
         Ok(findings)
+    }
+
+    /// The plan with the technicians' changes for this run: what will be done is what is checked.
+    fn as_changed(&self) -> PlannedSequence {
+        let mut planned = self.planned.clone();
+        for (id, step) in self.dispatcher.all_overridden() {
+            let above = planned.plan.nodes[id.index()].parent;
+            let off = above.is_some_and(|group| planned.plan.nodes[group.index()].disabled);
+            planned.plan.nodes[id.index()].disabled = off || step.disabled;
+            planned.defs[id.index()] = NodeDef::Step(Box::new((*step).clone()));
+        }
+        planned
     }
 
     fn tell(&self, findings: &[Finding]) {

@@ -330,6 +330,15 @@ impl Dispatcher {
         self.lock().overridden.get(&node).cloned()
     }
 
+    /// Every step that was changed for this run.
+    pub(super) fn all_overridden(&self) -> Vec<(NodeId, Arc<Step>)> {
+        let changed = &self.lock().overridden;
+        changed
+            .iter()
+            .map(|(id, step)| (*id, Arc::clone(step)))
+            .collect()
+    }
+
     fn jump(&self, inner: &mut Inner, who: &Who, to: NodeId) -> Result<(), Refusal> {
         step_exists(inner, to)?;
         not_disabled(inner, to)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use wimforge::engine::journal;
 use wimforge::engine::run_folder::RunFolder;
@@ -213,6 +214,20 @@ impl Live {
     }
 
     pub fn finish(mut self) -> Finished {
+        let begun = Instant::now();
+        while self
+            .thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+        {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "the run does not end: {:?} {:?}",
+                self.state().question,
+                self.state().log.back()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let thread = self.thread.take().unwrap();
         Finished {
             ending: thread.join().unwrap(),
@@ -237,6 +252,7 @@ impl Live {
     pub fn resume(bench: Bench, folder: &Path, unattended: bool) -> Self {
         let grants = Grants {
             unattended,
+            confirm_disks: vec![0, 1],
             ..Grants::default()
         };
         let folder = RunFolder::at(folder);
