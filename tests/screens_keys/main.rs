@@ -3,6 +3,7 @@
 mod bars;
 mod company_keys;
 mod fixtures;
+mod hostile;
 mod keys;
 mod log_keys;
 #[cfg(test)]
