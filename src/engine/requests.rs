@@ -171,6 +171,7 @@ impl Dispatcher {
                 Answered::Retry,
             ),
             Request::OverrideStep { node, to } => {
+                step_exists(inner, node)?;
                 let text = text_for(inner, node, to)?;
                 self.override_step(inner, who, node, text)
             }
@@ -309,7 +310,6 @@ impl Dispatcher {
         node: NodeId,
         text: Option<String>,
     ) -> Result<(), Refusal> {
-        step_exists(inner, node)?;
         let runs = inner
             .state
             .node(node)
