@@ -16,11 +16,19 @@ mod cancel;
 mod jumps;
 #[path = "debugger/live.rs"]
 mod live;
+#[path = "debugger/log.rs"]
+mod log;
 #[path = "debugger/machine.rs"]
 mod machine;
 #[path = "debugger/on_error.rs"]
 mod on_error;
+#[path = "debugger/overrides.rs"]
+mod overrides;
+#[path = "debugger/people.rs"]
+mod people;
 #[path = "debugger/preflight.rs"]
 mod preflight;
 #[path = "debugger/stepping.rs"]
 mod stepping;
+#[path = "debugger/variables.rs"]
+mod variables;

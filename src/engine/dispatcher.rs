@@ -247,9 +247,11 @@ fn is_edge(body: &EventBody) -> bool {
     if let EventBody::StepFinished { outcome, .. } = body {
         return !matches!(outcome, Outcome::WillNotRun(_));
     }
-    if let EventBody::VariableSet { name, .. } = body
-        && name.starts_with(MARK)
+    if let EventBody::VariableSet { name, origin, .. } | EventBody::VariableRemoved { name, origin } =
+        body
+        && (name.starts_with(MARK) || matches!(origin, Origin::Technician(_)))
     {
+        // What a technician was told is done, is.
         return true;
     }
     !matches!(

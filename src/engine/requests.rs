@@ -158,6 +158,7 @@ impl Dispatcher {
                 Answered::Retry,
             ),
             Request::OverrideStep { node, to } => {
+                step_exists(inner, node)?;
                 let text = text_for(inner, node, to)?;
                 self.override_step(inner, who, node, text)
             }
@@ -297,7 +298,6 @@ impl Dispatcher {
         node: NodeId,
         text: Option<String>,
     ) -> Result<(), Refusal> {
-        step_exists(inner, node)?;
         let runs = inner
             .state
             .node(node)

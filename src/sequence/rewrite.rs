@@ -340,7 +340,7 @@ mod tests {
         let two = r#"Step(name: "x", action: RunCommandLine(command: "true")), Step(name: "y", action: RunCommandLine(command: "true"))"#;
         assert_eq!(replaced(DOCUMENT, 1, two), Err(RewriteError::NotOne));
         let none = replaced(DOCUMENT, 2, "");
-        assert!(none.is_err(), "{none:?}");
+        assert!(matches!(none, Err(RewriteError::Mistakes(_))));
         let group = r#"Group(name: "g", steps: [])"#;
         assert_eq!(replaced(DOCUMENT, 1, group), Err(RewriteError::NotOne));
         let out = r#"Step(name: "x", action: RunCommandLine(command: "true")), ]), Group(name: "b", steps: ["#;
