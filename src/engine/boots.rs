@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bundle;
-use super::clock;
 use super::digest::Digests;
 use super::dispatcher::Dispatcher;
 use super::error::EngineError;
@@ -79,7 +78,7 @@ impl Boots {
         let mut state = self.dispatcher.state();
         state.apply(&Event {
             seq: state.seq + 1,
-            at: clock::now(),
+            at: self.dispatcher.now(),
             body: ended.clone(),
         });
         let digests = &*self.digests.borrow();

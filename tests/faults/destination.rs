@@ -20,6 +20,7 @@ fn undisturbed() -> u64 {
         let disk = Disk::new();
         let mut engine = Engine::new();
         engine.capture(&disk.path().join("first.wim"));
+        engine.go();
         assert_eq!(engine.end().outcome(), RunOutcome::Succeeded);
         let bytes = std::fs::metadata(disk.path().join("first.wim"))
             .unwrap()
@@ -34,10 +35,11 @@ fn survives(fault: impl FnOnce(&Switches), judge: impl FnOnce(&Failure, &Path)) 
     let disk = Disk::new();
     let image = disk.path().join("reference.wim");
     std::fs::write(&image, OLD).unwrap();
-    disk.switches.written.store(0, Ordering::SeqCst);
-    fault(&disk.switches);
     let mut engine = Engine::new();
     engine.capture(&image);
+    disk.switches.written.store(0, Ordering::SeqCst);
+    fault(&disk.switches);
+    engine.go();
     let (attempt, failure) = engine.failure();
     judge(&failure, &image);
     assert_eq!(std::fs::read(&image).unwrap(), OLD, "the old image");
@@ -151,12 +153,14 @@ fn a_fault_that_is_over_by_itself_needs_a_retry_only() {
     }
     let disk = Disk::new();
     let image = disk.path().join("reference.wim");
+    let mut engine = Engine::new();
+    engine.capture(&image);
+    disk.switches.written.store(0, Ordering::SeqCst);
     disk.switches
         .failing_from
         .store(undisturbed() / 3, Ordering::SeqCst);
     disk.switches.failing.store(2, Ordering::SeqCst);
-    let mut engine = Engine::new();
-    engine.capture(&image);
+    engine.go();
     let mut attempts = 0;
     loop {
         let state = engine.bench.wait_for("the next turn", |state| {
@@ -185,9 +189,11 @@ fn a_slow_destination_can_be_left() {
     let disk = Disk::new();
     let image = disk.path().join("reference.wim");
     std::fs::write(&image, OLD).unwrap();
-    disk.switches.delay.store(100, Ordering::SeqCst);
     let mut engine = Engine::new();
     engine.capture(&image);
+    disk.switches.delay.store(100, Ordering::SeqCst);
+    disk.switches.written.store(0, Ordering::SeqCst);
+    engine.go();
     engine.bench.wait_for("the first bytes", |state| {
         let writing = |phase: &wimforge::run_state::PhaseState| phase.name == "writing";
         state.phase.as_ref().is_some_and(writing)

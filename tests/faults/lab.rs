@@ -172,6 +172,26 @@ impl Engine {
         request.unattended = false;
         request.confirm_replace = true;
         self.thread = Some(self.bench.start(request));
+        self.bench.wait_for("the pre-flight page", |state| {
+            state.end.is_some() || state.question.is_some()
+        });
+    }
+
+    /// Passes the pre-flight page, whatever it says: the faults are to meet the step itself.
+    pub fn go(&self) {
+        let asked = self.bench.dispatcher.state().question;
+        let asked = asked.expect("the pre-flight page");
+        let question = asked.id;
+        let request = match asked.kind {
+            QuestionKind::Preflight { blocking: 0, .. } => {
+                let yes = true;
+                Request::Answer { question, yes }
+            }
+            QuestionKind::Preflight { word, .. } => Request::OverridePreflight { question, word },
+            other => panic!("another question: {other:?}"),
+        };
+        let reply = self.bench.dispatcher.request(&who(), request);
+        assert_eq!(reply, Reply::Accepted);
     }
 
     /// Waits for the step to fail.

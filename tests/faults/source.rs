@@ -37,6 +37,7 @@ fn unreadable_sectors_of_the_source_name_volume_and_file() {
     let wim = folder.path().join("reference.wim");
     let mut engine = Engine::on(bench, disk);
     engine.capture(&wim);
+    engine.go();
     let (attempt, failure) = engine.failure();
     assert!(failure.message.contains(text(&wim)), "{failure:?}");
     assert!(failure.message.contains("Windows"), "{failure:?}");
