@@ -20,6 +20,8 @@ mod live;
 mod log;
 #[path = "debugger/machine.rs"]
 mod machine;
+#[path = "debugger/many.rs"]
+mod many;
 #[path = "debugger/on_error.rs"]
 mod on_error;
 #[path = "debugger/overrides.rs"]
@@ -28,6 +30,10 @@ mod overrides;
 mod people;
 #[path = "debugger/preflight.rs"]
 mod preflight;
+#[path = "debugger/rehearsal.rs"]
+mod rehearsal;
+#[path = "debugger/replay.rs"]
+mod replay;
 #[path = "debugger/stepping.rs"]
 mod stepping;
 #[path = "debugger/variables.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Gathered in one pass over the events, in memory that does not grow with the log.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
@@ -212,11 +213,13 @@ impl Evidence {
         }
     }
 
-    /// The attempts at one step.
-    pub fn attempts_of(&self, node: NodeId) -> impl Iterator<Item = &Attempt> {
-        self.attempts
-            .iter()
-            .filter(move |attempt| attempt.node == node.0)
+    /// The attempts at each step, by its number in the plan.
+    pub fn by_step(&self) -> BTreeMap<u32, Vec<&Attempt>> {
+        let mut all: BTreeMap<u32, Vec<&Attempt>> = BTreeMap::new();
+        for attempt in &self.attempts {
+            all.entry(attempt.node).or_default().push(attempt);
+        }
+        all
     }
 
     fn take(&mut self, state: &RunState, event: Event) {
@@ -433,6 +436,10 @@ impl Evidence {
     }
 
     fn attempt(&mut self, node: NodeId, attempt: u32) -> Option<&mut Attempt> {
+        if attempt == 0 {
+            // A step that never ran has none: ten thousand of them must not be looked for among ten thousand others.
+            return None;
+        }
         self.attempts
             .iter_mut()
             .rev()

@@ -110,8 +110,8 @@ fn attempts_keep_their_failures_and_interrupted_ones_have_no_end() {
             millis: 0,
         },
     ]);
-    let all: Vec<_> = evidence
-        .attempts_of(NodeId(1))
+    let all: Vec<_> = evidence.by_step()[&1]
+        .iter()
         .map(|a| (a.attempt, a.outcome, a.millis, a.ended))
         .collect();
     assert_eq!(

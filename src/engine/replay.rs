@@ -15,7 +15,7 @@ use super::error::EngineError;
 use super::history::Histories;
 use super::journal;
 use super::log_pages::{Index, Pages};
-use super::requests::describe_step;
+use super::requests::{changed, describe_step};
 use super::run_folder::RunFolder;
 use super::samples::Recorded;
 use crate::event::{Event, EventBody, Millis, NodeId, Progress};
@@ -287,7 +287,8 @@ impl Player {
             }
             Request::DescribeStep { node } => {
                 let known = Redactor::default();
-                let step = describe_step(&self.tape.document, &self.state, &known, node);
+                let step = changed(&self.state, node)
+                    .and_then(|text| describe_step(&self.tape.document, text, &known, node));
                 (step.unwrap_or_else(Reply::Refused), Vec::new())
             }
             // Nothing here depends on the size of a terminal.

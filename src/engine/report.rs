@@ -163,6 +163,7 @@ fn report<'a>(state: &'a RunState, evidence: &'a Evidence, digests: &'a Digests)
 }
 
 fn steps<'a>(state: &'a RunState, evidence: &'a Evidence) -> Vec<StepReport<'a>> {
+    let mut attempts = evidence.by_step();
     state
         .plan
         .nodes
@@ -184,7 +185,7 @@ fn steps<'a>(state: &'a RunState, evidence: &'a Evidence) -> Vec<StepReport<'a>>
                 attempts: node.attempt,
                 millis: node.spent_millis,
                 error,
-                history: evidence.attempts_of(planned.id).collect(),
+                history: attempts.remove(&planned.id.0).unwrap_or_default(),
             })
         })
         .collect()

@@ -18,10 +18,20 @@ impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
     pub fn request(&self, who: &Who, request: Request) -> Reply {
         let mut inner = self.lock();
-        match look(&inner, &request) {
-            Some(Ok(reply)) => return reply,
-            Some(Err(refusal)) => return Reply::Refused(refusal),
-            None => {}
+        match &request {
+            Request::Status => return Reply::Snapshot(Box::new(inner.state.clone())),
+            Request::Explain { name } => return Reply::History(inner.histories.of(name)),
+            Request::DescribeStep { node } => {
+                let document = Arc::clone(&inner.document);
+                let redactor = inner.redactor.clone();
+                let changed = changed(&inner.state, *node);
+                // A long document takes a while to look through: not with the lock.
+                drop(inner);
+                return changed
+                    .and_then(|text| describe_step(&document.text, text, &redactor, *node))
+                    .unwrap_or_else(Reply::Refused);
+            }
+            _ => {}
         }
         if let Request::ReadLog(query) = &request {
             let pages = Self::log_pages(&mut inner);
@@ -353,6 +363,7 @@ impl Dispatcher {
         } else if inner.state.paused && inner.state.question.is_none() {
             stands_still(inner, "move the pointer")?;
             inner.jump = Some(to);
+            inner.held = Some(to);
         } else {
             return Err(Refusal::NotNow(
                 "the pointer can be moved while the run is paused or a step has failed".to_owned(),
@@ -490,33 +501,28 @@ fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String
     rewrite::change(&text, &changes).map(Some).map_err(bad)
 }
 
-/// What only reads; `None` for the rest.
-fn look(inner: &Inner, request: &Request) -> Option<Result<Reply, Refusal>> {
-    Some(match request {
-        Request::Status => Ok(Reply::Snapshot(Box::new(inner.state.clone()))),
-        Request::Explain { name } => Ok(Reply::History(inner.histories.of(name))),
-        Request::DescribeStep { node } => {
-            let text = &inner.document.text;
-            describe_step(text, &inner.state, &inner.redactor, *node)
-        }
-        _ => return None,
-    })
+/// The text of a step that was changed for this run.
+///
+/// # Errors
+/// There is no such step.
+pub(super) fn changed(state: &RunState, node: NodeId) -> Result<Option<String>, Refusal> {
+    is_step(state, node)?;
+    let changed = state.overrides.iter().find(|o| o.node == node);
+    Ok(changed.map(|changed| changed.text.clone()))
 }
 
 /// The settings of a step, those in force beside the document's.
 pub(super) fn describe_step(
     document: &str,
-    state: &RunState,
+    changed: Option<String>,
     redactor: &Redactor,
     node: NodeId,
 ) -> Result<Reply, Refusal> {
-    is_step(state, node)?;
     let refused = |error: rewrite::RewriteError| Refusal::NotNow(error.to_string());
     let original = rewrite::text_of(document, node.0).map_err(refused)?;
     let first = rewrite::settings(&original).map_err(refused)?;
-    let changed = state.overrides.iter().find(|o| o.node == node);
     let now = match changed {
-        Some(changed) => rewrite::settings(&changed.text).map_err(refused)?,
+        Some(text) => rewrite::settings(&text).map_err(refused)?,
         None => first.clone(),
     };
     let value = |all: &[rewrite::Setting], path: &str| {

@@ -55,6 +55,7 @@ pub(super) fn table(html: &mut Html, state: &RunState, evidence: &Evidence) {
     html.leaf("h2", "Steps and their times");
     let columns = ["Step", "Outcome", "Took", "Time and attempts"];
     let nodes = state.plan.nodes.iter().zip(&state.nodes);
+    let attempts = evidence.by_step();
     html.element("div", &[("class", "wide")], |html| {
         html.element("table", &[], |html| {
             html.element("thead", &[], |html| {
@@ -66,7 +67,8 @@ pub(super) fn table(html: &mut Html, state: &RunState, evidence: &Evidence) {
             });
             html.element("tbody", &[], |html| {
                 for (planned, node) in nodes {
-                    row(html, state, evidence, planned, node, longest);
+                    let attempts = attempts.get(&planned.id.0).map_or(&[][..], Vec::as_slice);
+                    row(html, state, attempts, planned, node, longest);
                 }
             });
         });
@@ -76,7 +78,7 @@ pub(super) fn table(html: &mut Html, state: &RunState, evidence: &Evidence) {
 fn row(
     html: &mut Html,
     state: &RunState,
-    evidence: &Evidence,
+    attempts: &[&Attempt],
     planned: &PlanNode,
     node: &NodeState,
     longest: u64,
@@ -101,15 +103,14 @@ fn row(
             html.leaf("small", kind);
         });
         html.leaf("td", &ending(state, node));
-        let attempts: Vec<&Attempt> = evidence.attempts_of(planned.id).collect();
         html.element("td", &[("class", "number")], |html| {
             if !attempts.is_empty() {
                 html.text(&duration(node.spent_millis));
             }
         });
         html.element("td", &[("class", "bar")], |html| {
-            bars(html, &attempts, longest);
-            for attempt in &attempts {
+            bars(html, attempts, longest);
+            for attempt in attempts {
                 words(html, attempt, attempts.len() > 1);
             }
         });
