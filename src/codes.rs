@@ -50,6 +50,8 @@ pub const LOGON_FAILURE: u32 = 0x8007_052E;
 pub const TIMEOUT: u32 = 0x8007_05B4;
 /// 0x80070490: element not found.
 pub const NOT_FOUND: u32 = 0x8007_0490;
+/// 0x800710DC: the readiness check failed.
+pub const READINESS: u32 = 0x8007_10DC;
 /// 0x8000FFFF: unexpected; a partition larger than the rest of the disk.
 pub const UNEXPECTED: u32 = 0x8000_FFFF;
 

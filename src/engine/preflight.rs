@@ -145,7 +145,7 @@ impl Walk<'_> {
                 Err(AskError::Unattended(why)) => {
                     let causes = blocking.iter().map(|finding| line_of(finding)).collect();
                     return Err(Hold::Failed(Failure {
-                        code: codes::CANCELLED,
+                        code: codes::READINESS,
                         message: why,
                         causes,
                         ..Failure::default()
