@@ -2,9 +2,11 @@
 
 mod clients;
 mod debugging;
+mod hangups;
 mod journeys;
 #[cfg(test)]
 mod pty;
+mod recordings;
 mod terminals;
 
 const SECRET: &str = "Tr0ub4dor-and-3";
