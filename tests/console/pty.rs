@@ -348,6 +348,13 @@ impl Console {
         self.keys("y");
     }
 
+    /// Cancels a run from any screen.
+    pub fn abort_run(&mut self) {
+        self.keys("\x03");
+        self.wait_text("Cancel the run?");
+        self.keys("y");
+    }
+
     /// Waits until the screen is as wanted.
     pub fn wait(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let started = Instant::now();
