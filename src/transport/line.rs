@@ -72,6 +72,17 @@ impl TerminalState {
     }
 }
 
+/// Whether the terminal behind standard input was hung up. A program in the background of its session gets no signal then.
+pub fn terminal_is_gone() -> bool {
+    #[cfg(unix)]
+    {
+        let asked = nix::sys::termios::tcgetattr(std::io::stdin());
+        asked == Err(nix::errno::Errno::EIO)
+    }
+    #[cfg(not(unix))]
+    false
+}
+
 /// Tells a program that its terminal is gone.
 pub fn hang_up(pid: u32) {
     #[cfg(unix)]

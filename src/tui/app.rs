@@ -20,7 +20,7 @@ use super::view;
 use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
 use crate::event::{Millis, RunOutcome};
 use crate::protocol::{Refusal, Reply, StartRun};
-use crate::transport::line::{TerminalState, hang_up};
+use crate::transport::line::{TerminalState, hang_up, terminal_is_gone};
 use crate::transport::{Endpoint, Interrupts};
 
 /// How long a just started engine may take to listen.
@@ -356,6 +356,13 @@ impl Console {
         Ok(Vec::new())
     }
 
+    /// The terminal went away with the shell in it.
+    fn leave(&mut self, shell: u32) -> Vec<Effect> {
+        hang_up(shell);
+        self.quit = true;
+        Vec::new()
+    }
+
     /// Steps aside for a shell and comes back whole, whatever the shell left behind; ends with the terminal.
     async fn shell(
         &mut self,
@@ -374,11 +381,8 @@ impl Console {
                 let pid = shell.id();
                 tokio::select! {
                     () = shell::ended(shell) => None,
-                    () = interrupts.next_but_ctrl_c() => {
-                        hang_up(pid);
-                        self.quit = true;
-                        return Ok(Vec::new());
-                    }
+                    () = interrupts.next_but_ctrl_c() => return Ok(self.leave(pid)),
+                    () = terminal_gone() => return Ok(self.leave(pid)),
                 }
             }
         };
@@ -396,6 +400,12 @@ async fn next(receiver: &mut Option<Receiver>) -> Option<Incoming> {
     match receiver {
         Some(receiver) => receiver.next().await,
         None => std::future::pending().await,
+    }
+}
+
+async fn terminal_gone() {
+    while !terminal_is_gone() {
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -69,6 +69,7 @@ fn two_consoles_of_different_sizes_see_the_same_run() {
     small.wait_text("Enter go on");
     let mut large = place.start_as(&["attach"], (132, 43), &[]);
     large.wait_text("Plug the cable in.");
+    large.wait_text("t take the pen");
     // The first one holds the pen: the other looks on until it takes it.
     large.keys(key::ENTER);
     large.wait_text("holds the pen: press t to take it");
@@ -185,4 +186,71 @@ fn a_flood_of_output_is_drawn_in_few_bytes_and_a_sleeping_console_catches_up() {
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);
     console.assert_restored();
+}
+
+#[test]
+fn a_console_that_only_watches_is_refused_everything() {
+    let place = Place::new();
+    place.sequence(
+        "watch",
+        "variables: {\"Fix\": \"no\"},",
+        &format!("{PAUSE}{FAILING}{LAST}"),
+    );
+    let mut first = place.run("watch");
+    first.wait_text("Enter go on");
+    let mut watching = place.start_as(&["attach", "--watch"], (100, 30), &[]);
+    watching.wait_text("only watching  WAITING FOR YOU");
+    watching.wait_text("Plug the cable in.");
+    assert!(!watching.text().contains("Enter go on"));
+    for keys in ["\r", "x", "t"] {
+        watching.keys(keys);
+        watching.wait_text("this console only looks on (--watch)");
+        watching.keys("w");
+        watching.wait_text("Who is here");
+        watching.keys(key::ESC);
+        watching.wait_gone("Who is here");
+    }
+    first.wait_text("2 here, you hold the pen");
+    first.keys("w");
+    first.wait_text("100x30, since");
+    first.wait_text("looks on");
+    first.keys(key::ESC);
+    first.wait_text("Enter go on");
+    first.keys(key::ENTER);
+    // It sees what the other one does, and can look closer by itself.
+    watching.wait_text("FAILED: Look for the fix (attempt 1)");
+    for keys in ["r", "s", "v", "o"] {
+        watching.keys(keys);
+        watching.wait_text("this console only looks on (--watch)");
+        watching.keys(key::DOWN);
+        watching.wait_gone("this console only looks on");
+    }
+    watching.keys(key::ESC);
+    watching.wait_text("1 Steps");
+    watching.keys("3/exit code\r");
+    watching.wait_text(">3 Log /exit code");
+    watching.keys("q");
+    assert_eq!(watching.end(), 0);
+    watching.assert_restored();
+    first.wait_gone("2 here");
+    assert_eq!(place.status()["question"]["kind"]["Failed"]["attempt"], 1);
+    first.keys("s");
+    first.wait_text("SUCCEEDED after");
+}
+
+#[test]
+fn a_pen_that_is_left_lies_free() {
+    let place = Place::new();
+    place.sequence("pen", "", &format!("{PAUSE}{LAST}"));
+    let mut first = place.run("pen");
+    first.wait_text("Enter go on");
+    let mut second = place.start(&["attach"]);
+    second.wait_text("2 here, you look on");
+    second.wait_text("t take the pen");
+    first.keys("q");
+    assert_eq!(first.end(), 0);
+    second.wait_gone("t take the pen");
+    second.wait_text("Enter go on");
+    second.keys(key::ENTER);
+    second.wait_text("SUCCEEDED after");
 }

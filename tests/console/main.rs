@@ -2,9 +2,12 @@
 
 mod clients;
 mod debugging;
+mod hangups;
 mod journeys;
+mod lines;
 #[cfg(test)]
 mod pty;
+mod recordings;
 mod terminals;
 
 const SECRET: &str = "Tr0ub4dor-and-3";

@@ -295,11 +295,20 @@ impl Console {
         let shared = Arc::clone(&terminal);
         std::thread::spawn(move || {
             let mut buffer = vec![0u8; 64 * 1024];
+            let mut waiting = Vec::new();
             loop {
                 let count = reader.read(&mut buffer).unwrap_or(0);
                 let mut terminal = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
                 terminal.raw.extend_from_slice(&buffer[..count]);
-                terminal.parser.process(&buffer[..count]);
+                waiting.extend_from_slice(&buffer[..count]);
+                // A frame is seen whole or not at all, as on a terminal that knows synchronized updates.
+                let whole = match whole_frames(&waiting) {
+                    _ if count == 0 => waiting.len(),
+                    whole => whole,
+                };
+                let rest = waiting.split_off(whole);
+                terminal.parser.process(&waiting);
+                waiting = rest;
                 terminal.closed = count == 0;
                 if matches!(line, Line::Serial { answers: true })
                     && buffer[..count].windows(4).any(|part| part == b"\x1b[6n")
@@ -335,6 +344,13 @@ impl Console {
     /// Aborts a run from the failure screen.
     pub fn abort(&mut self) {
         self.keys("a");
+        self.wait_text("Cancel the run?");
+        self.keys("y");
+    }
+
+    /// Cancels a run from any screen.
+    pub fn abort_run(&mut self) {
+        self.keys("\x03");
         self.wait_text("Cancel the run?");
         self.keys("y");
     }
@@ -467,6 +483,16 @@ impl Drop for Console {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// How many of these bytes lie before a frame that has begun and not ended.
+fn whole_frames(bytes: &[u8]) -> usize {
+    let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|part| part == mark);
+    match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+        (Some(begun), Some(ended)) if begun > ended => begun,
+        (Some(begun), None) => begun,
+        _ => bytes.len(),
     }
 }
 

@@ -217,7 +217,7 @@ fn a_recording_is_steered_and_never_changed() {
         );
     }
     assert_eq!(sent(&mut model, "+"), replay(ReplayCommand::Speed(1600)));
-    assert_eq!(sent(&mut model, "-"), replay(ReplayCommand::Speed(400)));
+    assert_eq!(sent(&mut model, "-"), replay(ReplayCommand::Speed(800)));
     assert_eq!(
         sent(&mut model, "<Left>"),
         replay(ReplayCommand::Move(-10_000))

@@ -12,11 +12,17 @@ const FASTEST: u32 = 102_400;
 
 /// `None` for keys that look at the run, as ever.
 pub(super) fn keys(model: &mut Model, view: &RunView, key: KeyEvent) -> Option<Vec<Effect>> {
-    let replay = model.replay?;
+    let replay = model.replay.as_mut()?;
+    let before = replay.speed;
+    let mut at_speed = |speed: u32| {
+        // Pressed again before the engine has told: it counts from here.
+        replay.speed = speed.clamp(SLOWEST, FASTEST);
+        ReplayCommand::Speed(replay.speed)
+    };
     let command = match key.code {
         KeyCode::Char(' ' | 'p' | 'c') => ReplayCommand::Toggle,
-        KeyCode::Char('+') => ReplayCommand::Speed(replay.speed.saturating_mul(2).min(FASTEST)),
-        KeyCode::Char('-') => ReplayCommand::Speed((replay.speed / 2).max(SLOWEST)),
+        KeyCode::Char('+') => at_speed(before.saturating_mul(2)),
+        KeyCode::Char('-') => at_speed(before / 2),
         KeyCode::Left => ReplayCommand::Move(-10_000),
         KeyCode::Right => ReplayCommand::Move(10_000),
         KeyCode::Char('g') => match chosen_step(model, view) {
