@@ -24,6 +24,8 @@ pub const INVALID_DRIVE: u32 = 0x8007_000F;
 pub const WRITE_PROTECT: u32 = 0x8007_0013;
 /// 0x8007001D: a write to the device failed.
 pub const WRITE_FAULT: u32 = 0x8007_001D;
+/// 0x8007001E: a read from the device failed.
+pub const READ_FAULT: u32 = 0x8007_001E;
 /// 0x80070020: in use by something else.
 pub const SHARING_VIOLATION: u32 = 0x8007_0020;
 /// 0x80070032: not supported.

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, ExitCode, Stdio};
+use std::process::{Child, Command as Process, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ use wimforge::lab;
 use wimforge::platform::{PlatformError, show};
 use wimforge::protocol::{Reply, Request, StartRun, WireSecret};
 use wimforge::report::follow::{self, Mode, OnCtrlC};
+use wimforge::report::status;
 use wimforge::sequence::load;
-use wimforge::transport::{Endpoint, Listener, runtime_folder};
+use wimforge::transport::{Endpoint, Listener, Stream, runtime_folder};
 use wimforge::tui::theme::Theme;
 use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 /// Starts an engine process of its own session, so that neither Ctrl-C nor the end of this terminal reaches it.
-fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
+fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<Child, Trouble> {
     let program = std::env::current_exe().map_err(failed)?;
     let log = engine_log(machine)?;
     let mut command = Process::new(program);
@@ -102,7 +103,28 @@ fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<(), Trouble> {
         .stderr(log);
     command
         .spawn()
-        .map_err(|error| failed(format!("starting the engine: {error}")))?;
+        .map_err(|error| failed(format!("starting the engine: {error}")))
+}
+
+/// Waits until the engine listens. One that ends instead has said why: nobody needs to wait for it.
+fn await_engine(engine: &mut Child, machine: &MachineArgs) -> Result<(), Trouble> {
+    let endpoint = Endpoint::standard();
+    let runtime = runtime()?;
+    // Ten seconds; whoever connects then is patient too.
+    for _ in 0..2_000 {
+        if matches!(engine.try_wait(), Ok(Some(_))) {
+            let said = engine_said(machine);
+            return Err(failed(if said.is_empty() {
+                "the engine ended as soon as it was started".to_owned()
+            } else {
+                said
+            }));
+        }
+        if runtime.block_on(Stream::connect(&endpoint)).is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     Ok(())
 }
 
@@ -188,13 +210,20 @@ fn run(args: RunArgs) -> Outcome {
     let start = start_run(&args, headless && !args.grants.ask)?;
     if headless {
         make_way(&Endpoint::standard())?;
-        spawn_engine(&args.machine, &["--linger".to_owned(), "1500".to_owned()])?;
-        return follow_run(&args.output, Some(start), &args.machine);
+        let linger = ["--linger".to_owned(), "1500".to_owned()];
+        let engine = spawn_engine(&args.machine, &linger)?;
+        return follow_run(&args.output, Some(start), &args.machine, engine);
     }
     console(args.look, &args.machine, Some(start), &args.grants)
 }
 
-fn follow_run(output: &Output, start: Option<StartRun>, machine: &MachineArgs) -> Outcome {
+fn follow_run(
+    output: &Output,
+    start: Option<StartRun>,
+    machine: &MachineArgs,
+    mut engine: Child,
+) -> Outcome {
+    await_engine(&mut engine, machine)?;
     let mode = if output.json { Mode::Json } else { Mode::Plain };
     let on_ctrl_c = OnCtrlC::Cancel;
     let out = (std::io::stdout(), std::io::stdout());
@@ -202,6 +231,13 @@ fn follow_run(output: &Output, start: Option<StartRun>, machine: &MachineArgs) -
     runtime()?
         .block_on(follow::follow(&endpoint, mode, out, start, on_ctrl_c))
         .map_err(|error| {
+            // An engine that cannot go on hangs up a moment before it says why.
+            for _ in 0..200 {
+                if matches!(engine.try_wait(), Ok(Some(_))) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
             let said = engine_said(machine);
             failed(if said.is_empty() {
                 error.to_string()
@@ -212,6 +248,11 @@ fn follow_run(output: &Output, start: Option<StartRun>, machine: &MachineArgs) -
 }
 
 fn attach(args: AttachArgs) -> Outcome {
+    if args.follow {
+        return runtime()?
+            .block_on(status::watch(&Endpoint::standard(), std::io::stdout()))
+            .map_err(failed);
+    }
     if args.output.plain || args.output.json {
         let mode = if args.output.json {
             Mode::Json
@@ -296,9 +337,9 @@ fn resume(args: ResumeArgs) -> Outcome {
             file.working_directory.display()
         ))
     })?;
-    spawn_engine(&machine, &more)?;
+    let engine = spawn_engine(&machine, &more)?;
     if headless {
-        return follow_run(&args.output, None, &machine);
+        return follow_run(&args.output, None, &machine, engine);
     }
     open_console(args.look, None, false)
 }

@@ -248,9 +248,12 @@ pub enum Request {
     },
     /// Write journal, log, report and what is known of the machine into one archive; reply is [`Reply::Written`].
     Bundle {
-        /// A folder, or a file name that ends in `.tar.gz`; empty for the run's folder.
+        /// A folder, a folder of a share (`\\server\share\folder`), or a file name that ends in `.tar.gz`; empty for the
+        /// run's folder.
         to: String,
     },
+    /// Sticks that a bundle could go to; reply is [`Reply::Offers`].
+    BundleOffers,
     /// Take the pen.
     TakePen,
     /// The terminal has another size.
@@ -277,6 +280,7 @@ impl Request {
                 | Self::DescribeStep { .. }
                 | Self::Explain { .. }
                 | Self::ReadLog(_)
+                | Self::BundleOffers
                 | Self::Resized { .. }
         )
     }
@@ -299,6 +303,8 @@ pub enum Reply {
     History(Vec<Change>),
     /// Lines of the log.
     Log(LogPage),
+    /// Folders, and what they are.
+    Offers(Vec<(String, String)>),
     /// A file was written: its path and length in bytes.
     Written(String, u64),
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Artifact, Event, EventBody, Failure, Finding, Millis, NodeId, NodeKind, Outcome, Plan,
+    Artifact, Event, EventBody, Failure, Finding, Gravity, Millis, NodeId, NodeKind, Outcome, Plan,
     Question, QuestionKind, SkipReason, Who,
 };
 
@@ -30,6 +30,10 @@ pub const LOG_KEPT: usize = 2_000;
 pub const ATTEMPTS_KEPT: usize = 50;
 
 /// Everything known. Default: an engine without a run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are true or not, independent of each other"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
     /// Run id; empty while there is no run.
@@ -372,6 +376,9 @@ impl RunState {
                 {
                     state.status = Status::Undecided;
                 }
+                if let QuestionKind::Preflight { .. } = question.kind {
+                    self.preflight_passed = false;
+                }
                 self.question = Some(question.clone());
             }
             EventBody::QuestionAnswered { id, answer, by } => self.answered(*id, answer, by, at),
@@ -397,7 +404,11 @@ impl RunState {
                 }
             }
             EventBody::PenTaken { by } => self.people.pen = Some(by.client),
-            EventBody::Preflight { findings } => self.preflight = Some(findings.clone()),
+            EventBody::Preflight { findings } => {
+                // Passed unless a question about it follows.
+                self.preflight_passed = findings.iter().all(|f| f.gravity != Gravity::Blocking);
+                self.preflight = Some(findings.clone());
+            }
             EventBody::CancelRequested {
                 waiting_for,
                 kill,

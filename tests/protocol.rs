@@ -390,3 +390,36 @@ fn the_runner_dies_and_the_run_does_not_notice() {
         }
     }
 }
+
+#[test]
+fn ctl_gives_as_many_lines_of_the_log_as_were_asked_for() {
+    let engine = Engine::start(
+        "Step(name: \"flood\", action: RunCommandLine(command: \"seq -f 'line %.0f.' 1 3000\")), \
+         Step(name: \"hold\", action: Pause(message: \"look\")),",
+    );
+    engine.wait_for("the question", |state| state.question.is_some());
+    let lines = |arguments: &[&str]| -> Vec<String> {
+        let done = Command::new(env!("CARGO_BIN_EXE_wimforge"))
+            .args(["ctl", "log", "--find", "line "])
+            .args(arguments)
+            .env("WIMFORGE_RUNTIME_DIR", engine.folder.path().join("run"))
+            .output()
+            .unwrap();
+        let Reply::Log(page) = serde_json::from_slice(&done.stdout).unwrap() else {
+            panic!("another reply");
+        };
+        page.lines
+            .into_iter()
+            .map(|line| line.text)
+            .filter(|text| text.starts_with("line "))
+            .collect()
+    };
+    let expected = |numbers: std::ops::RangeInclusive<u32>| -> Vec<String> {
+        numbers.map(|n| format!("line {n}.")).collect()
+    };
+    // More than one page of the engine holds, in either direction.
+    assert_eq!(lines(&["--lines", "2500"]), expected(501..=3000));
+    let from_the_first = lines(&["--lines", "2500", "--from", "0"]);
+    let wanted = expected(1..=3000);
+    assert!(from_the_first.len() > 2400 && wanted.starts_with(&from_the_first));
+}

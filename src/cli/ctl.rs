@@ -105,7 +105,7 @@ pub enum Ctl {
     },
     /// Write journal, log, report and what is known of the machine into one archive
     Bundle {
-        /// A folder, or a file name that ends in .tar.gz [default: the run's folder]
+        /// A folder, a folder of a share, or a file name that ends in .tar.gz [default: the run's folder]
         to: Option<PathBuf>,
     },
     /// Set a variable; an empty value deletes it

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use super::clock;
 use super::dispatcher::Dispatcher;
 use super::host::StepHost;
 use super::waiting::Patience;
@@ -216,7 +215,7 @@ impl Sampler {
         attempt.dispatcher.progress(Progress {
             node: attempt.node,
             attempt: attempt.number,
-            at: clock::now(),
+            at: attempt.dispatcher.now(),
             done: reading.done,
             total: reading.total,
             silent_millis: u64::try_from(silent.as_millis()).unwrap_or(u64::MAX),

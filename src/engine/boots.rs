@@ -1,5 +1,6 @@
 //! A run from its first boot to its end, over planned restarts and interruptions.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::run_folder::RunFolder;
 use super::waiting::AskError;
 use crate::codes;
 use crate::event::{
-    Artifact, EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown,
+    Artifact, Event, EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown,
 };
 use crate::platform::{Firmware, Machine};
 use crate::run_state::{RunState, Status};
@@ -44,6 +45,8 @@ pub struct Boots {
     pub folder: RunFolder,
     /// Secrets given on the command line, for a resume.
     pub secrets: Vec<(String, Secret)>,
+    /// Digests of the images, taken while what they lie on is connected.
+    pub digests: RefCell<Digests>,
 }
 
 /// How the engine leaves a run.
@@ -61,22 +64,24 @@ impl Boots {
     /// Runs until the end. The dispatcher is released afterwards.
     pub fn run(mut self) -> RunEnding {
         let first = self.first.take();
-        let mut digests = Digests::default();
-        let ending = self.all_boots(first, &mut digests);
+        let ending = self.all_boots(first);
         if let RunEnding::Finished(_) = ending {
-            if let Err(error) = self.report(&digests) {
-                let line = format!("the report cannot be written: {error}");
-                self.dispatcher.log(Severity::Error, COMPONENT, &line, None);
-            }
             let _ = std::fs::remove_dir_all(self.folder.scratch());
         }
         self.dispatcher.release();
         ending
     }
 
-    fn report(&self, digests: &Digests) -> Result<(), EngineError> {
+    /// Writes the reports as of this end of the run, which nobody has been told yet: whoever is told finds them.
+    fn report(&self, ended: &EventBody) -> Result<(), EngineError> {
         self.dispatcher.write_through();
-        let state = self.dispatcher.state();
+        let mut state = self.dispatcher.state();
+        state.apply(&Event {
+            seq: state.seq + 1,
+            at: self.dispatcher.now(),
+            body: ended.clone(),
+        });
+        let digests = &*self.digests.borrow();
         match Journal::events(&self.folder.journal()) {
             Ok(events) => report::write(&self.folder, &state, events, digests),
             // The state alone is still worth a report; it says what is missing.
@@ -85,15 +90,17 @@ impl Boots {
     }
 
     /// While what the images lie on is still connected.
-    fn take_digests(&self, digests: &mut Digests) {
+    fn take_digests(&self) {
         let artifacts = self.dispatcher.state().artifacts;
         let cancel = self.dispatcher.cancel_token();
-        digests.update(&artifacts, &cancel, &|severity, line| {
-            self.dispatcher.log(severity, COMPONENT, line, None);
-        });
+        self.digests
+            .borrow_mut()
+            .update(&artifacts, &cancel, &|severity, line| {
+                self.dispatcher.log(severity, COMPONENT, line, None);
+            });
     }
 
-    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>, digests: &mut Digests) -> RunEnding {
+    fn all_boots(&self, mut first: Option<Arc<dyn Machine>>) -> RunEnding {
         let mut unplanned = self.mark_interrupted();
         loop {
             let made = first.take().map_or_else(|| (self.machine)(), Ok);
@@ -125,7 +132,7 @@ impl Boots {
             );
             let end = walk.run();
             drop(walk);
-            self.take_digests(digests);
+            self.take_digests();
             self.disconnect(&machine);
             let WalkEnd::Restart(restart) = end else {
                 // Whoever sees the end of the run finds nothing of it on the machine any more, or is told what.
@@ -394,11 +401,16 @@ impl Boots {
         if outcome == RunOutcome::Failed {
             self.bundle_by_policy();
         }
-        self.dispatcher.emit(EventBody::RunFinished {
+        let ended = EventBody::RunFinished {
             outcome,
             code,
             summary: summary.to_owned(),
-        });
+        };
+        if let Err(error) = self.report(&ended) {
+            let line = format!("the report cannot be written: {error}");
+            self.dispatcher.log(Severity::Error, COMPONENT, &line, None);
+        }
+        self.dispatcher.emit(ended);
         RunEnding::Finished(outcome)
     }
 }

@@ -11,6 +11,7 @@ mod scrub;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use destinations::{Destination, destinations};
 
@@ -19,8 +20,9 @@ use super::dispatcher::Dispatcher;
 use super::error::EngineError;
 use super::run_folder::RunFolder;
 use crate::platform::Machine;
+use crate::platform::machine::ShareRequest;
 use crate::run_state::RunState;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, Secret};
 use pack::{Fault, Pack};
 use scrub::Needles;
 
@@ -117,19 +119,78 @@ pub fn write(
 /// Writes the archive of the dispatcher's run; an empty `to` is the run's own folder.
 ///
 /// # Errors
-/// No run yet; as [`write`].
+/// No run yet; as [`write()`].
 pub fn of_run(dispatcher: &Dispatcher, to: &str) -> Result<BundleFacts, EngineError> {
     let (state, redactor, machine) = dispatcher.for_bundle();
     if !state.has_run() {
         return Err(refuse(Path::new(to), "there is no run yet".to_owned()));
     }
     let folder = RunFolder::at(&state.folder);
+    if to.starts_with("\\\\") {
+        return to_share(dispatcher, &folder, &state, machine.as_ref(), &redactor, to);
+    }
     let to = if to.is_empty() {
         folder.path().to_owned()
     } else {
         PathBuf::from(to)
     };
     write(&folder, &state, machine.as_deref(), &redactor, &to)
+}
+
+/// Writes the archive to a folder of a share, with the capture account's logon.
+fn to_share(
+    dispatcher: &Dispatcher,
+    folder: &RunFolder,
+    state: &RunState,
+    machine: Option<&Arc<dyn Machine>>,
+    redactor: &Redactor,
+    to: &str,
+) -> Result<BundleFacts, EngineError> {
+    let place = Path::new(to);
+    let machine = machine.ok_or_else(|| {
+        let why = "a share is connected only while the run is going on: name a folder";
+        refuse(place, why.to_owned())
+    })?;
+    let (account, password) = dispatcher.with_variables(|variables| {
+        (
+            variables.text("OSDCaptureAccount").to_owned(),
+            Secret::new(variables.text("OSDCaptureAccountPassword")),
+        )
+    });
+    let request = ShareRequest {
+        unc: to.to_owned(),
+        account,
+        password,
+        writable: true,
+    };
+    let share = machine
+        .mount_share(&request, &dispatcher.cancel_token())
+        .map_err(|error| refuse(place, error.to_string()))?;
+    let mut facts = write(
+        folder,
+        state,
+        Some(machine.as_ref()),
+        redactor,
+        share.path(),
+    )?;
+    share
+        .close()
+        .map_err(|error| refuse(place, error.to_string()))?;
+    let name = facts.path.file_name().unwrap_or_default().to_string_lossy();
+    facts.path = PathBuf::from(format!("{}\\{name}", to.trim_end_matches(['\\', '/'])));
+    Ok(facts)
+}
+
+/// Where a bundle may go without a folder being named: folders, and what they are.
+pub fn offers(dispatcher: &Dispatcher) -> Vec<(String, String)> {
+    let (_, _, machine) = dispatcher.for_bundle();
+    let Some(machine) = machine else {
+        return Vec::new();
+    };
+    destinations(machine.as_ref())
+        .into_iter()
+        .map(|found| (found.folder.display().to_string(), found.what))
+        .collect()
 }
 
 fn refuse(path: &Path, what: String) -> EngineError {

@@ -25,7 +25,8 @@ const WAITING: usize = 16;
 /// A record that comes after a pause is handed over at once.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// One record as text, line end included. The text may hold line breaks; the end marker is broken up.
+/// One record as text, line end included. The text may hold line breaks; the markers of a record are broken up in it, and
+/// what would end the component's attribute becomes `?`.
 pub fn record(at: Millis, severity: Severity, component: &str, thread: u64, text: &str) -> String {
     let mut out = Vec::new();
     Stamp::default().record(&mut out, at, severity, component, thread, text);
@@ -60,8 +61,10 @@ impl Stamp {
             self.bias_and_date = format!("{bias:+04}\" date=\"{}", time.strftime("%m-%d-%Y"));
         }
         out.extend_from_slice(b"<![LOG[");
-        if memchr::memmem::find(text.as_bytes(), b"]LOG]!>").is_some() {
-            out.extend_from_slice(text.replace("]LOG]!>", "]LOG]! >").as_bytes());
+        let held =
+            |marker: &str| memchr::memmem::find(text.as_bytes(), marker.as_bytes()).is_some();
+        if held("]LOG]!>") || held("<![LOG[") {
+            out.extend_from_slice(broken_up(text).as_bytes());
         } else {
             out.extend_from_slice(text.as_bytes());
         }
@@ -73,6 +76,8 @@ impl Stamp {
         }
         out.extend_from_slice(self.bias_and_date.as_bytes());
         out.extend_from_slice(b"\" component=\"");
+        // What would end the attribute: nothing that a tool prints can look like a record of its own.
+        let component = component.replace(|c: char| c.is_control() || "\"<>".contains(c), "?");
         out.extend_from_slice(component.as_bytes());
         out.extend_from_slice(b"\" context=\"\" type=\"");
         out.push(match severity {
@@ -83,6 +88,12 @@ impl Stamp {
         // Writing to memory cannot fail.
         let _ = write!(out, "\" thread=\"{thread}\" file=\"\">\r\n");
     }
+}
+
+/// A text as a record holds it: without the markers of a record.
+pub fn broken_up(text: &str) -> String {
+    text.replace("]LOG]!>", "]LOG]! >")
+        .replace("<![LOG[", "<! [LOG[")
 }
 
 /// A file that rolls over by size.
@@ -227,10 +238,10 @@ mod tests {
             Severity::Warning,
             "TSManager",
             7,
-            "a ]LOG]!> b\nc",
+            "a ]LOG]!> b\n<![LOG[c",
         );
         assert!(
-            line.starts_with("<![LOG[a ]LOG]! > b\nc]LOG]!><time=\""),
+            line.starts_with("<![LOG[a ]LOG]! > b\n<! [LOG[c]LOG]!><time=\""),
             "{line}"
         );
         assert!(line.contains("type=\"2\" thread=\"7\""));

@@ -9,15 +9,16 @@ use std::time::Instant;
 
 use tokio::sync::broadcast;
 
-use super::clock;
+use super::clock::Steady;
 use super::cmtrace::Log;
 use super::history::Histories;
 use super::journal::Journal;
 use super::log_pages::Pages;
 use super::redact;
+use super::samples::Samples;
 use super::waiting::{Answer, CancelTimes, Grants};
 use crate::cancel::CancelToken;
-use crate::event::{Event, EventBody, NodeId, Origin, Outcome, Progress, Severity, Shown};
+use crate::event::{Event, EventBody, Millis, NodeId, Origin, Outcome, Progress, Severity, Shown};
 use crate::platform::Machine;
 use crate::platform::fake::DisklessMachine;
 use crate::protocol::{Check, Push};
@@ -52,6 +53,8 @@ pub struct Opening {
     pub grants: Grants,
     /// The state so far; empty for a new run.
     pub state: RunState,
+    /// Where samples of progress are kept.
+    pub samples: Option<Samples>,
     /// Its document.
     pub document: Document,
     /// The values variables had so far.
@@ -84,6 +87,7 @@ pub(super) struct Inner {
     pub(super) busy: bool,
     pub(super) journal: Option<Journal>,
     log: Option<Log>,
+    samples: Option<Samples>,
     pub(super) redactor: Redactor,
     pub(super) next_question: u32,
     pub(super) passed_break: Option<NodeId>,
@@ -94,6 +98,7 @@ pub(super) struct Inner {
     /// What the engine does outside of a step: a cancel waits for it as for a step.
     pub(super) doing: Option<&'static str>,
     journal_trouble: bool,
+    clock: Steady,
 }
 
 /// See the module.
@@ -125,6 +130,7 @@ impl Default for Dispatcher {
                 busy: false,
                 journal: None,
                 log: None,
+                samples: None,
                 redactor: Redactor::default(),
                 next_question: 1,
                 passed_break: None,
@@ -132,6 +138,7 @@ impl Default for Dispatcher {
                 released: None,
                 doing: None,
                 journal_trouble: false,
+                clock: Steady::starting(0),
             }),
             changed: Condvar::new(),
             pushes: broadcast::channel(QUEUE).0,
@@ -171,7 +178,7 @@ impl Inner {
     fn emit_clean(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
         let event = Event {
             seq: self.state.seq + 1,
-            at: clock::now(),
+            at: self.clock.now(),
             body,
         };
         self.histories.apply(&event, &self.state);
@@ -218,7 +225,7 @@ impl Inner {
     ) {
         let clean = self.redactor.redact(line);
         if let Some(log) = &self.log {
-            log.write(clock::now(), severity, component, &clean);
+            log.write(self.clock.now(), severity, component, &clean);
         }
         let text = text::shorten(&clean, text::LONGEST_SHOWN).into_owned();
         let attempt = node
@@ -300,14 +307,29 @@ impl Dispatcher {
 
     /// Passes a sample on; not journalled.
     pub fn progress(&self, progress: Progress) {
-        self.lock().state.sample(&progress);
+        let mut inner = self.lock();
+        inner.state.sample(&progress);
+        if let Some(samples) = &mut inner.samples {
+            samples.keep(&progress);
+        }
+        if let Some(line) = inner.clock.was_set() {
+            inner.log(&self.pushes, Severity::Warning, "TSManager", &line, None);
+        }
+        drop(inner);
         let _ = self.pushes.send(Push::Progress(progress));
     }
 
-    /// State and stream from the same moment.
+    /// State and stream from the same moment; the state says what time it is.
     pub fn subscribe(&self) -> (RunState, broadcast::Receiver<Push>) {
         let inner = self.lock();
-        (inner.state.clone(), self.pushes.subscribe())
+        let mut state = inner.state.clone();
+        state.now = inner.clock.now();
+        (state, self.pushes.subscribe())
+    }
+
+    /// Now, as the run counts it.
+    pub fn now(&self) -> Millis {
+        self.lock().clock.now()
     }
 
     /// A copy of the state.
@@ -342,6 +364,7 @@ impl Dispatcher {
                 inner.variables.set_engine(&variable.name, value);
             }
         }
+        inner.clock = Steady::starting(opening.state.now);
         let people = std::mem::take(&mut inner.state.people);
         inner.state = RunState {
             people,
@@ -349,6 +372,7 @@ impl Dispatcher {
         };
         inner.journal = Some(opening.journal);
         inner.log = Some(opening.log);
+        inner.samples = opening.samples;
         inner.grants = opening.grants;
         inner.document = Arc::new(opening.document);
         inner.histories = opening.histories;
@@ -382,6 +406,7 @@ impl Dispatcher {
             inner.pages = Some(Pages::new(journal.path(), journal.index().clone()));
         }
         inner.log = None;
+        inner.samples = None;
         self.changed.notify_all();
     }
 

@@ -5,7 +5,7 @@
 //! damage anywhere else is an error that names the line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,15 +74,21 @@ impl Journal {
     /// # Errors
     /// Unreadable, another version, damaged in the middle, or in use by another engine.
     pub fn reopen(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Self, EngineError> {
-        let (index, good_bytes) = scan(path, each)?;
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .open(path)
             .map_err(EngineError::file("opening", path))?;
+        // Locked before it is read: another engine may be in the middle of a line, which is not torn then.
+        let mut journal = Self::locked(path, file)?;
+        let (index, good_bytes) = scan(
+            Events::read_from(path, BufReader::new(&journal.file))?,
+            each,
+        )?;
+        let file = &mut journal.file;
         file.set_len(good_bytes)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(EngineError::file("cutting", path))?;
-        let mut journal = Self::locked(path, file)?;
         journal.length = good_bytes;
         journal.index = index;
         Ok(journal)
@@ -189,11 +195,13 @@ pub(super) fn event_of(raw: &[u8]) -> serde_json::Result<Event> {
 /// # Errors
 /// As [`Journal::reopen`].
 pub fn read(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Index, EngineError> {
-    scan(path, each).map(|(index, _)| index)
+    scan(Journal::events(path)?, each).map(|(index, _)| index)
 }
 
-fn scan(path: &Path, each: &mut dyn FnMut(Event)) -> Result<(Index, u64), EngineError> {
-    let mut events = Journal::events(path)?;
+fn scan<R: BufRead>(
+    mut events: Events<R>,
+    each: &mut dyn FnMut(Event),
+) -> Result<(Index, u64), EngineError> {
     let mut index = Index::default();
     loop {
         let offset = events.good;
@@ -206,13 +214,24 @@ fn scan(path: &Path, each: &mut dyn FnMut(Event)) -> Result<(Index, u64), Engine
     }
 }
 
+/// The whole events of a journal from any source, and how many bytes they and the header take: what stands behind them is
+/// torn off. `path` is what errors call it.
+///
+/// # Errors
+/// As [`Journal::reopen`].
+pub fn read_from(path: &Path, reader: impl BufRead) -> Result<(Vec<Event>, u64), EngineError> {
+    let mut events = Events::read_from(path, reader)?;
+    let all = events.by_ref().collect::<Result<Vec<Event>, _>>()?;
+    Ok((all, events.good))
+}
+
 /// The events of a journal, one after the other: a journal of any length needs the memory of one line.
 ///
 /// A torn last line ends it, as the end of the file does; damage is one error, the last item.
 #[derive(Debug)]
-pub struct Events {
+pub struct Events<R = BufReader<File>> {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: R,
     raw: Vec<u8>,
     /// Lines read.
     lines: usize,
@@ -226,9 +245,19 @@ pub struct Events {
 impl Events {
     fn open(path: &Path) -> Result<Self, EngineError> {
         let file = File::open(path).map_err(EngineError::file("opening", path))?;
+        Self::read_from(path, BufReader::with_capacity(GATHERED, file))
+    }
+}
+
+impl<R: BufRead> Events<R> {
+    /// The events of a journal from any source; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// Not a journal, another version. Damage further on is an item of its own.
+    pub fn read_from(path: &Path, reader: R) -> Result<Self, EngineError> {
         let mut events = Self {
             path: path.to_owned(),
-            reader: BufReader::with_capacity(GATHERED, file),
+            reader,
             raw: Vec::new(),
             lines: 0,
             good: 0,
@@ -240,6 +269,8 @@ impl Events {
             events.good = events.raw.len() as u64;
         } else if events.lines == 0 {
             return Err(events.damaged(1, "the journal is empty"));
+        } else {
+            return Err(events.damaged(1, "the journal ends in its first line"));
         }
         Ok(events)
     }
@@ -255,7 +286,7 @@ impl Events {
     /// Reads the next whole line; false at the end, and when the last line is torn (the engine died while writing it).
     fn line(&mut self) -> Result<bool, EngineError> {
         self.raw.clear();
-        let mut limited = std::io::Read::take(&mut self.reader, LONGEST_LINE as u64);
+        let mut limited = (&mut self.reader).take(LONGEST_LINE as u64);
         let length = limited
             .read_until(b'\n', &mut self.raw)
             .map_err(EngineError::file("reading", &self.path))?;
@@ -304,7 +335,7 @@ impl Events {
     }
 }
 
-impl Iterator for Events {
+impl<R: BufRead> Iterator for Events<R> {
     type Item = Result<Event, EngineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -357,6 +388,12 @@ mod tests {
             .filter(|(_, byte)| **byte == b'\n')
             .map(|(at, _)| at + 1)
             .collect();
+        for cut in 0..ends[0] {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let error = Journal::reopen(&path, &mut |_| {}).unwrap_err().to_string();
+            assert!(error.contains("journal.jsonl, line 1: "), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), &whole[..cut], "untouched");
+        }
         for cut in ends[0]..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let expected = ends.iter().filter(|end| **end <= cut).count() - 1;
@@ -429,10 +466,14 @@ mod tests {
     fn two_engines_cannot_have_the_same_journal() {
         let (_folder, path) = written(1);
         let first = Journal::reopen(&path, &mut |_| {}).unwrap();
+        // The first one is in the middle of a line: the second must not take it for torn and cut it off.
+        let half = b"{\"seq\":2,";
+        (&first.file).write_all(half).unwrap();
         assert!(matches!(
             Journal::reopen(&path, &mut |_| {}),
             Err(EngineError::Busy(_))
         ));
+        assert!(std::fs::read(&path).unwrap().ends_with(half));
         drop(first);
         assert!(Journal::reopen(&path, &mut |_| {}).is_ok());
     }

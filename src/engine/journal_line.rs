@@ -204,11 +204,11 @@ mod tests {
         fn it_is_written_as_serde_writes_it_and_read_as_serde_reads_it(
             seq in any::<u64>(),
             at in any::<i64>(),
-            which in 0..3,
+            which in 0..3usize,
             text in any::<String>(),
             node in any::<Option<u32>>(),
         ) {
-            let severity = [Severity::Info, Severity::Warning, Severity::Error][which as usize];
+            let severity = [Severity::Info, Severity::Warning, Severity::Error][which];
             let event = line(seq, at, severity, &text, node);
             let mut written = Vec::new();
             prop_assert!(write(&mut written, &event));

@@ -1,9 +1,11 @@
 //! The engine: the one process that owns a run.
 //!
-//! Read in this order: [`dispatcher`] (the truth, and the only hand that changes it), [`requests`] (what clients may ask of
-//! it), [`journal`] and [`run_folder`] (what is kept), [`executor`] (the walk over the plan), [`attempt`] (one attempt at one
-//! step), [`host`] (what a step sees), [`boots`] (from start to end, over restarts), [`start`] and [`catalog`] (before a run), [`evidence`],
-//! [`digest`], [`report`] and [`bundle`] (after it), [`server`] (clients).
+//! Read in this order: [`dispatcher`] (the truth, and the only hand that changes it), [`requests`], [`people`] and
+//! [`waiting`] (what clients may ask of it, who may, where the run waits for them), [`journal`], [`samples`] and [`run_folder`]
+//! (what is kept), [`executor`] with [`debugger`] and [`preflight`] (the walk over the plan), [`attempt`] (one attempt at one
+//! step), [`host`] (what a step sees), [`boots`] (from start to end, over restarts), [`start`] and [`catalog`] (before a run),
+//! [`history`] and [`log_pages`] (looking closer), [`evidence`], [`digest`], [`report`], [`bundle`] and [`replay`] (after it),
+//! [`server`] (clients).
 
 pub mod attempt;
 pub mod boots;
@@ -11,6 +13,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod clock;
 pub mod cmtrace;
+pub mod cmtrace_read;
 pub mod debugger;
 pub mod digest;
 pub mod dispatcher;
@@ -30,6 +33,7 @@ pub mod report;
 mod report_html;
 pub mod requests;
 pub mod run_folder;
+pub mod samples;
 pub mod server;
 pub mod start;
 pub mod waiting;

@@ -1,5 +1,7 @@
 //! Who is attached, and who may act: one console holds the pen, the others watch.
 
+use std::fmt::Write as _;
+
 use super::clock;
 use super::dispatcher::{Dispatcher, Inner};
 use crate::event::{EventBody, Severity, Who};
@@ -103,7 +105,7 @@ fn describe(client: &Attached) -> String {
         text.push_str(&client.from);
     }
     if client.size.0 > 0 {
-        text.push_str(&format!(", {}x{}", client.size.0, client.size.1));
+        let _ = write!(text, ", {}x{}", client.size.0, client.size.1);
     }
     if !client.may_act {
         text.push_str(", looking on");

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use super::journal;
 use super::log_pages::{Index, Pages};
 use super::requests::{changed, describe_step};
 use super::run_folder::RunFolder;
-use crate::event::{Event, EventBody, Millis, NodeId};
+use super::samples::Recorded;
+use crate::event::{Event, EventBody, Millis, NodeId, Progress};
 use crate::protocol::{
     CONTRACT, Hello, LONGEST_PUSH, LONGEST_REQUEST, Push, Refusal, ReplayCommand, ReplayState,
     Reply, Request, ToClient, ToEngine,
@@ -40,6 +42,7 @@ const HELLO: Duration = Duration::from_secs(5);
 /// A journal that has been looked through.
 pub struct Tape {
     path: PathBuf,
+    samples: PathBuf,
     /// The text of the sequence; empty when it is not there.
     document: String,
     index: Index,
@@ -77,6 +80,7 @@ impl Tape {
         };
         Ok(Self {
             path,
+            samples: folder.samples(),
             document: std::fs::read_to_string(folder.sequence()).unwrap_or_default(),
             index,
             first,
@@ -121,6 +125,8 @@ struct Player {
     reader: Reader,
     /// Read, but not yet due.
     ahead: Option<Event>,
+    /// The bars' movements, where they were recorded.
+    samples: Option<Peekable<Recorded>>,
     state: RunState,
     histories: Histories,
     /// Milliseconds since the first event.
@@ -135,7 +141,9 @@ struct Player {
 impl Player {
     fn new(tape: Tape, speed: u32) -> Result<Self, EngineError> {
         let reader = tape.reader()?;
+        let samples = Recorded::open(&tape.samples).map(Iterator::peekable);
         Ok(Self {
+            samples,
             tape,
             reader,
             ahead: None,
@@ -213,6 +221,7 @@ impl Player {
         self.at = at;
         self.since = Instant::now();
         self.fold_until(at, u64::MAX, &mut |_| {});
+        self.sample();
         Ok(())
     }
 
@@ -226,10 +235,26 @@ impl Player {
         self.fold_until(Millis::MAX, seq, &mut |_| {});
         self.at = self.state.now.saturating_sub(self.tape.first);
         self.since = Instant::now();
+        self.sample();
         Ok(true)
     }
 
+    /// The latest sample that is due, folded.
+    fn sample(&mut self) -> Option<Progress> {
+        let until = self.tape.first.saturating_add(self.at);
+        let samples = self.samples.as_mut()?;
+        let mut latest = None;
+        while let Some(due) = samples.next_if(|sample| sample.at <= until) {
+            latest = Some(due);
+        }
+        if let Some(progress) = &latest {
+            self.state.sample(progress);
+        }
+        latest
+    }
+
     fn rewind(&mut self) -> Result<(), EngineError> {
+        self.samples = Recorded::open(&self.tape.samples).map(Iterator::peekable);
         self.reader = self.tape.reader()?;
         self.ahead = None;
         self.state = RunState::default();
@@ -404,6 +429,9 @@ async fn converse<W: AsyncWrite + Unpin>(
                     for event in due {
                         send(writer, &ToClient::Push(Push::Event(event))).await?;
                     }
+                }
+                if let Some(progress) = player.sample() {
+                    send(writer, &ToClient::Push(Push::Progress(progress))).await?;
                 }
                 if told.elapsed() >= TELL || !player.playing {
                     told = Instant::now();

@@ -193,6 +193,7 @@ impl Dispatcher {
             | Request::DescribeStep { .. }
             | Request::ReadLog(_)
             | Request::Bundle { .. }
+            | Request::BundleOffers
             | Request::TakePen
             | Request::Resized { .. }
             | Request::Replay(_)
@@ -433,13 +434,13 @@ fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
             None => planned.disabled,
         }
     });
-    match off {
-        true => Err(Refusal::NotNow(format!(
-            "\"{}\" is disabled and will not run",
-            inner.state.title(node)
-        ))),
-        false => Ok(()),
+    if !off {
+        return Ok(());
     }
+    Err(Refusal::NotNow(format!(
+        "\"{}\" is disabled and will not run",
+        inner.state.title(node)
+    )))
 }
 
 /// Whether the run will come to this step.
@@ -488,9 +489,9 @@ fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String
         StepChange::Text(text) => return Ok(Some(text)),
         StepChange::Settings(changes) => changes,
     };
-    let changed = inner.state.overrides.iter().find(|o| o.node == node);
-    let text = match changed {
-        Some(changed) => changed.text.clone(),
+    let before = inner.state.overrides.iter().find(|o| o.node == node);
+    let text = match before {
+        Some(before) => before.text.clone(),
         None => rewrite::text_of(&inner.document.text, node.0).map_err(bad)?,
     };
     let changes: Vec<rewrite::Setting> = changes

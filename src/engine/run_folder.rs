@@ -1,5 +1,5 @@
 //! One folder a run: `journal.jsonl`, `sequence.ron` (the exact bytes), `wimforge.log`, `run.json`, `report.json`,
-//! `report.html`.
+//! `report.html`, `progress.jsonl`.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,6 +16,10 @@ use crate::event::{EventBody, Millis};
 const VERSION: u32 = 1;
 
 /// What an engine needs, beside the journal, to go on with a run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line of its own"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFile {
     /// Version of this file.
@@ -109,6 +113,11 @@ impl RunFolder {
         self.0.join("journal.jsonl")
     }
 
+    /// Samples of progress, for a replay.
+    pub fn samples(&self) -> PathBuf {
+        self.0.join("progress.jsonl")
+    }
+
     /// The exact sequence.
     pub fn sequence(&self) -> PathBuf {
         self.0.join("sequence.ron")
@@ -162,18 +171,21 @@ impl RunFolder {
     pub fn load(&self) -> Result<RunFile, EngineError> {
         let path = self.run_file();
         let text = fs::read(&path).map_err(EngineError::file("reading", &path))?;
-        let damaged = |what: String| EngineError::Journal {
+        let damaged = |line: usize, what: String| EngineError::Journal {
             path: path.clone(),
-            line: 1,
+            line: line.max(1),
             what,
         };
-        let file: RunFile =
-            serde_json::from_slice(&text).map_err(|error| damaged(format!("damaged: {error}")))?;
+        let file: RunFile = serde_json::from_slice(&text)
+            .map_err(|error| damaged(error.line(), format!("damaged: {error}")))?;
         if file.version != VERSION {
-            return Err(damaged(format!(
-                "the file has version {}, this program reads version {VERSION}",
-                file.version
-            )));
+            return Err(damaged(
+                1,
+                format!(
+                    "the file has version {}, this program reads version {VERSION}",
+                    file.version
+                ),
+            ));
         }
         Ok(file)
     }

@@ -314,6 +314,7 @@ impl Server {
                 Err(EngineError::Variable(text)) => Reply::Refused(Refusal::BadValue(text)),
                 Err(error) => Reply::Refused(Refusal::NotNow(error.to_string())),
             },
+            Request::BundleOffers => Reply::Offers(bundle::offers(&self.dispatcher)),
             Request::Bundle { to } => match bundle::of_run(&self.dispatcher, to.trim()) {
                 Ok(facts) => Reply::Written(facts.path.display().to_string(), facts.bytes),
                 Err(error) => Reply::Refused(Refusal::NotNow(error.to_string())),

@@ -1,5 +1,6 @@
 //! Before a run: from a request (or an interrupted run's folder) to an opened dispatcher and the executor's thread.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use super::error::EngineError;
 use super::history::Histories;
 use super::journal::Journal;
 use super::run_folder::{RunFile, RunFolder, write_atomically};
+use super::samples::Samples;
 use super::waiting::Grants;
 use crate::event::{Event, EventBody, NodeId, Origin, Shown};
 use crate::platform::fake::DisklessMachine;
@@ -109,6 +111,7 @@ fn begin(
     dispatcher.open(Opening {
         journal,
         log,
+        samples: Samples::open(&folder.samples()).ok(),
         grants,
         state: RunState::default(),
         document: document(&checked, &sequence),
@@ -194,6 +197,7 @@ pub fn resume(
         dispatcher.open(Opening {
             journal,
             log: open_log(&folder)?,
+            samples: Samples::open(&folder.samples()).ok(),
             grants,
             state,
             document,
@@ -317,6 +321,7 @@ fn go(
         first,
         folder,
         secrets,
+        digests: RefCell::default(),
     };
     std::thread::Builder::new()
         .name("executor".to_owned())

@@ -41,7 +41,7 @@ pub enum QuestionKind {
         /// What the author wants to say.
         message: String,
     },
-    /// The pre-flight page: [`EventBody::Preflight`] before it holds the findings. Answers: Yes (nothing is blocking),
+    /// The pre-flight page: [`super::EventBody::Preflight`] before it holds the findings. Answers: Yes (nothing is blocking),
     /// Overridden (by typing `word`), Recheck, Abort.
     Preflight {
         /// Findings that block.

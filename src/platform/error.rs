@@ -8,6 +8,16 @@ use crate::codes;
 
 use super::types::Refusal;
 
+/// How a tool ended, by its exit code as shells count it.
+pub fn ending(code: i32) -> String {
+    match code {
+        // No tool used here chooses such a code; signals go up to 64.
+        137 => "was killed (signal 9)".to_owned(),
+        129..=192 => format!("was ended by signal {}", code - 128),
+        _ => format!("failed with exit code {code}"),
+    }
+}
+
 /// Errors of [`super::Machine`], with the object's name in each.
 #[derive(Debug, Error)]
 pub enum PlatformError {
@@ -21,7 +31,7 @@ pub enum PlatformError {
         source: std::io::Error,
     },
     /// A tool failed.
-    #[error("{tool} failed with exit code {code}")]
+    #[error("{tool} {}", ending(*.code))]
     Tool {
         /// Program.
         tool: String,
@@ -117,5 +127,22 @@ impl PlatformError {
             Self::Unfit { .. } => codes::INVALID_DATA,
             Self::Cancelled => codes::CANCELLED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_tool_is_not_one_that_failed() {
+        let said = |code| {
+            let tool = "mkntfs".to_owned();
+            let tail = Vec::new();
+            PlatformError::Tool { tool, code, tail }.to_string()
+        };
+        assert_eq!(said(1), "mkntfs failed with exit code 1");
+        assert_eq!(said(137), "mkntfs was killed (signal 9)");
+        assert_eq!(said(143), "mkntfs was ended by signal 15");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::client::{self, ClientError};
 use crate::event::{NodeId, Question, QuestionKind};
-use crate::protocol::{Reply, Request, WireSecret};
+use crate::protocol::{LogPage, LogQuery, Reply, Request, WireSecret};
 use crate::run_state::RunState;
 use crate::secret::Secret;
 use crate::transport::Endpoint;
@@ -39,6 +39,9 @@ pub enum Asked {
 /// No engine, connection lost.
 pub async fn ask(endpoint: &Endpoint, asked: Asked) -> Result<(u8, String), ClientError> {
     let request = match asked {
+        Asked::Plain(Request::ReadLog(query)) => {
+            return Ok(answer(&read_log(endpoint, query).await?));
+        }
         Asked::Plain(request) => request,
         other => {
             let Reply::Snapshot(state) = client::ask(endpoint, "ctl", Request::Status).await?
@@ -51,15 +54,54 @@ pub async fn ask(endpoint: &Endpoint, asked: Asked) -> Result<(u8, String), Clie
             }
         }
     };
-    let reply = client::ask(endpoint, "ctl", request).await?;
-    let code = u8::from(matches!(reply, Reply::Refused(_)));
-    let text = match &reply {
-        Reply::Refused(refusal) => {
-            json(&serde_json::json!({ "Refused": refusal, "reason": refusal.to_string() }))
+    Ok(answer(&client::ask(endpoint, "ctl", request).await?))
+}
+
+/// Exit code and text of a reply.
+fn answer(reply: &Reply) -> (u8, String) {
+    match reply {
+        Reply::Refused(refusal) => (
+            1,
+            json(&serde_json::json!({ "Refused": refusal, "reason": refusal.to_string() })),
+        ),
+        other => (0, json(other)),
+    }
+}
+
+/// Asks for page after page: the engine gives back what it has after a while, even when that is nothing yet.
+async fn read_log(endpoint: &Endpoint, query: LogQuery) -> Result<Reply, ClientError> {
+    let mut all = LogPage::default();
+    let mut from = query.from;
+    loop {
+        let most = query.most.saturating_sub(lines(&all));
+        let next = LogQuery {
+            from,
+            most,
+            ..query.clone()
+        };
+        let page = match client::ask(endpoint, "ctl", Request::ReadLog(next)).await? {
+            Reply::Log(page) => page,
+            other => return Ok(other),
+        };
+        let stands = page.through == from;
+        from = page.through;
+        append(&mut all, page, query.forward);
+        if all.end || stands || lines(&all) >= query.most {
+            return Ok(Reply::Log(all));
         }
-        other => json(other),
-    };
-    Ok((code, text))
+    }
+}
+
+fn lines(page: &LogPage) -> u32 {
+    u32::try_from(page.lines.len()).unwrap_or(u32::MAX)
+}
+
+/// Joins a page to those before it; the lines stay oldest first.
+fn append(all: &mut LogPage, page: LogPage, forward: bool) {
+    let at = if forward { all.lines.len() } else { 0 };
+    all.lines.splice(at..at, page.lines);
+    all.through = page.through;
+    all.end = page.end;
 }
 
 fn json(value: &impl serde::Serialize) -> String {

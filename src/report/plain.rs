@@ -367,7 +367,11 @@ fn failure_text(failure: &Failure) -> String {
         let _ = write!(text, ": {cause}");
     }
     let _ = write!(text, " [{}", codes::show(failure.code));
-    if let Some(meaning) = codes::meaning(failure.code) {
+    // What a tool ended with is its own: the same number means something else in Windows.
+    let of_tool = failure
+        .message
+        .contains(&format!("exit code {}", failure.code));
+    if let Some(meaning) = codes::meaning(failure.code).filter(|_| !of_tool) {
         let _ = write!(text, ": {meaning}");
     }
     text.push(']');

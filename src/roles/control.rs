@@ -70,6 +70,9 @@ pub fn control(request: Ctl) -> Outcome {
         Ctl::OverridePreflight { word } => Asked::OverridePreflight(word),
         Ctl::Bundle { to } => {
             let to = match to {
+                Some(path) if path.to_string_lossy().starts_with("\\\\") => {
+                    path.display().to_string()
+                }
                 Some(path) => std::path::absolute(path)
                     .map_err(failed)?
                     .display()

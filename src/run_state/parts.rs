@@ -39,7 +39,7 @@ pub struct NodeState {
     pub first_seq: u64,
     /// Milliseconds over all attempts that ended.
     pub spent_millis: u64,
-    /// The last [`ATTEMPTS_KEPT`] attempts that ended, oldest first.
+    /// The last [`super::ATTEMPTS_KEPT`] attempts that ended, oldest first.
     pub attempts: Vec<AttemptState>,
 }
 

@@ -314,8 +314,8 @@ mod tests {
             setting("action.command", "\"true\""),
             setting("continue_on_error", "true"),
         ];
-        let changed = change(&text, &changes).unwrap();
-        let step = replaced(DOCUMENT, 1, &changed).unwrap();
+        let rewritten = change(&text, &changes).unwrap();
+        let step = replaced(DOCUMENT, 1, &rewritten).unwrap();
         assert!(step.timeout.is_none() && step.continue_on_error);
         assert_eq!(step.name, "say \"hi\"");
         assert_eq!(

@@ -15,6 +15,7 @@ use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOpti
 
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
+use super::capture_unreadable::unreadable;
 use super::capture_volumes::Volume;
 use super::cx::StepCx;
 use super::error::StepError;
@@ -52,16 +53,21 @@ pub(super) fn wim_failed(doing: &str, target: &Target, error: WimError) -> StepE
     } else {
         error.code()
     };
-    let cause = if vanished {
-        "the destination folder has vanished".to_owned()
-    } else {
-        error.to_string()
+    let words = error.system_words();
+    let cause = match words {
+        _ if vanished => "the destination folder has vanished".to_owned(),
+        Some(words) if code == codes::WRITE_FAULT => {
+            format!("the destination cannot be written: {words}")
+        }
+        _ => error.to_string(),
     };
     let failure = StepError::because(code, format!("{doing}: {cause}"), error);
     if code == codes::DISK_FULL {
         failure.hint("Make room at the destination or choose another, then retry: the old image is untouched.")
     } else if vanished {
         failure.hint("Connect the destination again, then retry.")
+    } else if code == codes::WRITE_FAULT {
+        failure.hint("Look after the destination (disk, cable, network) or choose another, then retry: an old image is untouched.")
     } else {
         failure
     }
@@ -204,10 +210,22 @@ pub(super) fn write(
         fsync: true,
         threads,
     };
-    wim.write(&target.partial, &options, &watch(cx, true))
-        .map_err(|error| wim_failed(&format!("writing {}", target.shown), target, error))?;
+    let written = wim.write(&target.partial, &options, &watch(cx, true));
     drop(wim);
     drop(old);
+    match written {
+        Ok(()) => {}
+        Err(error @ WimError::Unreadable { .. }) => {
+            return Err(unreadable(cx, volumes, target, error));
+        }
+        Err(error) => {
+            return Err(wim_failed(
+                &format!("writing {}", target.shown),
+                target,
+                error,
+            ));
+        }
+    }
     let made = verify(cx, target, wishes.verify, &indexes)?;
     Ok((made, lost))
 }
@@ -343,7 +361,11 @@ fn make_ntfs(image: &Path) -> Result<(), StepError> {
         .collect();
     Err(StepError::new(
         codes::E_FAIL,
-        format!("mkntfs could not format {}", image.display()),
+        format!(
+            "mkntfs could not format {} ({})",
+            image.display(),
+            output.status
+        ),
     )
     .tail(tail))
 }

@@ -2,7 +2,7 @@
 //! and times, which its directory mode loses) and back from one.
 //!
 //! The way was measured (boot-medium facts, B). fatfs reads and writes names and contents; attributes, times and short
-//! names go through ntfs-3g's extended attributes on one side and [`super::fat_patch`] on the other.
+//! names go through ntfs-3g's extended attributes on one side and `fat_patch` on the other.
 
 use std::ffi::OsStr;
 use std::fs::File;

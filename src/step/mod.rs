@@ -14,6 +14,7 @@ pub mod apply_windows;
 pub mod capture_os;
 mod capture_survey;
 mod capture_target;
+mod capture_unreadable;
 mod capture_volumes;
 mod capture_write;
 pub mod check;

@@ -36,6 +36,17 @@ impl Interrupts {
         })
     }
 
+    /// Waits for the next one but Ctrl-C, which is meant for a program that was stepped aside for.
+    pub async fn next_but_ctrl_c(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            () = hung_up(&mut self.hang_up) => {}
+        }
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
+    }
+
     /// Waits for the next one.
     pub async fn next(&mut self) {
         #[cfg(unix)]

@@ -35,6 +35,56 @@ pub fn line_speed() -> Option<u32> {
     None
 }
 
+/// How the terminal was before another program got it.
+pub struct TerminalState {
+    #[cfg(unix)]
+    modes: Option<nix::sys::termios::Termios>,
+}
+
+impl TerminalState {
+    /// As it is now.
+    pub fn save() -> Self {
+        Self {
+            #[cfg(unix)]
+            modes: nix::sys::termios::tcgetattr(std::io::stdin()).ok(),
+        }
+    }
+
+    /// Makes it so again: a shell that was killed leaves the terminal to a process group that is gone, in whatever mode.
+    pub fn restore(self) {
+        #[cfg(unix)]
+        {
+            use nix::sys::signal::{SigSet, Signal};
+            use nix::sys::termios::{SetArg, tcsetattr};
+            use nix::unistd::{getpgrp, tcsetpgrp};
+            // From the background both calls would stop this program.
+            let mut background = SigSet::empty();
+            background.add(Signal::SIGTTOU);
+            let before = background.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);
+            let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+            if let Some(modes) = &self.modes {
+                let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, modes);
+            }
+            if let Ok(before) = before {
+                let _ = before.thread_set_mask();
+            }
+        }
+    }
+}
+
+/// Tells a program that its terminal is gone.
+pub fn hang_up(pid: u32) {
+    #[cfg(unix)]
+    if let Ok(pid) = i32::try_from(pid) {
+        let pid = nix::unistd::Pid::from_raw(pid);
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP);
+        // One that was stopped would never see it.
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT);
+    }
+    #[cfg(not(unix))]
+    let _ = pid;
+}
+
 /// Asks the terminal itself: cursor to the far corner, then a cursor report. Raw mode must be on. Keys typed meanwhile are
 /// lost, which is why the kernel is asked first.
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! How frames travel between engine and clients: [`codec`] is the frame, [`unix`] the socket, [`interrupts`] and [`line`] what else a
+//! How frames travel between engine and clients: [`codec`] is the frame, [`unix`] the socket, [`interrupts`] and [`mod@line`] what else a
 //! client asks of the system. A named pipe for Windows will
 //! stand beside it.
 

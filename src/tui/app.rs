@@ -1,9 +1,11 @@
 //! The loop: terminal and engine in, frames and requests out. Draws only what changed, not more often than the line allows.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ratatui::crossterm::event::{Event, EventStream, KeyEventKind};
 use thiserror::Error;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::StreamExt;
 
@@ -16,8 +18,9 @@ use super::theme::{Theme, ThemeError};
 use super::update::{initial, update};
 use super::view;
 use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
-use crate::event::RunOutcome;
-use crate::protocol::StartRun;
+use crate::event::{Millis, RunOutcome};
+use crate::protocol::{Refusal, Reply, StartRun};
+use crate::transport::line::{TerminalState, hang_up};
 use crate::transport::{Endpoint, Interrupts};
 
 /// How long a just started engine may take to listen.
@@ -103,12 +106,15 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
         frame: abilities.frame,
         sender: None,
         receiver: None,
+        heard: (Instant::now(), 0),
+        connecting: None,
+        retry: Instant::now(),
         dirty: true,
         quit: false,
     };
     // The first frame is there before the engine is.
     console.draw(&mut screen)?;
-    console.connect(PATIENCE).await?;
+    console.connect(PATIENCE);
     let mut screen = Some(screen);
     console
         .main_loop(&mut screen, abilities.synchronized)
@@ -130,11 +136,18 @@ struct Console {
     frame: Duration,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
+    /// The latest time the engine told, and when that was: its clock counts, whatever happens to the machine's.
+    heard: (Instant, Millis),
+    /// On its way beside the loop: an engine that does not answer must not keep keys and signals waiting.
+    connecting: Option<JoinHandle<Result<Client, ClientError>>>,
+    /// When the engine is looked for again.
+    retry: Instant,
     dirty: bool,
     quit: bool,
 }
 
 enum Woke {
+    Connected(Result<Client, ClientError>),
     Terminal(Option<std::io::Result<Event>>),
     Engine(Option<Incoming>),
     Time,
@@ -142,25 +155,41 @@ enum Woke {
 }
 
 impl Console {
-    async fn connect(&mut self, patience: Duration) -> Result<(), ClientError> {
+    fn connect(&mut self, patience: Duration) {
         let name = match std::fs::read_link("/proc/self/fd/0") {
             Ok(path) => format!("console on {}", path.display()),
             Err(_) => "console".to_owned(),
         };
         let manner = Manner::console(self.model.size, self.only_watch);
-        let client = Client::connect_patiently(&self.endpoint, &name, &manner, patience).await?;
+        let endpoint = self.endpoint.clone();
+        self.connecting = Some(tokio::spawn(async move {
+            Client::connect_patiently(&endpoint, &name, &manner, patience).await
+        }));
+    }
+
+    /// The engine answered, or did not: the first time that ends the console.
+    fn connected(&mut self, client: Result<Client, ClientError>) -> Result<Vec<Effect>, TuiError> {
+        self.connecting = None;
+        self.retry = Instant::now() + AGAIN;
+        let client = match client {
+            Ok(client) => client,
+            Err(error) if matches!(self.model.screen, Open::Connecting) => return Err(error.into()),
+            Err(_) => return Ok(Vec::new()),
+        };
         self.model.client = client.hello().client;
         let (sender, receiver) = client.split();
         self.sender = Some(sender);
         self.receiver = Some(receiver);
-        let effects = self.update(Msg::Connected);
-        debug_assert!(effects.is_empty());
-        Ok(())
+        Ok(self.update(Msg::Connected))
     }
 
     fn update(&mut self, msg: Msg) -> Vec<Effect> {
         self.dirty = true;
-        update(&mut self.model, msg)
+        let effects = update(&mut self.model, msg);
+        if self.model.state.now != self.heard.1 {
+            self.heard = (Instant::now(), self.model.state.now);
+        }
+        effects
     }
 
     fn draw(&mut self, screen: &mut Screen) -> std::io::Result<()> {
@@ -202,11 +231,13 @@ impl Console {
             if self.dirty {
                 wake = wake.min(due);
             }
-            if self.receiver.is_none() {
-                wake = wake.min(Instant::now() + AGAIN);
+            let lost = self.receiver.is_none() && self.connecting.is_none();
+            if lost {
+                wake = wake.min(self.retry);
             }
-            let timed = self.dirty || self.shows_time() || self.receiver.is_none();
+            let timed = self.dirty || self.shows_time() || lost;
             let happened = tokio::select! {
+                client = answered(&mut self.connecting) => Woke::Connected(client),
                 event = events.next() => Woke::Terminal(event),
                 incoming = next(&mut self.receiver) => Woke::Engine(incoming),
                 () = interrupts.next() => Woke::Ended,
@@ -221,11 +252,21 @@ impl Console {
                 }
                 Woke::Engine(Some(Incoming::Lost(why))) => self.lost(&why),
                 Woke::Engine(None) => self.lost("it ended"),
-                Woke::Time => self.time_passed(&mut second).await,
+                Woke::Connected(client) => self.connected(client)?,
+                Woke::Time => self.time_passed(&mut second),
             };
-            for effect in effects {
-                self.perform(effect, screen, &mut events, synchronized)
-                    .await?;
+            let mut effects = VecDeque::from(effects);
+            while let Some(effect) = effects.pop_front() {
+                if let Effect::Shell(variables) = effect {
+                    // Nothing may read the keyboard beside the shell.
+                    events = EventStream::new();
+                    let more = self
+                        .shell(&variables, screen, &mut interrupts, synchronized)
+                        .await?;
+                    effects.extend(more);
+                } else {
+                    effects.extend(self.perform(effect, screen).await?);
+                }
             }
             if self.dirty && Instant::now() >= due {
                 if let Some(screen) = screen {
@@ -258,16 +299,18 @@ impl Console {
         })
     }
 
-    async fn time_passed(&mut self, second: &mut Instant) -> Vec<Effect> {
-        if self.receiver.is_none() && self.connect(Duration::ZERO).await.is_ok() {
+    fn time_passed(&mut self, second: &mut Instant) -> Vec<Effect> {
+        let now = Instant::now();
+        if self.receiver.is_none() && self.connecting.is_none() && now >= self.retry {
+            self.connect(Duration::ZERO);
+        }
+        if now < *second + self.tick() {
             return Vec::new();
         }
-        if Instant::now() < *second + self.tick() {
-            return Vec::new();
-        }
-        *second = Instant::now();
+        *second = now;
         if self.shows_time() {
-            return self.update(Msg::Tick(jiff::Timestamp::now().as_millisecond()));
+            let gone = Millis::try_from(self.heard.0.elapsed().as_millis()).unwrap_or(0);
+            return self.update(Msg::Tick(self.heard.1.saturating_add(gone)));
         }
         Vec::new()
     }
@@ -284,9 +327,7 @@ impl Console {
         &mut self,
         effect: Effect,
         screen: &mut Option<Screen>,
-        events: &mut EventStream,
-        synchronized: bool,
-    ) -> Result<(), TuiError> {
+    ) -> Result<Vec<Effect>, TuiError> {
         match effect {
             Effect::Send(id, request) => {
                 let sent = match &mut self.sender {
@@ -294,45 +335,74 @@ impl Console {
                     None => false,
                 };
                 if !sent {
-                    self.model.note = String::from("the engine is not connected");
-                    self.dirty = true;
+                    let why = Refusal::NotNow("the engine is not connected".to_owned());
+                    return Ok(self.update(Msg::Reply(id, Reply::Refused(why))));
                 }
             }
             Effect::Redraw => {
+                self.dirty = true;
                 if let Some(screen) = screen {
                     screen.redraw()?;
                     let (columns, rows) = screen.size();
-                    let _ = self.update(Msg::Resize(columns, rows));
+                    return Ok(self.update(Msg::Resize(columns, rows)));
                 }
-                self.dirty = true;
             }
             Effect::Quit => self.quit = true,
-            Effect::Shell(variables) => {
-                // Nothing may read the keyboard beside the shell.
-                *events = EventStream::new();
-                if let Some(taken) = screen.take() {
-                    taken.give_back();
-                }
-                let ended = tokio::task::spawn_blocking(move || shell::run(&variables)).await;
-                let trouble = match ended {
-                    Ok(Ok(())) => None,
-                    Ok(Err(why)) => Some(why),
-                    Err(_) => Some("the shell could not be run".to_owned()),
-                };
-                let taken = Screen::take(synchronized)?;
-                let (columns, rows) = taken.size();
-                let _ = self.update(Msg::Resize(columns, rows));
-                *screen = Some(taken);
-                let _ = self.update(Msg::ShellEnded(trouble));
-            }
+            Effect::Shell(_) => {}
         }
-        Ok(())
+        Ok(Vec::new())
+    }
+
+    /// Steps aside for a shell and comes back whole, whatever the shell left behind; ends with the terminal.
+    async fn shell(
+        &mut self,
+        variables: &[(String, String)],
+        screen: &mut Option<Screen>,
+        interrupts: &mut Interrupts,
+        synchronized: bool,
+    ) -> Result<Vec<Effect>, TuiError> {
+        if let Some(taken) = screen.take() {
+            taken.give_back();
+        }
+        let before = TerminalState::save();
+        let trouble = match shell::start(variables) {
+            Err(why) => Some(why),
+            Ok(shell) => {
+                let pid = shell.id();
+                tokio::select! {
+                    () = shell::ended(shell) => None,
+                    () = interrupts.next_but_ctrl_c() => {
+                        hang_up(pid);
+                        self.quit = true;
+                        return Ok(Vec::new());
+                    }
+                }
+            }
+        };
+        before.restore();
+        let taken = Screen::take(synchronized)?;
+        let (columns, rows) = taken.size();
+        *screen = Some(taken);
+        let mut effects = self.update(Msg::Resize(columns, rows));
+        effects.extend(self.update(Msg::ShellEnded(trouble)));
+        Ok(effects)
     }
 }
 
 async fn next(receiver: &mut Option<Receiver>) -> Option<Incoming> {
     match receiver {
         Some(receiver) => receiver.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn answered(
+    connecting: &mut Option<JoinHandle<Result<Client, ClientError>>>,
+) -> Result<Client, ClientError> {
+    match connecting {
+        Some(task) => task
+            .await
+            .unwrap_or_else(|error| Err(ClientError::Lost(error.to_string()))),
         None => std::future::pending().await,
     }
 }

@@ -13,12 +13,16 @@ use crate::run_state::{LogLine, RunState};
 const PAGE: u32 = 400;
 /// Lines kept while looking around; those far away are let go.
 const KEPT: usize = 2_000;
+/// Lines above the one being read that must not be lost.
+const NEAR: usize = 200;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct LogView {
     /// Lines between the last one there is and the last one shown; 0 follows.
     pub back: usize,
+    /// The line so far back is the first one shown, not the last: what follows it is what was asked for.
+    pub from_top: bool,
     /// What is searched for.
     pub search: Input,
     /// It is a regular expression.
@@ -124,8 +128,33 @@ impl LogView {
     /// Back to following.
     pub fn follow(&mut self) {
         self.back = 0;
+        self.from_top = false;
         self.browse = None;
         self.wanted = None;
+    }
+
+    /// A line came to the run's log. It must not push away those being read.
+    pub fn line_came(&mut self, state: &RunState) {
+        let passes = state.log.back().is_some_and(|line| self.passes(line));
+        if self.back == 0 || self.browse.is_some() || !passes {
+            return;
+        }
+        self.back += 1;
+        let there = self.lines(state).count();
+        if state.log_dropped > 0 && self.back + NEAR >= there {
+            // The state is about to let them go.
+            self.browse = Some(self.here(state));
+        }
+    }
+
+    /// The lines that are here, to be kept beside the run's own.
+    fn here(&self, state: &RunState) -> Browse {
+        let lines = state.log.iter().filter(|l| self.passes(l)).cloned();
+        Browse {
+            lines: lines.collect(),
+            begin: state.log_dropped == 0,
+            end: false,
+        }
     }
 
     /// Another filter: what was fetched no longer fits.
@@ -198,20 +227,10 @@ impl LogView {
                 Arrived::Ask(Wanted::Newer, self.edge(state, true))
             }
             Wanted::Older => {
-                let here = match self.browse.take() {
+                let mut browse = match self.browse.take() {
                     Some(browse) => browse,
-                    None => Browse {
-                        lines: state
-                            .log
-                            .iter()
-                            .filter(|l| self.passes(l))
-                            .cloned()
-                            .collect(),
-                        begin: false,
-                        end: true,
-                    },
+                    None => self.here(state),
                 };
-                let mut browse = here;
                 let came = page.lines.len();
                 for line in page.lines.into_iter().rev() {
                     browse.lines.push_front(line);

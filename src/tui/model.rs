@@ -4,7 +4,7 @@ use tui_input::Input;
 
 use crate::event::{Millis, NodeId, NodeKind, QuestionKind, Shown};
 use crate::hints::{self, Match};
-use crate::protocol::{Check, ReplayState, SequenceInfo, StartRun};
+use crate::protocol::{Check, Refusal, ReplayState, SequenceInfo, StartRun};
 use crate::run_state::{RunState, VariableState};
 
 use super::glyphs::{self, Glyphs};
@@ -64,6 +64,8 @@ pub struct Model {
     pub hints: Vec<Match>,
     /// The question they belong to.
     pub hints_for: Option<u32>,
+    /// The run was paused for a shell.
+    pub paused_for_shell: bool,
     /// A recorded run is shown.
     pub replay: Option<ReplayState>,
     /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
@@ -92,6 +94,22 @@ impl Model {
         self.hints = hints::best(failure, kind);
     }
 
+    /// Why nothing can be changed from this console: it only looks on, or another one holds the pen.
+    pub fn cannot_act(&self) -> Option<String> {
+        let people = &self.state.people;
+        let me = people
+            .attached
+            .iter()
+            .find(|attached| attached.who.client == self.client);
+        match (me, people.holder()) {
+            (Some(me), _) if !me.may_act => Some(Refusal::OnlyWatching.to_string()),
+            (_, Some(holder)) if holder.who.client != self.client => {
+                Some(Refusal::NoPen(holder.who.name.clone()).to_string())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the screen is large enough to see what would be destroyed.
     pub fn facts_in_sight(&self) -> bool {
         self.size.0 >= CONFIRM_AT_LEAST.0 && self.size.1 >= CONFIRM_AT_LEAST.1
@@ -111,7 +129,7 @@ pub enum Screen {
     /// Fill in the inputs.
     Form(Form),
     /// Watch the run (or its summary).
-    Run(RunView),
+    Run(Box<RunView>),
 }
 
 /// Choose a sequence.
@@ -196,6 +214,10 @@ pub struct FormField {
     pub input: Input,
     /// Masked.
     pub secret: bool,
+    /// What it held when the form was opened.
+    pub before: String,
+    /// What the document says, where that differs.
+    pub document: Option<String>,
     /// May stay empty.
     pub optional: bool,
     /// How it is checked.
@@ -215,6 +237,17 @@ impl Form {
     /// Whether it hides anything.
     pub fn has_secrets(&self) -> bool {
         self.fields.iter().any(|field| field.secret)
+    }
+
+    /// Why the value of a field is not acceptable.
+    pub fn mistake(&self, at: usize) -> Option<String> {
+        let field = self.fields.get(at)?;
+        let value = field.input.value();
+        let new_setting = matches!(self.purpose, Purpose::Step(_)) && field.variable.is_empty();
+        if new_setting && !value.trim().is_empty() && !value.contains(':') {
+            return Some("write it as name: value, for example timeout: 600".to_owned());
+        }
+        field.mistake()
     }
 
     /// A value typed over one that is secret is secret, too.
@@ -265,6 +298,15 @@ impl Pane {
     }
 }
 
+/// What was sent to the engine and may be refused.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// A form: nothing is typed twice.
+    Form(Box<Form>),
+    /// The answer to the open question: it is asked still.
+    Answer,
+}
+
 /// The run screen.
 #[derive(Clone, Debug, Default)]
 pub struct RunView {
@@ -280,6 +322,14 @@ pub struct RunView {
     pub log: LogView,
     /// What lies over the panels.
     pub over: Over,
+    /// The question that was put aside: what is closed over the panels goes back to them, not to it.
+    pub aside: Option<u32>,
+    /// The question that was asked last, and the first line of it shown.
+    pub asked: Option<u32>,
+    /// See [`RunView::asked`].
+    pub question_top: usize,
+    /// What was sent under this number: it comes back when the engine refuses.
+    pub sent: Option<(u64, Sent)>,
     /// The end of the run was seen.
     pub ended: bool,
 }
@@ -302,6 +352,20 @@ impl RunView {
         let all = self.variables(state);
         all.get(self.variable_row.min(all.len().saturating_sub(1)))
             .copied()
+    }
+
+    /// Puts the open question aside, so that the run can be looked at.
+    pub fn put_aside(&mut self, state: &RunState) {
+        self.aside = state.question.as_ref().map(|question| question.id);
+        self.uncover(state);
+    }
+
+    /// What lay over the panels is gone: back to the open question, or to the panels when it was put aside.
+    pub fn uncover(&mut self, state: &RunState) {
+        self.over = match &state.question {
+            Some(question) if self.aside == Some(question.id) => Over::Aside(question.id),
+            _ => Over::Nothing,
+        };
     }
 
     /// Whether the open question covers the panels.

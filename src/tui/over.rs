@@ -17,24 +17,34 @@ pub enum Over {
     /// Really cancel?
     Cancel,
     /// Really go on at this step?
-    Jump(NodeId),
+    Jump {
+        /// The step.
+        to: NodeId,
+        /// First line shown.
+        top: usize,
+    },
     /// One step closer.
     Step(StepCard),
     /// Where a value came from.
     Explain(Explained),
-    /// Who is there.
-    People,
-    /// Hints for the failure; the chosen one.
-    Hints(usize),
-    /// The findings of the pre-flight check once more; the first one shown.
+    /// Who is there; the first line shown.
+    People(usize),
+    /// Hints for the failure.
+    Hints {
+        /// The chosen one.
+        row: usize,
+        /// First line of it shown.
+        top: usize,
+    },
+    /// The findings of the pre-flight check once more; the first line shown.
     Findings(usize),
-    /// The pre-flight page: its question, the word as far as typed, the first finding shown.
+    /// The pre-flight page: its question, the word as far as typed, the first line shown.
     Preflight {
         /// The question.
         id: u32,
         /// The overriding word, as far as typed.
         typed: Input,
-        /// First finding shown.
+        /// First line shown.
         top: usize,
     },
     /// A variable to be changed.
@@ -51,8 +61,12 @@ pub enum Over {
 pub struct StepCard {
     /// Which.
     pub node: NodeId,
+    /// The request for its settings.
+    pub request: u64,
     /// Its settings, when they have come.
     pub text: Option<StepText>,
+    /// Why they cannot be had.
+    pub trouble: Option<String>,
     /// They are to be changed as soon as they come.
     pub edit: bool,
     /// First line shown.
@@ -64,6 +78,8 @@ pub struct StepCard {
 pub struct Explained {
     /// Its name.
     pub name: String,
+    /// The request for its values.
+    pub request: u64,
     /// The values, oldest first, when they have come.
     pub changes: Option<Vec<Change>>,
     /// The chosen one, counted from the latest.

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Document, LARGEST, UnattendError, scrub};
 
+/// How the name of a half-written answer file begins and ends.
+const LEFT: &str = "wimforge-";
+const LEFT_END: &str = ".tmp";
+
 fn io(doing: String) -> impl FnOnce(std::io::Error) -> UnattendError {
     move |source| UnattendError::Io { doing, source }
 }
@@ -53,7 +57,7 @@ fn read(path: &Path) -> Result<Vec<u8>, UnattendError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), UnattendError> {
     let doing = || format!("writing {}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
-    let temporary = folder.join(format!("wimforge-{}.tmp", uuid::Uuid::new_v4().simple()));
+    let temporary = folder.join(format!("{LEFT}{}{LEFT_END}", uuid::Uuid::new_v4().simple()));
     let result = (|| {
         let mut file = File::create_new(&temporary)?;
         file.write_all(bytes)?;
@@ -68,6 +72,25 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), UnattendError> {
         let _ = fs::remove_file(&temporary);
     }
     result.map_err(io(doing()))
+}
+
+/// Removes what an engine that was killed while it wrote has left in a folder: it may hold passwords, and would be captured.
+fn remove_leftovers(folder: &Path) -> Result<(), UnattendError> {
+    for entry in fs::read_dir(folder).map_err(io(format!("reading {}", folder.display())))? {
+        let entry = entry.map_err(io(format!("reading {}", folder.display())))?;
+        let ours = entry.file_name().to_str().is_some_and(|name| {
+            name.strip_prefix(LEFT)
+                .and_then(|rest| rest.strip_suffix(LEFT_END))
+                .is_some_and(|middle| {
+                    middle.len() == 32 && middle.bytes().all(|byte| byte.is_ascii_hexdigit())
+                })
+        });
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(io(format!("removing {}", path.display())))?;
+        }
+    }
+    Ok(())
 }
 
 /// Merges into `Windows/Panther/unattend.xml` below `root` (made when missing) what `change` does.
@@ -92,6 +115,7 @@ pub fn merge_volume(
         fs::create_dir(&folder).map_err(io(format!("making {}", folder.display())))?;
         folder
     };
+    remove_leftovers(&panther)?;
     let existing = find(&panther, &["unattend.xml"])?;
     let mut document = match &existing {
         Some(path) => Document::parse(&read(path)?, &path.display().to_string(), architecture)?,
@@ -104,12 +128,22 @@ pub fn merge_volume(
 }
 
 /// Takes the secrets out of every answer file of a mounted Windows volume: `Windows/Panther/unattend.xml`,
-/// `Windows/Panther/Unattend/*.xml` and `Windows/System32/Sysprep/unattend.xml`. Says how many there were.
+/// `Windows/Panther/Unattend/*.xml` and `Windows/System32/Sysprep/unattend.xml`. Says how many there were. Half-written ones of
+/// an engine that was killed are removed.
 ///
 /// # Errors
 /// An unusable file (its secrets cannot be found then) or what the system said.
 pub fn scrub_volume(root: &Path) -> Result<usize, UnattendError> {
     let mut files = Vec::new();
+    for folder in [
+        &["Windows", "Panther"][..],
+        &["Windows", "Panther", "Unattend"],
+        &["Windows", "System32", "Sysprep"],
+    ] {
+        if let Some(folder) = find(root, folder)? {
+            remove_leftovers(&folder)?;
+        }
+    }
     files.extend(find(root, &["Windows", "Panther", "unattend.xml"])?);
     files.extend(find(
         root,
@@ -138,4 +172,41 @@ pub fn scrub_volume(root: &Path) -> Result<usize, UnattendError> {
         }
     }
     Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_written_answer_files_of_a_killed_engine_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let panther = root.path().join("Windows/Panther");
+        let sysprep = root.path().join("Windows/System32/Sysprep");
+        let others = ["wimforge-notes.tmp", "setup.tmp", "wimforge-1.log"];
+        let leave = || {
+            for folder in [&panther, &panther.join("Unattend"), &sysprep] {
+                fs::create_dir_all(folder).unwrap();
+                let left = format!("wimforge-{}.tmp", uuid::Uuid::new_v4().simple());
+                fs::write(folder.join(left), "<Password>").unwrap();
+                for other in others {
+                    fs::write(folder.join(other), "").unwrap();
+                }
+            }
+        };
+        let left = |folder: &Path| {
+            let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+            let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(name).collect();
+            names.retain(|name| others.iter().all(|other| name != other));
+            names
+        };
+        leave();
+        assert_eq!(scrub_volume(root.path()).unwrap(), 0);
+        assert_eq!(left(&panther), ["Unattend"]);
+        assert!(left(&panther.join("Unattend")).is_empty() && left(&sysprep).is_empty());
+        leave();
+        merge_volume(root.path(), "amd64", &mut |_| {}).unwrap();
+        assert_eq!(left(&panther).len(), 2, "the answer file and Unattend");
+        assert_eq!(fs::read_dir(&panther).unwrap().count(), 2 + others.len());
+    }
 }

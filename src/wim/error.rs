@@ -32,6 +32,29 @@ impl std::fmt::Display for WimlibCause {
 
 impl std::error::Error for WimlibCause {}
 
+impl WimlibCause {
+    /// The system's words at the end of the last message that has some: "Input/output error".
+    pub fn system_words(&self) -> Option<&str> {
+        self.messages
+            .iter()
+            .rev()
+            .find_map(|line| line.rsplit_once(": "))
+            .map(|(_, words)| words.trim())
+            .filter(|words| !words.is_empty())
+    }
+
+    /// The file that could not be read, as wimlib calls it: "Error reading data from NTFS inode 69".
+    fn inode(&self) -> Option<u64> {
+        self.messages.iter().find_map(|line| {
+            let (_, number) = line.split_once("NTFS inode ")?;
+            let digits = number
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(number.len());
+            number[..digits].parse().ok()
+        })
+    }
+}
+
 impl From<Failure> for WimlibCause {
     fn from(failure: Failure) -> Self {
         Self {
@@ -157,6 +180,15 @@ pub enum WimError {
         #[source]
         source: WimlibCause,
     },
+    /// A captured volume cannot be read any more while the image is written.
+    #[error("a captured volume cannot be read: {}", source.system_words().unwrap_or("the NTFS volume is damaged"))]
+    Unreadable {
+        /// The file's number on its volume (of the master file table), when wimlib says it.
+        inode: Option<u64>,
+        /// wimlib's words.
+        #[source]
+        source: WimlibCause,
+    },
     /// A name or value wimlib cannot take (a NUL character in it).
     #[error("{what} holds a NUL character")]
     BadText {
@@ -210,6 +242,7 @@ impl WimError {
             }
             Self::Aborted => codes::CANCELLED,
             Self::Full { .. } => codes::DISK_FULL,
+            Self::Unreadable { .. } => codes::READ_FAULT,
             Self::Ntfs { source, .. } | Self::Failed { source, .. } => match source.number {
                 c::wimlib_error_code_WIMLIB_ERR_NOMEM => 0x8007_000E,
                 c::wimlib_error_code_WIMLIB_ERR_WRITE => codes::WRITE_FAULT,
@@ -226,8 +259,19 @@ impl WimError {
             | Self::Corrupt { source, .. }
             | Self::Full { source, .. }
             | Self::Ntfs { source, .. }
+            | Self::Unreadable { source, .. }
             | Self::Failed { source, .. } => &source.messages,
             _ => &[],
+        }
+    }
+
+    /// The system's words for what went wrong, where wimlib passed them on: "Input/output error".
+    pub fn system_words(&self) -> Option<&str> {
+        match self {
+            Self::Ntfs { source, .. }
+            | Self::Unreadable { source, .. }
+            | Self::Failed { source, .. } => source.system_words(),
+            _ => None,
         }
     }
 }
@@ -237,6 +281,16 @@ fn no_room(messages: &[String]) -> bool {
     messages.iter().any(|line| {
         line.contains("No space left on device") || line.contains("Disk quota exceeded")
     })
+}
+
+/// Turns a failure of writing the WIM file `path` into an error. What is NTFS then is what the data come from.
+pub(super) fn map_write(failure: Failure, path: &Path) -> WimError {
+    if failure.code == c::wimlib_error_code_WIMLIB_ERR_NTFS_3G && !no_room(&failure.messages) {
+        let source = WimlibCause::from(failure);
+        let inode = source.inode();
+        return WimError::Unreadable { inode, source };
+    }
+    map(failure, path, "writing the image file", Some(path))
 }
 
 /// Turns a failure around the WIM file `path` into an error. `place` is what is written to or captured from.

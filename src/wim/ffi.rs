@@ -28,7 +28,7 @@ pub use progress::Observer;
 pub struct Failure {
     /// `WIMLIB_ERR_...`.
     pub code: u32,
-    /// Its messages, without "[ERROR]" and "[WARNING]".
+    /// Its messages, without `[ERROR]` and `[WARNING]`.
     pub messages: Vec<String>,
 }
 

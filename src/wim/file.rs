@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use wimlib_sys as c;
 
-use super::error::{WimError, map};
+use super::error::{WimError, map, map_write};
 use super::ffi::{self, AddNtfs, Handle, Observer};
 use super::progress::{Monitor, Silent};
 use super::types::{
     Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,
 };
+use super::xml_guard;
 
 /// Bytes of a record in the master file table.
 const MFT_RECORD: u64 = 1024;
@@ -96,6 +97,7 @@ impl Wim {
             });
         }
         drop(file);
+        xml_guard::check(path)?;
         let handle =
             Handle::open(&place(path)?, check_integrity, &observe(monitor)).map_err(|failure| {
                 let error = map(failure, path, "opening the image file", None);
@@ -178,6 +180,7 @@ impl Wim {
             if !other.is_file() {
                 return Err(missing());
             }
+            xml_guard::check(&other)?;
             let found = Handle::open(&place(&other)?, false, &observe(&Silent))
                 .map_err(|failure| map(failure, &other, "opening a part", None))?
                 .info();
@@ -513,6 +516,6 @@ impl Wim {
                 level,
                 &observe(monitor),
             )
-            .map_err(|failure| map(failure, path, "writing the image file", Some(path)))
+            .map_err(|failure| map_write(failure, path))
     }
 }

@@ -8,6 +8,7 @@ pub mod ffi;
 pub mod file;
 pub mod progress;
 pub mod types;
+mod xml_guard;
 
 pub use error::{WimError, WimlibCause};
 pub use file::Wim;

@@ -83,7 +83,7 @@ impl Bench {
         let state = self.dispatcher.state();
         let mut events = Vec::new();
         journal::read(&RunFolder::at(folder).journal(), &mut |event| {
-            events.push(event)
+            events.push(event);
         })
         .unwrap();
         Finished {

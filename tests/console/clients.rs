@@ -68,7 +68,7 @@ fn two_consoles_of_different_sizes_see_the_same_run() {
     );
     small.wait_text("Enter go on");
     let mut large = place.start_as(&["attach"], (132, 43), &[]);
-    large.wait_text("Enter go on");
+    large.wait_text("Plug the cable in.");
     // The first one holds the pen: the other looks on until it takes it.
     large.keys(key::ENTER);
     large.wait_text("holds the pen: press t to take it");

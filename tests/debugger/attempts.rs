@@ -71,11 +71,10 @@ fn restart_and_retry_runs_the_step_again_in_the_next_boot() {
     assert_eq!(live.ask(stale), Reply::Refused(Refusal::StaleAttempt));
     live.must(Request::RestartAndRetry { node, attempt: 1 });
     live.failed("bad", 2);
-    let state = live.state();
-    assert_eq!(state.boot, 2);
+    let now = live.state();
+    assert_eq!(now.boot, 2);
     assert!(
-        !state
-            .variables
+        !now.variables
             .values()
             .any(|variable| variable.name == "_WimforgeMarkRetryAfterRestart"),
         "the mark was for one attempt"
@@ -173,9 +172,9 @@ fn rescan_looks_at_the_machine_and_tries_again() {
     });
     live.failed("flaky", 2);
     let said = |live: &Live, what: &str| {
-        let state = live.state();
+        let now = live.state();
         assert!(
-            state.log.iter().any(|line| line.text.contains(what)),
+            now.log.iter().any(|line| line.text.contains(what)),
             "nothing says {what}"
         );
     };

@@ -97,10 +97,11 @@ pub fn console() -> Model {
 }
 
 /// Tells a run to a console, event by event.
+#[derive(Clone)]
 pub struct Story {
     pub model: Model,
-    seq: u64,
-    at: Millis,
+    pub seq: u64,
+    pub at: Millis,
 }
 
 impl Story {

@@ -143,7 +143,7 @@ fn a_question_is_put_aside_and_comes_back_whole() {
 fn while_a_question_is_shown_the_keys_of_the_panels_sleep() {
     for story in [fixtures::replace(), fixtures::failed(), fixtures::pause()] {
         let mut model = story.model;
-        assert_eq!(press(&mut model, "pcbg123/"), []);
+        assert_eq!(press(&mut model, "pckg123/"), []);
         assert_eq!(run_view(&model).pane, Pane::Steps);
     }
 }

@@ -38,14 +38,35 @@ pub fn keep(name: &str, model: &Model) {
     settings.set_omit_expression(true);
     settings.bind(|| {
         for (look_name, look) in looks() {
-            for (width, height) in [(80, 24), (120, 40)] {
-                let mut model = model.clone();
-                model.look = look;
-                let shot = both_layers(&model, width, height);
-                insta::assert_snapshot!(format!("{name}_{width}x{height}_{look_name}"), shot);
+            for size in [(80, 24), (120, 40)] {
+                keep_one(name, look_name, &look, size, model);
             }
         }
     });
+}
+
+/// Compares the screen in three sizes with what was kept; the two usual ones on a colour terminal, the smallest on a serial
+/// line, too.
+pub fn keep_small(name: &str, model: &Model) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let [(unicode, colours), (ascii, serial)] = looks();
+    settings.bind(|| {
+        for size in [(80, 24), (120, 40), (40, 12)] {
+            keep_one(name, unicode, &colours, size, model);
+        }
+        keep_one(name, ascii, &serial, (40, 12), model);
+    });
+}
+
+fn keep_one(name: &str, look_name: &str, look: &Look, (width, height): (u16, u16), model: &Model) {
+    let mut model = model.clone();
+    model.look = *look;
+    model.size = (width, height);
+    let shot = both_layers(&model, width, height);
+    insta::assert_snapshot!(format!("{name}_{width}x{height}_{look_name}"), shot);
 }
 
 fn both_layers(model: &Model, width: u16, height: u16) -> String {

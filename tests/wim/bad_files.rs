@@ -50,6 +50,35 @@ fn bad_sources_are_named_with_their_cause() {
     );
 }
 
+/// wimlib frees memory twice at such a file: it must not see it.
+#[test]
+fn two_images_of_one_number_are_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = small(dir.path(), FAST, 4, false);
+    let (source, twice) = (dir.path().join("small.img"), dir.path().join("twice.wim"));
+    let mut wim = Wim::create(FAST).expect("a new WIM");
+    for name in ["one", "two"] {
+        wim.add_ntfs(&source, name, &[], &|_| {}, &Silent)
+            .expect("a captured volume");
+    }
+    wim.write(&twice, &wimforge::wim::WriteOptions::default(), &Silent)
+        .expect("a written WIM");
+    let utf16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let mut bytes = std::fs::read(&twice).expect("a WIM");
+    let (from, to) = (utf16("INDEX=\"1\""), utf16("INDEX=\"2\""));
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from)
+        .expect("in the XML data");
+    bytes[at..at + to.len()].copy_from_slice(&to);
+    std::fs::write(&path, bytes).expect("a file");
+    let error = Wim::open(&path, false, &Silent).expect_err("refused");
+    assert!(matches!(error, WimError::Corrupt { .. }), "{error:?}");
+    assert_eq!(error.messages(), ["two images have the number 2"]);
+    assert_eq!(error.code(), 0x8007_000D);
+}
+
 #[test]
 fn an_encrypted_image_file_is_named_as_such() {
     let dir = tempfile::tempdir().expect("a folder");

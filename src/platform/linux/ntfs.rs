@@ -48,6 +48,14 @@ pub(super) fn state(node: &Path) -> Result<NtfsState, PlatformError> {
         14 => NtfsState::Hibernated,
         15 => NtfsState::Unclean,
         16 => NtfsState::Broken("the volume is in use".to_owned()),
+        // Killed from outside: that says nothing about the volume.
+        code if code > 128 => {
+            return Err(PlatformError::Tool {
+                tool: "ntfs-3g.probe".to_owned(),
+                code,
+                tail: ended.tail,
+            });
+        }
         code => {
             let said = ended.tail.join("; ");
             NtfsState::Broken(format!("ntfs-3g.probe says {code}: {said}"))
@@ -122,9 +130,14 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
         read_only: !writable,
     };
     mount.await_mount()?;
-    let flags = statvfs(&mount.at)
-        .map_err(|error| PlatformError::io(doing(), error.into()))?
-        .flags();
+    let flags = match statvfs(&mount.at) {
+        Ok(found) => found.flags(),
+        Err(error) => {
+            return Err(mount
+                .ended()
+                .unwrap_or_else(|| PlatformError::io(doing(), error.into())));
+        }
+    };
     if writable && flags.contains(FsFlags::ST_RDONLY) {
         return Err(unfit("it could be mounted read-only only"));
     }
@@ -165,6 +178,26 @@ impl NtfsMount {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// How ntfs-3g ended, when a call on the mount failed because it did.
+    fn ended(&mut self) -> Option<PlatformError> {
+        let child = self.child.as_mut()?;
+        // The kernel gives its callers up a moment before the process is gone.
+        for _ in 0..50 {
+            match child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Ok(Some(status)) => {
+                    return Some(PlatformError::Tool {
+                        tool: "ntfs-3g".to_owned(),
+                        code: tool::code(status),
+                        tail: Vec::new(),
+                    });
+                }
+                Err(_) => break,
+            }
+        }
+        None
     }
 
     /// Unmounts and waits for the process: only then is everything on the medium.

@@ -4,40 +4,35 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::{form, log};
-use crate::event::{Gravity, NodeId, NodeKind, QuestionKind};
+use crate::event::{NodeId, NodeKind, QuestionKind};
 use crate::hints::HintAction;
-use crate::protocol::{Mend, Reply, Request, StepChange};
+use crate::protocol::{Mend, Refusal, Reply, Request, StepChange};
 use crate::tui::log_view::Wanted;
-use crate::tui::model::{Explained, Model, Over, RunView, Screen, StepCard};
+use crate::tui::model::{Explained, Model, Over, RunView, Screen, Sent, StepCard};
 use crate::tui::msg::Effect;
+use crate::tui::view::last_top;
 
 /// Names the image to be captured.
 const DESTINATION: &str = "OSDCaptureDestination";
 
-/// Back to the panels, or to the question that was put aside.
-fn close(model: &Model, view: &mut RunView) {
-    view.over = match &model.state.question {
-        Some(question) => Over::Aside(question.id),
-        None => Over::Nothing,
-    };
-}
-
 /// The step that the keys mean: the chosen one, else the one that failed.
 pub(super) fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
-    let failed = || {
-        let question = model.state.question.as_ref()?;
-        question.node
-    };
-    let chosen = view
-        .step
-        .and_then(|at| model.state.plan.nodes.get(at))
-        .filter(|node| matches!(node.kind, NodeKind::Step(_)))
-        .map(|node| node.id)
-        .or_else(failed);
-    if chosen.is_none() {
-        model.note = String::from("choose a step with the arrow keys first");
+    let plan = &model.state.plan;
+    let chosen = view.step.and_then(|at| plan.nodes.get(at));
+    match chosen {
+        Some(node) if node.kind == NodeKind::Group => {
+            model.note = String::from("that is a group: choose one of its steps");
+            None
+        }
+        Some(node) => Some(node.id),
+        None => {
+            let failed = model.state.question.as_ref().and_then(|q| q.node);
+            if failed.is_none() {
+                model.note = String::from("choose a step with the arrow keys first");
+            }
+            failed
+        }
     }
-    chosen
 }
 
 /// Opens a step, to be looked at or to be changed.
@@ -45,9 +40,15 @@ pub(super) fn open_step(model: &mut Model, view: &mut RunView, edit: bool) -> Ve
     let Some(node) = chosen_step(model, view) else {
         return Vec::new();
     };
+    if edit && let Some(why) = model.cannot_act() {
+        model.note = why;
+        return Vec::new();
+    }
     view.over = Over::Step(StepCard {
         node,
-        edit,
+        request: model.next_request,
+        // After the end there is nothing left to change.
+        edit: edit && model.state.end.is_none(),
         ..StepCard::default()
     });
     vec![model.send(Request::DescribeStep { node })]
@@ -61,26 +62,48 @@ pub(super) fn explain(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
     let name = variable.name.clone();
     view.over = Over::Explain(Explained {
         name: name.clone(),
+        request: model.next_request,
         ..Explained::default()
     });
     vec![model.send(Request::Explain { name })]
 }
 
+/// Asks where a bundle is to go; a stick that is plugged in is offered.
+pub(super) fn open_bundle(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
+    view.over = Over::Form(form::for_bundle());
+    vec![model.send(Request::BundleOffers)]
+}
+
 /// Asks before the pointer is moved.
 pub(super) fn ask_to_jump(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
-    if let Some(to) = chosen_step(model, view) {
-        view.over = Over::Jump(to);
+    let Some(to) = chosen_step(model, view) else {
+        return Vec::new();
+    };
+    let state = &model.state;
+    let failed = matches!(
+        state.question.as_ref().map(|question| &question.kind),
+        Some(QuestionKind::Failed { .. })
+    );
+    if let Some(why) = model.cannot_act() {
+        model.note = why;
+    } else if !failed && (!state.paused || state.question.is_some()) {
+        // Told before a yes that would be refused.
+        model.note = String::from("pause first: p; then g goes to the chosen step");
+    } else {
+        view.over = Over::Jump { to, top: 0 };
     }
     Vec::new()
 }
 
-/// Replies for what lies over the panels; false when it is none of them.
-pub(super) fn replied(model: &mut Model, reply: &Reply) -> bool {
+/// Replies for what lies over the panels; false when it is none of them. A reply that comes after its overlay was closed,
+/// or while another one of its kind is open, changes nothing.
+pub(super) fn replied(model: &mut Model, number: u64, reply: &Reply) -> bool {
     let Screen::Run(view) = &mut model.screen else {
-        return false;
+        return matches!(reply, Reply::Step(_) | Reply::History(_));
     };
+    let sent = view.sent.take_if(|(sent, _)| *sent == number);
     match (reply, &mut view.over) {
-        (Reply::Step(text), Over::Step(card)) if text.node == card.node => {
+        (Reply::Step(text), Over::Step(card)) if card.request == number => {
             if card.edit {
                 view.over = Over::Form(form::for_step(text));
             } else {
@@ -88,27 +111,92 @@ pub(super) fn replied(model: &mut Model, reply: &Reply) -> bool {
             }
             true
         }
-        (Reply::History(changes), Over::Explain(explained)) => {
+        (Reply::History(changes), Over::Explain(explained)) if explained.request == number => {
             explained.changes = Some(changes.clone());
             true
+        }
+        (Reply::Refused(refusal), Over::Step(card)) if card.request == number => {
+            // Its attempts can be looked at all the same.
+            card.trouble = Some(refusal.to_string());
+            card.edit = false;
+            true
+        }
+        (Reply::Refused(refusal), Over::Explain(explained)) if explained.request == number => {
+            model.note = refusal.to_string();
+            view.uncover(&model.state);
+            true
+        }
+        (Reply::Refused(refusal), Over::Nothing | Over::Aside(_)) => {
+            match sent {
+                // The way out is a key, not a letter in a form.
+                Some((_, Sent::Form(_)))
+                    if matches!(refusal, Refusal::NoPen(_) | Refusal::OnlyWatching) => {}
+                Some((_, Sent::Form(form))) => view.over = Over::Form(*form),
+                Some((_, Sent::Answer)) => {
+                    view.aside = None;
+                    view.over = Over::Nothing;
+                }
+                None => {}
+            }
+            false
         }
         (Reply::Written(path, bytes), _) => {
             model.note = format!("{path} was written, {}", crate::units::bytes(*bytes));
             true
         }
-        (Reply::Step(_) | Reply::History(_), _) => true,
+        (Reply::Offers(offers), Over::Form(open)) => {
+            form::offer(open, offers);
+            true
+        }
+        (Reply::Step(_) | Reply::History(_) | Reply::Offers(_), _) => true,
+        _ => false,
+    }
+}
+
+/// How far a key scrolls, in lines.
+pub(super) fn scrolled(key: KeyEvent) -> Option<isize> {
+    Some(match key.code {
+        KeyCode::Up => -1,
+        KeyCode::Down => 1,
+        KeyCode::PageUp => -10,
+        KeyCode::PageDown => 10,
+        _ => return None,
+    })
+}
+
+/// Scrolls what is open, if it can be and the key is one for it.
+fn scroll(model: &Model, view: &mut RunView, key: KeyEvent) -> bool {
+    let Some(by) = scrolled(key) else {
+        return false;
+    };
+    let last = last_top(model, view);
+    match &mut view.over {
+        Over::Jump { top, .. }
+        | Over::People(top)
+        | Over::Findings(top)
+        | Over::Hints { top, .. }
+        | Over::Preflight { top, .. }
+        | Over::Step(StepCard { top, .. }) => {
+            *top = (*top).min(last).saturating_add_signed(by).min(last);
+            true
+        }
         _ => false,
     }
 }
 
 /// Keys of an overlay; `None` when none of those here is open.
 pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Option<Vec<Effect>> {
+    let chooses = matches!(view.over, Over::Hints { .. }) && model.hints.len() > 1;
+    let moves = matches!(key.code, KeyCode::Up | KeyCode::Down);
+    if !(chooses && moves) && scroll(model, view, key) {
+        return Some(Vec::new());
+    }
     Some(match &mut view.over {
-        Over::Jump(to) => {
+        Over::Jump { to, .. } => {
             let to = *to;
-            close(model, view);
+            view.uncover(&model.state);
             match key.code {
-                KeyCode::Char('y' | 'Y') | KeyCode::Enter => {
+                KeyCode::Char('y' | 'Y') => {
                     view.step = None;
                     vec![model.send(Request::Jump { to })]
                 }
@@ -117,33 +205,21 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Opti
         }
         Over::Step(_) => step_keys(model, view, key),
         Over::Explain(_) => explain_keys(model, view, key),
-        Over::People => {
-            close(model, view);
+        Over::People(_) => {
+            view.uncover(&model.state);
             match key.code {
                 KeyCode::Char('t') => vec![model.send(Request::TakePen)],
                 _ => Vec::new(),
             }
         }
-        Over::Findings(top) => {
-            match key.code {
-                KeyCode::Up => *top = top.saturating_sub(1),
-                KeyCode::Down => *top = (*top + 1).min(last_finding(model)),
-                _ => close(model, view),
-            }
+        Over::Findings(_) => {
+            view.uncover(&model.state);
             Vec::new()
         }
         Over::Preflight { .. } => preflight_keys(model, view, key),
-        Over::Hints(_) => hint_keys(model, view, key),
+        Over::Hints { .. } => hint_keys(model, view, key),
         _ => return None,
     })
-}
-
-fn last_finding(model: &Model) -> usize {
-    model
-        .state
-        .preflight
-        .as_ref()
-        .map_or(0, |all| all.len().saturating_sub(1))
 }
 
 fn step_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
@@ -152,21 +228,25 @@ fn step_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect
     };
     let node = card.node;
     match key.code {
-        KeyCode::Up => card.top = card.top.saturating_sub(1),
-        KeyCode::Down => card.top += 1,
-        KeyCode::PageUp => card.top = card.top.saturating_sub(10),
-        KeyCode::PageDown => card.top += 10,
-        KeyCode::Char('o') => match &card.text {
-            Some(text) => view.over = Over::Form(form::for_step(text)),
-            None => card.edit = true,
+        KeyCode::Char('o') if model.state.end.is_some() => {
+            model.note = String::from("the run has ended: nothing can be changed any more");
+        }
+        KeyCode::Char('o') => match (model.cannot_act(), &card.text) {
+            (Some(why), _) => model.note = why,
+            (None, Some(text)) => view.over = Over::Form(form::for_step(text)),
+            (None, None) => card.edit = true,
         },
         KeyCode::Char('z') => {
-            close(model, view);
+            if !model.state.overrides.iter().any(|o| o.node == node) {
+                model.note = String::from("it is as in the document");
+                return Vec::new();
+            }
+            view.uncover(&model.state);
             let to = StepChange::Original;
             return vec![model.send(Request::OverrideStep { node, to })];
         }
         KeyCode::Char('l') => return log_of_step(model, view, node),
-        _ => close(model, view),
+        _ => view.uncover(&model.state),
     }
     Vec::new()
 }
@@ -191,9 +271,13 @@ fn explain_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Eff
         KeyCode::Down => {
             explained.row = (explained.row + 1).min(changes.len().saturating_sub(1));
         }
+        KeyCode::PageUp => explained.row = explained.row.saturating_sub(10),
+        KeyCode::PageDown => {
+            explained.row = (explained.row + 10).min(changes.len().saturating_sub(1));
+        }
         KeyCode::Char('e') => {
-            let form = form::for_variable(&model.state, &explained.name);
-            view.over = Over::Form(form);
+            let name = explained.name.clone();
+            change_variable(model, view, &name);
         }
         KeyCode::Enter | KeyCode::Char('l') => {
             let chosen = changes.iter().rev().nth(explained.row);
@@ -201,9 +285,22 @@ fn explain_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Eff
                 return log::show(model, view, Wanted::Around(seq));
             }
         }
-        _ => close(model, view),
+        _ => view.uncover(&model.state),
     }
     Vec::new()
+}
+
+/// Opens the form for a variable, the named one when there is a name.
+pub(super) fn change_variable(model: &mut Model, view: &mut RunView, name: &str) {
+    if model.state.end.is_some() {
+        model.note = String::from("the run has ended: nothing can be changed any more");
+    } else if name.starts_with('_') {
+        model.note = format!("{name} is the engine's own: it can be read, not changed");
+    } else if let Some(why) = model.cannot_act() {
+        model.note = why;
+    } else {
+        view.over = Over::Form(form::for_variable(&model.state, name));
+    }
 }
 
 fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
@@ -211,35 +308,30 @@ fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<E
         QuestionKind::Preflight { blocking, word } => Some((*blocking, word.clone())),
         _ => None,
     });
-    let last = last_finding(model);
-    let (Some((blocking, word)), Over::Preflight { id, typed, top }) = (wanted, &mut view.over)
+    let (Some((blocking, word)), Over::Preflight { id, typed, .. }) = (wanted, &mut view.over)
     else {
         return Vec::new();
     };
     let question = *id;
     match key.code {
-        KeyCode::Up => *top = top.saturating_sub(1),
-        KeyCode::Down => *top = (*top + 1).min(last),
-        KeyCode::PageUp => *top = top.saturating_sub(10),
-        KeyCode::PageDown => *top = (*top + 10).min(last),
         KeyCode::F(5) => return vec![model.send(Request::Recheck { question })],
-        KeyCode::Esc => view.over = Over::Aside(question),
+        KeyCode::Esc => view.put_aside(&model.state),
         KeyCode::Enter if blocking == 0 => {
             let yes = true;
             return vec![model.send(Request::Answer { question, yes })];
         }
-        KeyCode::Enter if typed.value().trim() == word => {
+        KeyCode::Enter if typed.value().trim().eq_ignore_ascii_case(&word) => {
             return vec![model.send(Request::OverridePreflight { question, word })];
         }
         KeyCode::Enter => {
-            model.note = format!("mend what is blocking and press F5, or type {word}");
+            model.note = format!("type {word}, or mend it and press F5");
         }
         KeyCode::Char('r') if blocking == 0 => {
             return vec![model.send(Request::Recheck { question })];
         }
         KeyCode::Char('x') if blocking == 0 => view.over = Over::Cancel,
         KeyCode::Char('q' | 'd') if blocking == 0 => return vec![Effect::Quit],
-        KeyCode::Char('?') => model.help = true,
+        KeyCode::Char('?') if blocking == 0 => model.help = true,
         _ if blocking > 0 => {
             typed.handle_event(&Event::Key(key));
         }
@@ -249,18 +341,25 @@ fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<E
 }
 
 fn hint_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    let Over::Hints(row) = &mut view.over else {
+    let Over::Hints { row, top } = &mut view.over else {
         return Vec::new();
     };
+    let before = *row;
     match key.code {
         KeyCode::Up => *row = row.saturating_sub(1),
         KeyCode::Down => *row = (*row + 1).min(model.hints.len().saturating_sub(1)),
         KeyCode::Enter => {
             let action = model.hints.get(*row).and_then(|found| found.hint.action);
-            view.over = Over::Nothing;
+            view.uncover(&model.state);
             return act(model, view, action);
         }
-        _ => view.over = Over::Nothing,
+        _ => {
+            view.uncover(&model.state);
+            return Vec::new();
+        }
+    }
+    if before != *row {
+        *top = 0;
     }
     Vec::new()
 }
@@ -281,9 +380,10 @@ fn act(model: &mut Model, view: &mut RunView, action: Option<HintAction>) -> Vec
             return Vec::new();
         }
         Some(HintAction::NewName) => {
-            let mut form = form::for_variable(&model.state, DESTINATION);
-            form.intro = String::from("Another name for the image; r then retries.");
-            view.over = Over::Form(form);
+            change_variable(model, view, DESTINATION);
+            if let Over::Form(form) = &mut view.over {
+                form.intro = String::from("Another name for the image; r then retries.");
+            }
             return Vec::new();
         }
         Some(HintAction::Retry) => Request::Retry { node, attempt },
@@ -293,13 +393,4 @@ fn act(model: &mut Model, view: &mut RunView, action: Option<HintAction>) -> Vec
         Some(HintAction::ClearAttribute) => mend(Mend::ClearAttribute),
     };
     vec![model.send(request)]
-}
-
-/// The first finding that is not fine, to be in sight.
-pub(super) fn first_trouble(model: &Model) -> usize {
-    let findings = model.state.preflight.as_deref().unwrap_or_default();
-    findings
-        .iter()
-        .position(|finding| finding.gravity != Gravity::Fine)
-        .map_or(0, |at| at.saturating_sub(2))
 }

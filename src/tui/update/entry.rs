@@ -6,10 +6,9 @@ use tui_input::{Input, InputRequest};
 use super::{closer, form, log, picker, run};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
-use crate::tui::model::{
-    Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, RunView, Screen,
-};
+use crate::tui::model::{Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, Screen};
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::view::last_top_of_help;
 
 /// A model before the engine is connected.
 pub fn initial(model: Model) -> Model {
@@ -50,7 +49,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(effects) = log::replied(model, number, &reply) {
                 return effects;
             }
-            if closer::replied(model, &reply) {
+            if closer::replied(model, number, &reply) {
                 return Vec::new();
             }
             replied(model, reply)
@@ -58,14 +57,30 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Lost(why) => {
             model.connected = false;
             model.note = format!("{LOST}; trying again: {why}");
+            if let Screen::Run(view) = &mut model.screen {
+                // Replies to what was asked never come.
+                view.log.wanted = None;
+                view.sent = None;
+                if matches!(view.over, Over::Step(_) | Over::Explain(_)) {
+                    view.uncover(&model.state);
+                }
+            }
             Vec::new()
         }
         Msg::Tick(now) => {
-            model.now = now;
+            // A recording has a time of its own.
+            if model.replay.is_none() {
+                model.now = now;
+            }
             Vec::new()
         }
         Msg::ShellEnded(trouble) => {
-            model.note = trouble.unwrap_or_else(|| "back from the shell".to_owned());
+            let paused = std::mem::take(&mut model.paused_for_shell) || model.state.paused;
+            model.note = match trouble {
+                Some(why) => why,
+                None if paused => "back from the shell; the run is paused, c goes on".to_owned(),
+                None => "back from the shell".to_owned(),
+            };
             vec![Effect::Redraw]
         }
     }
@@ -121,24 +136,22 @@ impl Model {
 fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
     match push {
         Push::Snapshot(state) => {
-            model.now = model.now.max(state.now);
+            if model.replay.is_none() {
+                model.now = model.now.max(state.now);
+            }
+            let read = line_read(model);
             model.state = *state;
+            read_on_at(model, read);
             arrived(model)
         }
         Push::Event(event) => {
             model.now = model.now.max(event.at);
             model.state.apply(&event);
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
-                model.screen = Screen::Run(RunView::default());
+                model.screen = Screen::Run(Box::default());
             }
-            if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body)
-                && view.log.back > 0
-                && view.log.browse.is_none()
-                && let Some(line) = model.state.log.back()
-                && view.log.passes(line)
-            {
-                // Lines that come must not push away those being read.
-                view.log.back += 1;
+            if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body) {
+                view.log.line_came(&model.state);
             }
             run::question_changed(model);
             Vec::new()
@@ -150,16 +163,41 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
         }
         Push::People(people) => {
             model.state.people = people;
+            run::question_changed(model);
             Vec::new()
         }
         Push::Replay(replay) => {
             model.replay = Some(replay);
+            // It may have been moved back.
+            let began = model.state.started.unwrap_or_default();
+            model.now = began.saturating_add(replay.at).max(model.state.now);
+            run::question_changed(model);
             Vec::new()
         }
         Push::Bye(why) => {
             model.note = why;
             Vec::new()
         }
+    }
+}
+
+/// The log line that is read: the last one in sight, when it is not the newest.
+fn line_read(model: &Model) -> Option<u64> {
+    match &model.screen {
+        Screen::Run(view) if view.log.back > 0 && view.log.browse.is_none() => view
+            .log
+            .lines(&model.state)
+            .nth(view.log.back)
+            .map(|line| line.seq),
+        _ => None,
+    }
+}
+
+/// After a snapshot other lines are here: the one that was read stays in sight.
+fn read_on_at(model: &mut Model, read: Option<u64>) {
+    if let (Screen::Run(view), Some(seq)) = (&mut model.screen, read) {
+        let newer = view.log.lines(&model.state).take_while(|l| l.seq > seq);
+        view.log.back = newer.count();
     }
 }
 
@@ -175,7 +213,7 @@ fn arrived(model: &mut Model) -> Vec<Effect> {
     }
     if model.state.has_run() {
         if !matches!(model.screen, Screen::Run(_)) {
-            model.screen = Screen::Run(RunView::default());
+            model.screen = Screen::Run(Box::default());
         }
         run::question_changed(model);
         return Vec::new();
@@ -190,7 +228,6 @@ fn arrived(model: &mut Model) -> Vec<Effect> {
 
 fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
     match reply {
-        Reply::Accepted => Vec::new(),
         Reply::Snapshot(state) => {
             model.state = *state;
             Vec::new()
@@ -208,14 +245,17 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             }
             _ => Vec::new(),
         },
-        Reply::Step(_) | Reply::History(_) | Reply::Log(_) | Reply::Written(..) => Vec::new(),
+        Reply::Accepted
+        | Reply::Step(_)
+        | Reply::History(_)
+        | Reply::Log(_)
+        | Reply::Offers(_)
+        | Reply::Written(..) => Vec::new(),
         Reply::Refused(Refusal::BadSequence(text)) if matches!(model.screen, Screen::Run(_)) => {
             // Of a changed step: the first mistake in one line.
             let mistake = text.lines().find(|line| !line.trim().is_empty());
-            model.note = mistake
-                .unwrap_or("the change has mistakes")
-                .trim()
-                .to_owned();
+            let mistake = mistake.unwrap_or("the change has mistakes");
+            mistake.trim().clone_into(&mut model.note);
             Vec::new()
         }
         Reply::Refused(Refusal::BadSequence(text)) => {
@@ -273,6 +313,7 @@ pub(super) fn begin(
             secret: input.secret,
             optional: input.optional,
             check: input.check.clone(),
+            ..FormField::default()
         })
         .collect();
     if fields.is_empty() {
@@ -295,23 +336,26 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return vec![Effect::Redraw];
     }
     if model.help {
-        let last = crate::tui::view::help::LINES.saturating_sub(1);
-        match key.code {
-            KeyCode::Up => model.help_top = model.help_top.saturating_sub(1),
-            KeyCode::Down => model.help_top = (model.help_top + 1).min(last),
-            KeyCode::PageUp => model.help_top = model.help_top.saturating_sub(10),
-            KeyCode::PageDown => model.help_top = (model.help_top + 10).min(last),
-            _ => {
-                model.help = false;
-                model.help_top = 0;
-            }
+        let last = last_top_of_help(model);
+        if let Some(by) = closer::scrolled(key) {
+            let top = model.help_top.min(last);
+            model.help_top = top.saturating_add_signed(by).min(last);
+        } else {
+            model.help = false;
+            model.help_top = 0;
         }
         return Vec::new();
     }
     if control && key.code == KeyCode::Char('c') {
+        let refused = model.cannot_act();
         return match &mut model.screen {
-            Screen::Run(view) if model.state.end.is_none() && model.connected => {
-                view.over = Over::Cancel;
+            Screen::Run(view)
+                if model.state.end.is_none() && model.connected && model.replay.is_none() =>
+            {
+                match &refused {
+                    Some(why) => model.note.clone_from(why),
+                    None => view.over = Over::Cancel,
+                }
                 Vec::new()
             }
             _ => vec![Effect::Quit],

@@ -16,8 +16,10 @@ pub(super) enum FormEnd {
     Open,
     /// Given up.
     Left,
-    /// Complete: the requests that carry it.
-    Done(Vec<Request>),
+    /// Complete, but there is nothing to be done; why.
+    Nothing(&'static str),
+    /// Complete: the request that carries it.
+    Done(Request),
 }
 
 /// A form for the secrets that a question asks for.
@@ -52,6 +54,7 @@ fn field(label: &str, value: &str, optional: bool) -> FormField {
     FormField {
         label: label.to_owned(),
         input: tui_input::Input::new(value.to_owned()),
+        before: value.to_owned(),
         optional,
         ..FormField::default()
     }
@@ -87,21 +90,29 @@ pub(super) fn for_step(text: &StepText) -> Form {
             let mut changed = field(&setting.path, &setting.value, true);
             changed.variable.clone_from(&setting.path);
             if setting.value != setting.original {
-                changed.label.push_str(" (changed)");
+                changed.document = Some(setting.original.clone());
             }
             changed
         })
         .collect();
-    fields.push(field("New setting, as name: value", "", true));
+    fields.push(field(NEW_SETTING, "", true));
+    // The name is the first setting and the one that nobody wants to change after a failure.
+    let at = text
+        .fields
+        .iter()
+        .position(|setting| setting.path.starts_with("action."));
     Form {
         title: "Change this step for this run".to_owned(),
-        intro: "As in the document: texts in quotes. The document itself stays as it is; an empty value takes a setting away.".to_owned(),
+        intro: "As in the document: texts in quotes; an empty value takes a setting away. The document itself stays as it is.".to_owned(),
         purpose: Purpose::Step(text.node),
         fields,
-        at: 0,
+        at: at.unwrap_or(0),
         reveal: false,
     }
 }
+
+/// Label of the last field of a step's form.
+const NEW_SETTING: &str = "New setting, as name: value";
 
 /// A form for the place of a bundle.
 pub(super) fn for_bundle() -> Form {
@@ -109,9 +120,20 @@ pub(super) fn for_bundle() -> Form {
         title: "Write a bundle".to_owned(),
         intro: "Journal, log, report, sequence and what is known of the machine, in one archive without secrets.".to_owned(),
         purpose: Purpose::Bundle,
-        fields: vec![field("Folder (empty: the run's own)", "", true)],
+        fields: vec![field("Folder or \\\\server\\share (empty: the run's own)", "", true)],
         at: 0,
         reveal: false,
+    }
+}
+
+/// Names the first stick in the form of a bundle, unless something was typed already.
+pub(super) fn offer(form: &mut Form, offers: &[(String, String)]) {
+    if let (Purpose::Bundle, Some((folder, what)), [field, ..]) =
+        (&form.purpose, offers.first(), &mut form.fields[..])
+        && field.input.value().is_empty()
+    {
+        form.intro = format!("Plugged in: {what}");
+        field.input = tui_input::Input::new(folder.clone());
     }
 }
 
@@ -121,13 +143,11 @@ pub(super) fn keys(form: &mut Form, key: KeyEvent) -> FormEnd {
         KeyCode::Esc => return FormEnd::Left,
         KeyCode::Up | KeyCode::BackTab => form.at = form.at.saturating_sub(1),
         KeyCode::Down | KeyCode::Tab => form.at = (form.at + 1).min(last),
+        KeyCode::PageUp => form.at = form.at.saturating_sub(5),
+        KeyCode::PageDown => form.at = (form.at + 5).min(last),
         KeyCode::F(2) => form.reveal = !form.reveal,
         KeyCode::Enter => {
-            if let Some(bad) = form
-                .fields
-                .iter()
-                .position(|field| field.mistake().is_some())
-            {
+            if let Some(bad) = (0..form.fields.len()).find(|at| form.mistake(*at).is_some()) {
                 // On to the next field; from the last one to the first that is not right.
                 form.at = if form.at < last && bad > form.at {
                     form.at + 1
@@ -136,11 +156,15 @@ pub(super) fn keys(form: &mut Form, key: KeyEvent) -> FormEnd {
                 };
                 return FormEnd::Open;
             }
-            if form.at < last {
+            // A step has many settings: one is changed, not all are walked through.
+            if form.at < last && !matches!(form.purpose, Purpose::Step(_)) {
                 form.at += 1;
                 return FormEnd::Open;
             }
-            return FormEnd::Done(requests(form));
+            return match request(form) {
+                Some(request) => FormEnd::Done(request),
+                None => FormEnd::Nothing("nothing was changed"),
+            };
         }
         _ => {
             if let Some(field) = form.fields.get_mut(form.at) {
@@ -151,9 +175,10 @@ pub(super) fn keys(form: &mut Form, key: KeyEvent) -> FormEnd {
     FormEnd::Open
 }
 
-fn requests(form: &Form) -> Vec<Request> {
+/// The request that carries a form; none when nothing was changed.
+fn request(form: &Form) -> Option<Request> {
     let value = |at: usize| form.fields.get(at).map_or("", |field| field.input.value());
-    match &form.purpose {
+    Some(match &form.purpose {
         Purpose::Start(start) => {
             let mut start = start.clone();
             for field in &form.fields {
@@ -168,7 +193,7 @@ fn requests(form: &Form) -> Vec<Request> {
                     start.set.push((field.variable.clone(), text));
                 }
             }
-            vec![Request::Start(start)]
+            Request::Start(start)
         }
         Purpose::Secrets(question) => {
             let values = form
@@ -179,43 +204,47 @@ fn requests(form: &Form) -> Vec<Request> {
                     (field.variable.clone(), WireSecret(secret))
                 })
                 .collect();
-            vec![Request::GiveSecrets {
+            Request::GiveSecrets {
                 question: *question,
                 values,
-            }]
+            }
         }
         Purpose::Step(node) => {
+            // Only what was changed: a value that is shown masked must not be sent back.
             let mut settings: Vec<(String, String)> = form
                 .fields
                 .iter()
-                .filter(|field| !field.variable.is_empty())
+                .filter(|field| !field.variable.is_empty() && field.input.value() != field.before)
                 .map(|field| (field.variable.clone(), field.input.value().to_owned()))
                 .collect();
             let new = form.fields.last().map_or("", |f| f.input.value());
             if let Some((name, value)) = new.split_once(':') {
                 settings.push((name.trim().to_owned(), value.trim().to_owned()));
             }
-            vec![Request::OverrideStep {
+            if settings.is_empty() {
+                return None;
+            }
+            Request::OverrideStep {
                 node: *node,
                 to: StepChange::Settings(settings),
-            }]
+            }
         }
-        Purpose::Bundle => vec![Request::Bundle {
+        Purpose::Bundle => Request::Bundle {
             to: value(0).trim().to_owned(),
-        }],
+        },
         Purpose::Variable => {
             let name = value(0).trim().to_owned();
             // Empty deletes it, secret or not.
             let secret = form.fields.get(1).is_some_and(|field| field.secret);
-            vec![if secret && !value(1).is_empty() {
+            if secret && !value(1).is_empty() {
                 let value = WireSecret(Secret::new(value(1)));
                 Request::SetSecret { name, value }
             } else {
                 let value = value(1).to_owned();
                 Request::SetVariable { name, value }
-            }]
+            }
         }
-    }
+    })
 }
 
 /// The form before a run.
@@ -231,13 +260,11 @@ pub(super) fn start_keys(model: &mut Model, mut form: Form, key: KeyEvent) -> Ve
                 folders: Vec::new(),
             })]
         }
-        FormEnd::Done(requests) => {
+        FormEnd::Nothing(_) => Vec::new(),
+        FormEnd::Done(request) => {
             // The form stays until the run has started: a refusal is shown below it.
             model.screen = Screen::Form(form);
-            requests
-                .into_iter()
-                .map(|request| model.send(request))
-                .collect()
+            vec![model.send(request)]
         }
     }
 }

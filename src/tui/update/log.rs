@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use crate::event::{NodeId, Severity};
 use crate::protocol::{LogPage, Refusal, Reply, Request};
 use crate::tui::log_view::{Arrived, Wanted};
-use crate::tui::model::{Model, Over, Pane, RunView, Screen};
+use crate::tui::model::{Model, Pane, RunView, Screen};
 use crate::tui::msg::Effect;
 
 /// Asks the engine for lines; one such request at a time.
@@ -84,6 +84,16 @@ fn not_found(view: &RunView, forward: bool) -> String {
     format!("no {side} line holds \"{}\"", view.log.search.value())
 }
 
+/// After what is searched for was typed: the line in sight counts, too.
+pub(super) fn search_from_here(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
+    let pattern = view.log.pattern();
+    let here = view.log.lines(&model.state).nth(view.log.back);
+    if here.is_some_and(|line| pattern.is_some_and(|p| p.is_match(&line.text))) {
+        return Vec::new();
+    }
+    search(model, view, false)
+}
+
 /// The next older or newer line that holds what is searched for: here first, then in the engine's journal.
 fn search(model: &mut Model, view: &mut RunView, forward: bool) -> Vec<Effect> {
     if let Some(why) = view.log.mistake() {
@@ -108,6 +118,7 @@ fn search(model: &mut Model, view: &mut RunView, forward: bool) -> Vec<Effect> {
             .position(|hit| *hit)
             .map(|at| at + from)
     };
+    view.log.from_top = false;
     if let Some(at) = found {
         view.log.back = at;
         return Vec::new();
@@ -154,10 +165,8 @@ pub(super) fn scroll(model: &mut Model, view: &mut RunView, by: isize) -> Vec<Ef
 /// Shows the log at an event, or the first line of a step.
 pub(super) fn show(model: &mut Model, view: &mut RunView, wanted: Wanted) -> Vec<Effect> {
     view.pane = Pane::Log;
-    view.over = match &model.state.question {
-        Some(question) => Over::Aside(question.id),
-        None => Over::Nothing,
-    };
+    view.put_aside(&model.state);
+    view.log.from_top = true;
     let from = match wanted {
         Wanted::Around(seq) => seq.saturating_add(1),
         Wanted::FirstAfter(seq) => seq.saturating_sub(1),

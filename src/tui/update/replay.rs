@@ -15,7 +15,7 @@ pub(super) fn keys(model: &mut Model, view: &RunView, key: KeyEvent) -> Option<V
     let replay = model.replay?;
     let command = match key.code {
         KeyCode::Char(' ' | 'p' | 'c') => ReplayCommand::Toggle,
-        KeyCode::Char('+') => ReplayCommand::Speed((replay.speed * 2).min(FASTEST)),
+        KeyCode::Char('+') => ReplayCommand::Speed(replay.speed.saturating_mul(2).min(FASTEST)),
         KeyCode::Char('-') => ReplayCommand::Speed((replay.speed / 2).max(SLOWEST)),
         KeyCode::Left => ReplayCommand::Move(-10_000),
         KeyCode::Right => ReplayCommand::Move(10_000),

@@ -8,8 +8,10 @@ use super::form::{self, FormEnd};
 use super::{closer, log, replay};
 use crate::event::{NodeId, Question, QuestionKind};
 use crate::protocol::Request;
-use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, WIPE_WORD};
+use crate::run_state::Status;
+use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, Sent, WIPE_WORD};
 use crate::tui::msg::{Effect, shell_variables};
+use crate::tui::view::last_top;
 
 /// What a question wants typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,8 +24,10 @@ enum Typed {
 /// A question was asked or answered: what lies over the panels must fit it.
 pub(super) fn question_changed(model: &mut Model) {
     model.look_for_hints();
-    let form = form::wanted(model);
-    let open = model.state.question.as_ref().map(|q| {
+    // In a recording nothing is typed: the question is only seen.
+    let may = model.replay.is_none() && model.cannot_act().is_none();
+    let form = form::wanted(model).filter(|_| may);
+    let mut open = model.state.question.as_ref().map(|q| {
         let typed = match q.kind {
             QuestionKind::ConfirmDisk(_) => Typed::Wipe,
             QuestionKind::Preflight { .. } => Typed::Preflight,
@@ -31,31 +35,41 @@ pub(super) fn question_changed(model: &mut Model) {
         };
         (q.id, typed)
     });
-    let top = closer::first_trouble(model);
     let Screen::Run(view) = &mut model.screen else {
         return;
     };
     let asked = open.map(|(id, _)| id);
+    // Who may not answer has no field to type into: letters are keys there, `t` takes the pen.
+    if !may {
+        open = open.map(|(id, _)| (id, Typed::Nothing));
+    }
+    if view.asked != asked {
+        view.asked = asked;
+        view.question_top = 0;
+        view.aside = None;
+    }
     let stale = match &view.over {
         Over::Wipe(id, _) => open != Some((*id, Typed::Wipe)),
         Over::Preflight { id, .. } => open != Some((*id, Typed::Preflight)),
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
-            Purpose::Secrets(id) => asked != Some(id),
+            Purpose::Secrets(id) => asked != Some(id) || !may,
             Purpose::Variable | Purpose::Step(_) => model.state.end.is_some(),
             Purpose::Bundle => false,
             Purpose::Start(_) => true,
         },
-        Over::Hints(_) => model.hints.is_empty(),
-        Over::Cancel | Over::Jump(_) => model.state.end.is_some(),
+        Over::Hints { row, .. } => *row >= model.hints.len(),
+        Over::Cancel | Over::Jump { .. } => model.state.end.is_some(),
         _ => false,
     };
     if stale {
-        view.over = Over::Nothing;
+        view.uncover(&model.state);
     }
-    if model.state.end.is_some() && !view.ended {
+    if model.state.end.is_none() {
+        view.ended = false;
+    } else if !view.ended {
         // The summary is what one comes back to.
-        *view = RunView {
+        **view = RunView {
             ended: true,
             ..RunView::default()
         };
@@ -65,7 +79,7 @@ pub(super) fn question_changed(model: &mut Model) {
             (Some(form), _) => view.over = Over::Form(form),
             (None, Some((id, Typed::Wipe))) => view.over = Over::Wipe(id, Input::default()),
             (None, Some((id, Typed::Preflight))) => {
-                let typed = Input::default();
+                let (typed, top) = (Input::default(), 0);
                 view.over = Over::Preflight { id, typed, top };
             }
             _ => {}
@@ -73,7 +87,7 @@ pub(super) fn question_changed(model: &mut Model) {
     }
 }
 
-pub(super) fn keys(model: &mut Model, mut view: RunView, key: KeyEvent) -> Vec<Effect> {
+pub(super) fn keys(model: &mut Model, mut view: Box<RunView>, key: KeyEvent) -> Vec<Effect> {
     let effects = dispatch(model, &mut view, key);
     model.screen = Screen::Run(view);
     // Whatever was closed: a question that needs typing gets its field back.
@@ -93,22 +107,29 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             open.mask_like(&model.state);
             match end {
                 FormEnd::Open => {}
+                FormEnd::Nothing(why) => {
+                    why.clone_into(&mut model.note);
+                    view.uncover(&model.state);
+                }
                 // The question that was seen before is seen again.
                 FormEnd::Left if form::over_panels(&open.purpose) => {
-                    view.over = Over::Nothing;
+                    view.uncover(&model.state);
                 }
-                FormEnd::Left => aside(model, view),
-                FormEnd::Done(requests) => {
+                FormEnd::Left => view.put_aside(&model.state),
+                FormEnd::Done(request) => {
                     if form::over_panels(&open.purpose) {
-                        view.over = Over::Nothing;
+                        if let Purpose::Bundle = open.purpose {
+                            model.note = String::from("writing the bundle ...");
+                        }
+                        let form = Box::new(open.clone());
+                        view.sent = Some((model.next_request, Sent::Form(form)));
+                        view.uncover(&model.state);
                     } else {
                         // It stays out of sight until the engine takes it back, or refuses.
-                        aside(model, view);
+                        view.sent = Some((model.next_request, Sent::Answer));
+                        view.put_aside(&model.state);
                     }
-                    return requests
-                        .into_iter()
-                        .map(|request| model.send(request))
-                        .collect();
+                    return vec![model.send(request)];
                 }
             }
             Vec::new()
@@ -118,15 +139,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
     }
 }
 
-/// Puts the open question aside, so that the run can be looked at.
-fn aside(model: &Model, view: &mut RunView) {
-    view.over = match &model.state.question {
-        Some(question) => Over::Aside(question.id),
-        None => Over::Nothing,
-    };
-}
-
-fn typing(model: &Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
+fn typing(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     let in_log = view.pane == Pane::Log;
     let input = if in_log {
         &mut view.log.search
@@ -137,11 +150,17 @@ fn typing(model: &Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('r') if in_log && key.modifiers.contains(KeyModifiers::CONTROL) => {
             view.log.regex = !view.log.regex;
         }
-        KeyCode::Enter => aside(model, view),
+        KeyCode::Enter => {
+            let searched = in_log && !input.value().is_empty();
+            view.uncover(&model.state);
+            if searched {
+                return log::search_from_here(model, view);
+            }
+        }
         KeyCode::Esc => {
             input.reset();
             view.variable_row = 0;
-            aside(model, view);
+            view.uncover(&model.state);
         }
         _ => {
             input.handle_event(&Event::Key(key));
@@ -153,7 +172,7 @@ fn typing(model: &Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
 
 fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     let kill = model.state.cancelling.is_some();
-    view.over = Over::Nothing;
+    view.uncover(&model.state);
     match key.code {
         KeyCode::Char('y' | 'Y') => vec![model.send(Request::Cancel { kill })],
         KeyCode::Char('d' | 'D') => vec![Effect::Quit],
@@ -162,44 +181,36 @@ fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    let Over::Wipe(id, typed) = &mut view.over else {
+    let Over::Wipe(question, typed) = &mut view.over else {
         return Vec::new();
     };
-    let id = *id;
-    match key.code {
-        KeyCode::F(8) => {
-            view.over = Over::Aside(id);
-            vec![model.send(Request::Answer {
-                question: id,
-                yes: false,
-            })]
+    let question = *question;
+    let yes = match key.code {
+        KeyCode::F(8) => false,
+        KeyCode::Esc => {
+            view.put_aside(&model.state);
+            return Vec::new();
         }
         // Where the facts cannot be seen, nothing can be typed that wipes.
-        code if !model.facts_in_sight() && code != KeyCode::Esc => {
+        _ if !model.facts_in_sight() => {
             model.note = String::from("enlarge the screen first: the disk's facts must be seen");
             typed.reset();
-            Vec::new()
+            return Vec::new();
         }
-        KeyCode::Enter if typed.value().eq_ignore_ascii_case(WIPE_WORD) => {
-            view.over = Over::Aside(id);
-            vec![model.send(Request::Answer {
-                question: id,
-                yes: true,
-            })]
-        }
+        KeyCode::Enter if typed.value().eq_ignore_ascii_case(WIPE_WORD) => true,
         KeyCode::Enter => {
             model.note = format!("type the word {WIPE_WORD} first, or press Esc");
-            Vec::new()
-        }
-        KeyCode::Esc => {
-            view.over = Over::Aside(id);
-            Vec::new()
+            return Vec::new();
         }
         _ => {
             typed.handle_event(&Event::Key(key));
-            Vec::new()
+            return Vec::new();
         }
-    }
+    };
+    // A refusal brings it back.
+    view.sent = Some((model.next_request, Sent::Answer));
+    view.put_aside(&model.state);
+    vec![model.send(Request::Answer { question, yes })]
 }
 
 /// No panel has taken the keys over.
@@ -215,7 +226,10 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     };
     if let Some(question) = asked {
         // The panels are out of sight: their keys are, too.
-        return question_keys(model, view, &question, key);
+        return match model.replay {
+            Some(_) => recorded_keys(model, view, &question, key),
+            None => question_keys(model, view, &question, key),
+        };
     }
     if is_chord(key) {
         return Vec::new();
@@ -232,6 +246,7 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('?') => model.help = true,
         KeyCode::Char('q' | 'd') => return vec![Effect::Quit],
         KeyCode::Esc => {
+            view.aside = None;
             view.over = Over::Nothing;
             view.step = None;
             view.log.follow();
@@ -244,17 +259,15 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('2') => view.pane = Pane::Variables,
         KeyCode::Char('3') => view.pane = Pane::Log,
         KeyCode::Char('/') if view.pane != Pane::Steps => view.over = Over::Typing,
-        KeyCode::Char('x') if model.state.end.is_none() => view.over = Over::Cancel,
-        KeyCode::Char('e') if model.state.end.is_none() => {
+        KeyCode::Char('x') if model.state.end.is_none() => ask_to_cancel(model, view),
+        KeyCode::Char('e') => {
             let chosen = view
                 .variable(&model.state)
-                .filter(|variable| view.pane == Pane::Variables && !variable.name.starts_with('_'));
+                .filter(|_| view.pane == Pane::Variables);
             let name = chosen.map(|v| v.name.clone()).unwrap_or_default();
-            view.over = Over::Form(form::for_variable(&model.state, &name));
+            closer::change_variable(model, view, &name);
         }
-        KeyCode::Char('a') if model.state.end.is_none() => {
-            view.over = Over::Form(form::for_variable(&model.state, ""));
-        }
+        KeyCode::Char('a') => closer::change_variable(model, view, ""),
         KeyCode::Delete if view.pane == Pane::Variables => return delete(model, view),
         KeyCode::Enter if view.pane == Pane::Variables => return closer::explain(model, view),
         KeyCode::Enter if view.pane == Pane::Steps => {
@@ -270,16 +283,10 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('k') | KeyCode::F(9) => return breakpoint(model, view),
         KeyCode::Char('K') => return vec![model.send(Request::ClearBreaks)],
         KeyCode::Char('u') => return run_to(model, view),
-        KeyCode::Char('w') => view.over = Over::People,
+        KeyCode::Char('w') => view.over = Over::People(0),
         KeyCode::Char('t') => return vec![model.send(Request::TakePen)],
-        KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
-        KeyCode::Char('P') => {
-            if model.state.preflight.is_some() {
-                view.over = Over::Findings(closer::first_trouble(model));
-            } else {
-                model.note = String::from("there was no pre-flight check yet");
-            }
-        }
+        KeyCode::Char('b') => return ask_for_bundle(model, view),
+        KeyCode::Char('P') => show_findings(model, view),
         KeyCode::Char('p') => return vec![model.send(Request::Pause)],
         KeyCode::Char('c') => return vec![model.send(Request::Continue)],
         KeyCode::Char('n') => return vec![model.send(Request::Step)],
@@ -296,6 +303,29 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A recorded question is looked at and put aside, no more; the recording goes on as ever.
+fn recorded_keys(
+    model: &mut Model,
+    view: &mut RunView,
+    question: &Question,
+    key: KeyEvent,
+) -> Vec<Effect> {
+    if is_chord(key) {
+        return Vec::new();
+    }
+    if let Some(effects) = replay::keys(model, view, key) {
+        return effects;
+    }
+    let looks = matches!(
+        key.code,
+        KeyCode::Esc | KeyCode::Char('?' | 'q' | 'd' | 'P')
+    );
+    if looks || closer::scrolled(key).is_some() {
+        return question_keys(model, view, question, key);
+    }
+    Vec::new()
+}
+
 /// Keys while the open question covers the panels.
 fn question_keys(
     model: &mut Model,
@@ -308,12 +338,18 @@ fn question_keys(
         return Vec::new();
     }
     match (&question.kind, key.code) {
-        (_, KeyCode::Esc) => view.over = Over::Aside(id),
+        (_, KeyCode::Esc) => view.put_aside(&model.state),
         (_, KeyCode::Char('?')) => model.help = true,
         (_, KeyCode::Char('q' | 'd')) => return vec![Effect::Quit],
-        (_, KeyCode::Char('x')) => view.over = Over::Cancel,
+        (_, KeyCode::Char('x')) => ask_to_cancel(model, view),
         (_, KeyCode::Char('t')) => return vec![model.send(Request::TakePen)],
-        (_, KeyCode::Char('w')) => view.over = Over::People,
+        (_, KeyCode::Char('w')) => view.over = Over::People(0),
+        (_, KeyCode::Char('P')) => show_findings(model, view),
+        (_, KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown) => {
+            let last = last_top(model, view);
+            let by = closer::scrolled(key).unwrap_or(0);
+            view.question_top = moved(view.question_top.min(last), by, last);
+        }
         (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y'))
             if !model.facts_in_sight() =>
         {
@@ -341,17 +377,15 @@ fn question_keys(
                 KeyCode::Char('r') => return vec![model.send(Request::Retry { node, attempt })],
                 KeyCode::Char('s') => return vec![model.send(Request::Skip { node, attempt })],
                 // Ends the whole run, beside keys that do not: asks first.
-                KeyCode::Char('a') => view.over = Over::Cancel,
-                KeyCode::Char('v' | 'e') => {
-                    view.over = Over::Form(form::for_variable(&model.state, ""));
-                }
+                KeyCode::Char('a') => ask_to_cancel(model, view),
+                KeyCode::Char('v' | 'e') => closer::change_variable(model, view, ""),
                 KeyCode::Char('h') if model.hints.is_empty() => {
                     model.note = String::from("nothing is known about this failure");
                 }
-                KeyCode::Char('h') => view.over = Over::Hints(0),
+                KeyCode::Char('h') => view.over = Over::Hints { row: 0, top: 0 },
                 KeyCode::Char('o') => return closer::open_step(model, view, true),
                 KeyCode::Char('l') => return closer::log_of_step(model, view, node),
-                KeyCode::Char('b') => view.over = Over::Form(form::for_bundle()),
+                KeyCode::Char('b') => return ask_for_bundle(model, view),
                 KeyCode::Char('!') => return shell(model),
                 _ => {}
             }
@@ -378,9 +412,46 @@ fn breakpoint(model: &mut Model, view: &RunView) -> Vec<Effect> {
 }
 
 fn run_to(model: &mut Model, view: &RunView) -> Vec<Effect> {
-    match closer::chosen_step(model, view) {
-        Some(node) => vec![model.send(Request::RunTo { node })],
-        None => Vec::new(),
+    let Some(node) = closer::chosen_step(model, view) else {
+        return Vec::new();
+    };
+    let waits = model
+        .state
+        .node(node)
+        .is_some_and(|n| n.status == Status::Waiting);
+    if !waits {
+        // It would never be reached: the run would go on to its end.
+        model.note = String::from("that step has been passed: g goes back to it");
+        return Vec::new();
+    }
+    vec![model.send(Request::RunTo { node })]
+}
+
+/// The pre-flight page once more.
+fn show_findings(model: &mut Model, view: &mut RunView) {
+    if model.state.preflight.is_some() {
+        view.over = Over::Findings(0);
+    } else {
+        model.note = String::from("there was no pre-flight check yet");
+    }
+}
+
+/// Asks before the run is cancelled.
+fn ask_to_cancel(model: &mut Model, view: &mut RunView) {
+    match model.cannot_act() {
+        Some(why) => model.note = why,
+        None => view.over = Over::Cancel,
+    }
+}
+
+/// Asks where a bundle goes.
+fn ask_for_bundle(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
+    match model.cannot_act() {
+        Some(why) => {
+            model.note = why;
+            Vec::new()
+        }
+        None => closer::open_bundle(model, view),
     }
 }
 
@@ -390,7 +461,12 @@ fn shell(model: &mut Model) -> Vec<Effect> {
     let rests = state.paused || state.question.is_some() || state.end.is_some();
     let mut effects = Vec::new();
     if !rests && state.has_run() && model.connected {
+        if let Some(why) = model.cannot_act() {
+            model.note = format!("the run cannot be paused for a shell: {why}");
+            return Vec::new();
+        }
         effects.push(model.send(Request::Pause));
+        model.paused_for_shell = true;
     }
     effects.push(Effect::Shell(shell_variables(&model.state)));
     effects

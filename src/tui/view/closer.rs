@@ -1,66 +1,173 @@
 //! What lies over the panels: a jump's consequences, a step and its attempts, where a value came from, who is there.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{centred, clear, clock, fit, lines, panel, pieces, selected, span};
+use super::text::{
+    centred, clear, clock, fit, lines, panel, pieces, selected, span, width as columns_of,
+};
 use crate::codes;
 use crate::event::{NodeId, NodeKind, Origin, Outcome, Shown};
 use crate::hints::HintAction;
+use crate::protocol::Change;
 use crate::secret::MASK;
 use crate::tui::jump::consequences;
-use crate::tui::model::{Explained, Model, Over, RunView, StepCard};
+use crate::tui::model::{Explained, Look, Model, Over, RunView, StepCard};
 use crate::tui::theme::Role;
 use crate::units;
 
 /// Text in roles, before it is wrapped.
 type Said = Vec<(Role, String)>;
 
+/// What is open, before it is laid out.
+struct Card {
+    title: String,
+    said: Said,
+    /// The keys that matter, where there is room beside the footer for them.
+    keys: String,
+    top: usize,
+}
+
+/// The open card, if it is one of these.
+fn open(model: &Model, view: &RunView) -> Option<Card> {
+    let card = |title: &str, said, keys: &str, top| Card {
+        title: title.to_owned(),
+        said,
+        keys: keys.to_owned(),
+        top,
+    };
+    Some(match &view.over {
+        Over::Jump { to, top } => card(
+            "Go on here?",
+            jump(model, *to),
+            "y go on there    any other key: back",
+            *top,
+        ),
+        Over::Step(open) => {
+            let changed = model.state.overrides.iter().any(|o| o.node == open.node);
+            let keys = match (changeable(model), changed) {
+                (false, _) => "l its log   Esc back",
+                (true, false) => "o change   l its log   Esc back",
+                (true, true) => "o change   z as in the document   l its log   Esc back",
+            };
+            card(
+                model.state.title(open.node),
+                step(model, open),
+                keys,
+                open.top,
+            )
+        }
+        Over::Hints { row, top } => {
+            let title = format!("Hint {} of {}", row + 1, model.hints.len());
+            let (said, keys) = hint(model, *row);
+            card(&title, said, &keys, *top)
+        }
+        Over::People(top) => {
+            let keys = "t take the pen   any other key: back";
+            card("Who is here", people(model), keys, *top)
+        }
+        _ => return None,
+    })
+}
+
+/// Whether there is a run that can still be changed.
+pub(super) fn changeable(model: &Model) -> bool {
+    model.replay.is_none() && model.state.end.is_none()
+}
+
 /// Draws what is open, if it is one of these.
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
-    match &view.over {
-        Over::Jump(to) => card(model, frame, area, "Go on here?", &jump(model, *to), 0),
-        Over::Step(open) => {
-            let title = model.state.title(open.node).to_owned();
-            card(model, frame, area, &title, &step(model, open), open.top);
-        }
-        Over::Explain(open) => explain(model, open, frame, area),
-        Over::Hints(row) => {
-            let title = format!("Hint {} of {}", row + 1, model.hints.len());
-            card(model, frame, area, &title, &hint(model, *row), 0);
-        }
-        Over::People => card(model, frame, area, "Who is here", &people(model), 0),
-        _ => {}
+    if let Over::Explain(open) = &view.over {
+        explain(model, open, frame, area);
+    } else if let Some(card) = open(model, view) {
+        draw_card(&model.look, frame, area, &card);
     }
 }
 
-/// A card in the middle, as large as its text.
-fn card(model: &Model, frame: &mut Frame<'_>, area: Rect, title: &str, said: &Said, top: usize) {
-    let look = &model.look;
-    let columns = area.width.saturating_sub(4).min(76);
+/// The farthest that the open card can be scrolled to in an area of that size.
+pub(super) fn last_top(model: &Model, view: &RunView, area: Rect) -> usize {
+    open(model, view).map_or(0, |card| {
+        let (_, rows, lines) = layout(&model.look, &card, area);
+        lines.len().saturating_sub(usize::from(rows))
+    })
+}
+
+/// A narrow screen has no columns to spare beside a card, a low one no row for its keys: they are in the footer, too.
+fn card_columns(area: Rect) -> u16 {
+    if area.width < 60 {
+        area.width
+    } else {
+        (area.width - 4).min(76)
+    }
+}
+
+fn has_keys(area: Rect) -> bool {
+    area.width >= 60 && area.height >= 12
+}
+
+/// Columns of the card with its frame, rows for its text, its text.
+fn layout(look: &Look, card: &Card, area: Rect) -> (u16, u16, Vec<Line<'static>>) {
+    let columns = card_columns(area);
     let inner = usize::from(columns.saturating_sub(2)).max(1);
-    let all: Vec<Line<'static>> = said
+    let all: Vec<Line<'static>> = card
+        .said
         .iter()
         .flat_map(|(role, text)| {
-            let parts = pieces(look, text, inner, 4);
             let role = *role;
-            parts
+            pieces(look, text, inner, LONGEST)
                 .into_iter()
                 .map(move |part| Line::from(span(look, role, part)))
                 .collect::<Vec<_>>()
         })
         .collect();
-    let rows = u16::try_from(all.len() + 2).unwrap_or(u16::MAX);
-    let over = centred(area, columns, rows.min(area.height));
-    clear(frame, look, over);
-    let inside = panel(frame, look, over, title, true);
-    let room = usize::from(inside.height);
-    let top = top.min(all.len().saturating_sub(room));
-    lines(frame, inside, all.into_iter().skip(top).collect());
+    let around = 2 + u16::from(has_keys(area));
+    let rows = u16::try_from(all.len()).unwrap_or(u16::MAX);
+    let rows = rows.min(area.height.saturating_sub(around)).max(1);
+    (columns, rows, all)
 }
+
+/// A card in the middle, as large as its text; what does not fit is scrolled to, its keys stay.
+fn draw_card(look: &Look, frame: &mut Frame<'_>, area: Rect, card: &Card) {
+    let (columns, rows, all) = layout(look, card, area);
+    let keys = has_keys(area);
+    let over = centred(area, columns, rows + 2 + u16::from(keys));
+    clear(frame, look, over);
+    let room = usize::from(rows);
+    let top = card.top.min(all.len().saturating_sub(room));
+    let title = titled(look, &card.title, (top, room, all.len()), over);
+    let inside = panel(frame, look, over, &title, true);
+    let mut shown: Vec<Line<'static>> = all.into_iter().skip(top).take(room).collect();
+    if keys {
+        shown.push(Line::from(span(
+            look,
+            Role::Title,
+            fit(look, &card.keys, usize::from(inside.width)),
+        )));
+    }
+    lines(frame, inside, shown);
+}
+
+/// A title that says which of the lines below are in sight, when not all are.
+pub(super) fn titled(
+    look: &Look,
+    title: &str,
+    (top, room, all): (usize, usize, usize),
+    area: Rect,
+) -> String {
+    if all <= room {
+        return title.to_owned();
+    }
+    let place = format!(" ({}-{} of {all})", top + 1, (top + room).min(all));
+    let columns = usize::from(area.width).saturating_sub(4 + place.len());
+    format!("{}{place}", fit(look, title, columns))
+}
+
+/// Rows that one text of a card takes at most.
+const LONGEST: usize = 12;
 
 fn names(model: &Model, nodes: impl Iterator<Item = NodeId>) -> String {
     let all: Vec<String> = nodes
@@ -82,6 +189,13 @@ fn jump(model: &Model, to: NodeId) -> Said {
         let names = names(model, all.skipped.iter().copied());
         said.push((Role::Warning, format!("Will be skipped: {names}.")));
     }
+    // What may do harm first: a small screen shows the beginning.
+    for (node, what) in &all.repeated {
+        if let Some(what) = what {
+            let title = model.state.title(*node);
+            said.push((Role::Bad, format!("Done twice: \"{title}\": {what}.")));
+        }
+    }
     let safe: Vec<NodeId> = all
         .repeated
         .iter()
@@ -93,22 +207,12 @@ fn jump(model: &Model, to: NodeId) -> Said {
         let text = format!("Done twice, safe to repeat: {names}.");
         said.push((Role::Text, text));
     }
-    for (node, what) in &all.repeated {
-        if let Some(what) = what {
-            let title = model.state.title(*node);
-            said.push((Role::Bad, format!("Done twice: \"{title}\": {what}.")));
-        }
-    }
     if said.len() == 1 {
         said.push((Role::Text, "Nothing is skipped or done twice.".to_owned()));
     }
     said.push((
         Role::Text,
         "Nothing that was done is undone, nothing that is missing is caught up.".to_owned(),
-    ));
-    said.push((
-        Role::Title,
-        "y go on there    any other key: back".to_owned(),
     ));
     said
 }
@@ -150,9 +254,10 @@ fn step(model: &Model, open: &StepCard) -> Said {
             format!("changed for this run by {} at {at}", changed.by.name),
         ));
     }
-    match &open.text {
-        None => said.push((Role::Dim, "...".to_owned())),
-        Some(text) => {
+    match (&open.text, &open.trouble) {
+        (None, None) => said.push((Role::Dim, "...".to_owned())),
+        (None, Some(why)) => said.push((Role::Warning, format!("settings: {why}"))),
+        (Some(text), _) => {
             for field in &text.fields {
                 if field.value == field.original {
                     said.push((Role::Text, format!("{}: {}", field.path, field.value)));
@@ -175,10 +280,6 @@ fn step(model: &Model, open: &StepCard) -> Said {
             }
         }
     }
-    said.push((
-        Role::Title,
-        "o change   z as in the document   l its log   Esc back".to_owned(),
-    ));
     said
 }
 
@@ -213,36 +314,36 @@ fn explain(model: &Model, open: &Explained, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
     let changes = open.changes.as_deref();
     let count = changes.map_or(1, |all| all.len().max(1));
-    let columns = area.width.saturating_sub(4).min(76);
-    let rows = u16::try_from(count + 4).unwrap_or(u16::MAX);
+    let columns = card_columns(area);
+    let width = usize::from(columns.saturating_sub(2));
+    let keys = has_keys(area);
+    // The chosen value as a whole: elsewhere it is cut to one row.
+    let chosen = changes
+        .and_then(|all| all.iter().rev().nth(open.row))
+        .filter(|change| columns_of(&change_text(model, change)) > width.saturating_sub(1))
+        .map(|change| pieces(look, &shown(change.value.as_ref()), width, 4))
+        .unwrap_or_default();
+    let around = 2 + usize::from(keys) + chosen.len();
+    let most = usize::from(area.height).saturating_sub(around).max(1);
+    let room = count.min(most);
+    let rows = u16::try_from(room + around).unwrap_or(u16::MAX);
     let over = centred(area, columns, rows.min(area.height));
     clear(frame, look, over);
+    let top = (open.row + 1).saturating_sub(room);
     let title = format!("{}: latest value first", open.name);
+    let title = titled(look, &title, (top, room, count), over);
     let inside = panel(frame, look, over, &title, true);
-    let room = usize::from(inside.height).saturating_sub(1);
-    let width = usize::from(inside.width);
     let mut all = Vec::new();
     match changes {
         None => all.push(Line::from(span(look, Role::Dim, "..."))),
         Some([]) => all.push(Line::from(span(look, Role::Text, "it never had a value"))),
         Some(changes) => {
-            let top = (open.row + 1).saturating_sub(room);
             for (at, change) in changes.iter().rev().enumerate().skip(top).take(room) {
-                let value = match &change.value {
-                    Some(Shown::Plain(value)) => format!("= {value}"),
-                    Some(Shown::Masked) => format!("= {MASK}"),
-                    None => "deleted".to_owned(),
-                };
-                let chosen = at == open.row;
-                let mark = if chosen { look.glyphs.cursor } else { " " };
-                let text = format!(
-                    "{mark}{} {} by {}",
-                    clock(model, change.at),
-                    value,
-                    origin(&change.origin, &change.step)
-                );
+                let here = at == open.row;
+                let mark = if here { look.glyphs.cursor } else { " " };
+                let text = format!("{mark}{}", change_text(model, change));
                 let line = Line::from(span(look, Role::Text, fit(look, &text, width)));
-                all.push(if chosen {
+                all.push(if here {
                     let style = selected(look, line.style);
                     line.patch_style(style)
                 } else {
@@ -251,10 +352,37 @@ fn explain(model: &Model, open: &Explained, frame: &mut Frame<'_>, area: Rect) {
             }
         }
     }
-    let keys = "Enter see the log there   e change it   Esc back";
-    all.truncate(room);
-    all.push(Line::from(span(look, Role::Title, fit(look, keys, width))));
+    let whole = chosen
+        .into_iter()
+        .map(|part| Line::from(span(look, Role::Dim, part)));
+    all.extend(whole);
+    if keys {
+        let keys = if changeable(model) {
+            "Enter see the log there   e change it   Esc back"
+        } else {
+            "Enter see the log there   Esc back"
+        };
+        all.push(Line::from(span(look, Role::Title, fit(look, keys, width))));
+    }
     lines(frame, inside, all);
+}
+
+fn shown(value: Option<&Shown>) -> String {
+    match value {
+        Some(Shown::Plain(value)) => format!("= {value}"),
+        Some(Shown::Masked) => format!("= {MASK}"),
+        None => "deleted".to_owned(),
+    }
+}
+
+/// When, by whom, what: the value last, for it may be long.
+fn change_text(model: &Model, change: &Change) -> String {
+    format!(
+        "{} {}: {}",
+        clock(model, change.at),
+        origin(&change.origin, &change.step),
+        shown(change.value.as_ref())
+    )
 }
 
 /// What Enter does on a hint.
@@ -269,10 +397,10 @@ fn action_words(action: HintAction) -> &'static str {
     }
 }
 
-fn hint(model: &Model, row: usize) -> Said {
+fn hint(model: &Model, row: usize) -> (Said, String) {
     let mut said = Said::new();
     let Some(found) = model.hints.get(row) else {
-        return said;
+        return (said, String::new());
     };
     let hint = found.hint;
     said.push((Role::Title, format!("{} ({})", hint.title, hint.number)));
@@ -281,12 +409,16 @@ fn hint(model: &Model, row: usize) -> Said {
         said.push((Role::Warning, format!("{}. {todo}", at + 1)));
     }
     said.push((Role::Dim, format!("found by: {}", found.why)));
-    let action = hint
-        .action
-        .map(|action| format!("Enter {}   ", action_words(action)))
-        .unwrap_or_default();
-    said.push((Role::Title, format!("{action}Up/Down others   Esc back")));
-    said
+    let action = match hint.action {
+        Some(action) => format!("Enter {}   ", action_words(action)),
+        None => String::new(),
+    };
+    let others = if model.hints.len() > 1 {
+        "Up/Down others   "
+    } else {
+        ""
+    };
+    (said, format!("{action}{others}Esc back"))
 }
 
 fn people(model: &Model) -> Said {
@@ -295,12 +427,12 @@ fn people(model: &Model) -> Said {
     for attached in &people.attached {
         let mut text = attached.who.name.clone();
         if !attached.from.is_empty() {
-            text.push_str(&format!(" from {}", attached.from));
+            let _ = write!(text, " from {}", attached.from);
         }
         if attached.size.0 > 0 {
-            text.push_str(&format!(", {}x{}", attached.size.0, attached.size.1));
+            let _ = write!(text, ", {}x{}", attached.size.0, attached.size.1);
         }
-        text.push_str(&format!(", since {}", clock(model, attached.since)));
+        let _ = write!(text, ", since {}", clock(model, attached.since));
         if attached.who.client == model.client {
             text.push_str(" (you)");
         }
@@ -315,9 +447,5 @@ fn people(model: &Model) -> Said {
     if people.attached.is_empty() {
         said.push((Role::Text, "nobody".to_owned()));
     }
-    said.push((
-        Role::Title,
-        "t take the pen   any other key: back".to_owned(),
-    ));
     said
 }

@@ -3,8 +3,9 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::{footer, form, header, help, picker, run, text};
-use crate::tui::model::{Model, Screen};
+use super::{closer, footer, form, header, help, picker, preflight, question, run, text};
+use crate::event::QuestionKind;
+use crate::tui::model::{Model, Over, RunView, Screen};
 use crate::tui::theme::Role;
 
 /// Draws a model.
@@ -19,12 +20,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         text::line(frame, look, area, Role::Text, "wimforge: enlarge");
         return;
     }
-    let [top, middle, bottom] = Layout::vertical([
-        Constraint::Length(header::rows(model)),
-        Constraint::Min(1),
-        Constraint::Length(footer::rows(model, area)),
-    ])
-    .areas::<3>(area);
+    let [top, middle, bottom] = split(area, header::rows(model), footer::rows(model, area));
     header::draw(model, frame, top);
     match &model.screen {
         Screen::Connecting => {
@@ -38,10 +34,43 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     }
     footer::draw(model, frame, bottom);
     if model.help {
-        let most = Rect {
-            height: area.height.saturating_sub(1),
-            ..area
-        };
-        help::draw(model, frame, most);
+        help::draw(model, frame, area);
     }
+}
+
+fn split(area: Rect, header: u16, footer: u16) -> [Rect; 3] {
+    Layout::vertical([
+        Constraint::Length(header),
+        Constraint::Min(1),
+        Constraint::Length(footer),
+    ])
+    .areas::<3>(area)
+}
+
+/// The farthest that what is open on the run screen can be scrolled to, in lines: so that a key at the end changes nothing
+/// and the next one back is felt at once.
+pub fn last_top(model: &Model, view: &RunView) -> usize {
+    let whole = screen(model);
+    let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
+    match (&view.over, &model.state.question) {
+        (Over::Preflight { .. } | Over::Findings(_), _) => preflight::last_top(model, area),
+        (Over::Nothing, Some(question)) => match question.kind {
+            QuestionKind::Preflight { .. } => preflight::last_top(model, area),
+            _ => question::last_top(model, question, area),
+        },
+        _ => closer::last_top(model, view, area),
+    }
+}
+
+/// The farthest that the help can be scrolled to.
+pub fn last_top_of_help(model: &Model) -> usize {
+    help::last_top(&model.look, screen(model))
+}
+
+fn screen(model: &Model) -> Rect {
+    let (width, height) = match model.size {
+        (0, _) | (_, 0) => (80, 24),
+        size => size,
+    };
+    Rect::new(0, 0, width, height)
 }

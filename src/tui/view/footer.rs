@@ -4,27 +4,31 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::closer::changeable;
+use super::last_top;
 use super::text::{fit, lines, pieces, span, width};
 use crate::event::QuestionKind;
 use crate::tui::model::{Form, Look, Model, Over, Pane, Picker, Purpose, RunView, Screen};
 use crate::tui::theme::Role;
 
-type Keys = &'static [(&'static str, &'static str)];
+type Keys = Vec<(&'static str, &'static str)>;
 
 fn keys(model: &Model) -> Keys {
     if model.help {
-        return &[("Up/Down", "scroll"), ("any other key", "close the help")];
+        return vec![("Up/Down", "scroll"), ("any other key", "close the help")];
     }
     match &model.screen {
-        Screen::Connecting => &[("q", "leave")],
-        Screen::Picker(picker) => picker_keys(picker),
-        Screen::Mistakes(_) => &[("Up/Down", "scroll"), ("Esc", "back")],
-        Screen::Form(form) => form_keys(form),
+        Screen::Connecting => vec![("q", "leave")],
+        Screen::Picker(picker) => picker_keys(picker).to_vec(),
+        Screen::Mistakes(_) => vec![("Up/Down", "scroll"), ("Esc", "back")],
+        Screen::Form(form) => form_keys(form).to_vec(),
         Screen::Run(view) => run_keys(model, view),
     }
 }
 
-fn picker_keys(picker: &Picker) -> Keys {
+type Fixed = &'static [(&'static str, &'static str)];
+
+fn picker_keys(picker: &Picker) -> Fixed {
     let broken = picker
         .shown()
         .get(picker.row)
@@ -55,8 +59,16 @@ fn picker_keys(picker: &Picker) -> Keys {
     }
 }
 
-fn form_keys(form: &Form) -> Keys {
+fn form_keys(form: &Form) -> Fixed {
     let last = form.at + 1 >= form.fields.len();
+    if let Purpose::Step(_) = form.purpose {
+        return &[
+            ("Enter", "set it"),
+            ("Up/Down", "other settings"),
+            ("Esc", "back"),
+            ("F1", "help"),
+        ];
+    }
     match (&form.purpose, last, form.has_secrets()) {
         (_, false, true) => &[
             ("Enter", "next field"),
@@ -102,120 +114,54 @@ fn form_keys(form: &Form) -> Keys {
 }
 
 fn run_keys(model: &Model, view: &RunView) -> Keys {
-    let state = &model.state;
-    match &view.over {
-        Over::Typing if view.pane == Pane::Log => {
-            return &[
-                ("Enter", "search"),
-                ("Ctrl-R", "regular expression"),
-                ("Esc", "clear"),
-            ];
-        }
-        Over::Typing => return &[("Enter", "keep"), ("Esc", "clear")],
-        Over::Cancel if state.cancelling.is_some() => {
-            return &[("y", "kill"), ("d", "detach"), ("Esc", "wait")];
-        }
-        Over::Cancel => return &[("y", "cancel"), ("d", "detach"), ("Esc", "back")],
-        Over::Form(form) => return form_keys(form),
-        Over::Jump(_) => return &[("y", "go on there"), ("Esc", "back")],
-        Over::Step(_) => {
-            return &[
-                ("o", "change"),
-                ("z", "as in the document"),
-                ("l", "its log"),
-                ("Esc", "back"),
-            ];
-        }
-        Over::Explain(_) => {
-            return &[("Enter", "log there"), ("e", "change"), ("Esc", "back")];
-        }
-        Over::People => return &[("t", "take the pen"), ("Esc", "back")],
-        Over::Hints(_) => return &[("Enter", "do it"), ("Up/Down", "choose"), ("Esc", "back")],
-        Over::Findings(_) => return &[("Up/Down", "scroll"), ("Esc", "back")],
-        Over::Preflight { .. } => {
-            return &[
-                ("Enter", "go on"),
-                ("F5", "check again"),
-                ("Up/Down", "scroll"),
-                ("Esc", "look at the run"),
-                ("Ctrl-C", "cancel"),
-                ("F1", "help"),
-            ];
-        }
-        Over::Wipe(..) | Over::Nothing | Over::Aside(_) => {}
+    if let Some(keys) = over_keys(model, view) {
+        return keys;
     }
+    let state = &model.state;
     if model.replay.is_some() {
-        return &[
+        let mut keys = vec![
             ("Space", "stop/go"),
             ("+ -", "speed"),
             ("Left/Right", "10 s"),
             ("g", "to the chosen step"),
-            ("Tab", "panel"),
-            ("?", "help"),
-            ("q", "leave"),
         ];
+        match (&view.over, &state.question) {
+            (Over::Nothing, Some(_)) => keys.push(("Esc", "look at the run")),
+            (Over::Aside(_), _) => {
+                keys.extend([("Esc", "back to the question"), ("Tab", "panel")]);
+            }
+            _ => keys.push(("Tab", "panel")),
+        }
+        keys.extend([("?", "help"), ("q", "leave")]);
+        return keys;
     }
     if !model.connected {
-        return &[
+        return vec![
             ("q", "leave"),
             ("Tab", "panel"),
             ("arrows", "scroll"),
             ("?", "help"),
         ];
     }
-    if state.end.is_some() && (view.pane != Pane::Steps || view.step.is_some()) {
-        return &[
-            ("q", "leave"),
-            ("Enter", "closer"),
-            ("Tab", "panel"),
-            ("Esc", "summary"),
-            ("?", "help"),
-        ];
-    }
     if state.end.is_some() {
-        return &[
-            ("Enter", "leave"),
-            ("Tab", "variables, log"),
-            ("b", "bundle"),
-            ("Esc", "summary"),
-            ("?", "help"),
-        ];
+        return ended_keys(view);
     }
-    match (
-        &view.over,
-        state.question.as_ref().map(|question| &question.kind),
-    ) {
-        (Over::Aside(_), _) => &[
-            ("Esc", "back to the question"),
-            ("Tab", "panel"),
-            ("e", "set"),
-            ("o", "settings"),
-            ("g", "go to"),
-            ("x", "cancel"),
-            ("?", "help"),
-            ("q", "detach"),
-        ],
-        (Over::Wipe(..), _) => &[
+    if model.cannot_act().is_some() {
+        return watching_keys(model, view);
+    }
+    if let (Over::Aside(_), _) | (_, None) = (&view.over, &state.question) {
+        return panel_keys(model, view);
+    }
+    let fixed: Fixed = match state.question.as_ref().map(|question| &question.kind) {
+        Some(QuestionKind::ConfirmDisk(_)) => &[
             ("wipe Enter", "go on"),
             ("F8", "no"),
             ("Esc", "look at the run"),
             ("Ctrl-C", "cancel"),
             ("F1", "help"),
         ],
-        (_, Some(QuestionKind::Failed { .. })) => &[
-            ("r", "retry"),
-            ("v", "variable"),
-            ("s", "skip"),
-            ("a", "abort"),
-            ("h", "hints"),
-            ("o", "settings"),
-            ("!", "shell"),
-            ("b", "bundle"),
-            ("Esc", "see the run"),
-            ("?", "help"),
-            ("q", "detach"),
-        ],
-        (_, Some(QuestionKind::ConfirmReplace { .. })) => &[
+        Some(QuestionKind::Failed { .. }) => return failed_keys(model),
+        Some(QuestionKind::ConfirmReplace { .. }) => &[
             ("y", "replace"),
             ("n", "do not"),
             ("Esc", "look at the run"),
@@ -223,24 +169,208 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
             ("?", "help"),
             ("q", "detach"),
         ],
-        (_, Some(QuestionKind::Pause { .. })) => &[
+        Some(QuestionKind::Pause { .. }) => &[
             ("Enter", "go on"),
             ("Esc", "look at the run"),
             ("x", "cancel"),
             ("?", "help"),
             ("q", "detach"),
         ],
-        (_, Some(_)) => &[
+        _ => &[
             ("Esc", "look at the run"),
             ("x", "cancel"),
             ("?", "help"),
             ("q", "detach"),
         ],
-        (_, None) => free_keys(model, view),
-    }
+    };
+    fixed.to_vec()
 }
 
-fn free_keys(model: &Model, view: &RunView) -> Keys {
+/// Keys of a console that only looks on, or that has to take the pen first.
+fn watching_keys(model: &Model, view: &RunView) -> Keys {
+    let people = &model.state.people;
+    let me = people
+        .attached
+        .iter()
+        .find(|a| a.who.client == model.client);
+    let mut keys = Vec::new();
+    if me.is_none_or(|me| me.may_act) {
+        keys.push(("t", "take the pen"));
+    }
+    match (&view.over, &model.state.question) {
+        (Over::Nothing, Some(_)) => {
+            keys.push(("Esc", "look at the run"));
+            if last_top(model, view) > 0 {
+                keys.push(("Up/Down", "scroll"));
+            }
+        }
+        (Over::Aside(_), _) => keys.push(("Esc", "back to the question")),
+        _ => {}
+    }
+    let asked = matches!(view.over, Over::Nothing) && model.state.question.is_some();
+    if !asked {
+        let of_panel: Fixed = match view.pane {
+            Pane::Steps => &[("arrows", "choose"), ("Enter", "closer")],
+            Pane::Variables => &[("Enter", "where from"), ("/", "filter")],
+            Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
+        };
+        keys.extend(of_panel);
+        keys.push(("Tab", "panel"));
+    }
+    keys.extend([("w", "who is here"), ("?", "help"), ("q", "detach")]);
+    keys
+}
+
+fn failed_keys(model: &Model) -> Keys {
+    let mut keys = vec![
+        ("r", "retry"),
+        ("v", "variable"),
+        ("s", "skip"),
+        ("a", "abort"),
+    ];
+    if !model.hints.is_empty() {
+        keys.push(("h", "hints"));
+    }
+    keys.extend([
+        ("o", "settings"),
+        ("!", "shell"),
+        ("b", "bundle"),
+        ("Esc", "see the run"),
+        ("?", "help"),
+        ("q", "detach"),
+    ]);
+    keys
+}
+
+fn ended_keys(view: &RunView) -> Keys {
+    if view.pane == Pane::Steps && view.step.is_none() {
+        return vec![
+            ("Enter", "leave"),
+            ("Tab", "variables, log"),
+            ("arrows", "steps"),
+            ("b", "bundle"),
+            ("?", "help"),
+        ];
+    }
+    let mut keys = vec![("q", "leave")];
+    match view.pane {
+        Pane::Steps | Pane::Variables => keys.push(("Enter", "closer")),
+        Pane::Log => keys.extend([("/", "search"), ("f", "severity")]),
+    }
+    keys.extend([("Esc", "summary"), ("Tab", "panel"), ("?", "help")]);
+    keys
+}
+
+/// Keys of what lies over the panels; none when nothing does, or a question.
+fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
+    let state = &model.state;
+    let scrolls = || last_top(model, view) > 0;
+    let mut keys: Keys = match &view.over {
+        Over::Typing if view.pane == Pane::Log => vec![
+            ("Enter", "search"),
+            ("Ctrl-R", "regular expression"),
+            ("Esc", "clear"),
+        ],
+        Over::Typing => vec![("Enter", "keep"), ("Esc", "clear")],
+        Over::Cancel if state.cancelling.is_some() => {
+            vec![("y", "kill"), ("d", "detach"), ("Esc", "wait")]
+        }
+        Over::Cancel => vec![("y", "cancel"), ("d", "detach"), ("Esc", "back")],
+        Over::Form(form) => return Some(form_keys(form).to_vec()),
+        Over::Jump { .. } => vec![("y", "go on there"), ("Esc", "back")],
+        Over::Step(card) => {
+            let mut keys = Vec::new();
+            if changeable(model) {
+                keys.push(("o", "change"));
+                if state.overrides.iter().any(|o| o.node == card.node) {
+                    keys.push(("z", "as in the document"));
+                }
+            }
+            keys.extend([("l", "its log"), ("Esc", "back")]);
+            keys
+        }
+        Over::Explain(_) => {
+            let mut keys = vec![("Enter", "log there"), ("Up/Down", "choose")];
+            if changeable(model) {
+                keys.push(("e", "change"));
+            }
+            keys.push(("Esc", "back"));
+            return Some(keys);
+        }
+        Over::People(_) => vec![("t", "take the pen"), ("Esc", "back")],
+        Over::Hints { row, .. } => {
+            let acts = model
+                .hints
+                .get(*row)
+                .is_some_and(|h| h.hint.action.is_some());
+            let mut keys = Vec::new();
+            if acts {
+                keys.push(("Enter", "do it"));
+            }
+            if model.hints.len() > 1 {
+                keys.push(("Up/Down", "others"));
+                if scrolls() {
+                    keys.push(("PgUp/PgDn", "scroll"));
+                }
+                keys.push(("Esc", "back"));
+                return Some(keys);
+            }
+            keys.push(("Esc", "back"));
+            keys
+        }
+        Over::Findings(_) => vec![("Esc", "back")],
+        Over::Preflight { .. } => {
+            let blocking = match state.question.as_ref().map(|q| &q.kind) {
+                Some(QuestionKind::Preflight { blocking, .. }) => *blocking,
+                _ => 0,
+            };
+            let mut keys = vec![("F5", "check again"), ("Esc", "look at the run")];
+            if blocking == 0 {
+                keys.insert(0, ("Enter", "go on"));
+            }
+            if scrolls() {
+                keys.insert(1, ("Up/Down", "scroll"));
+            }
+            keys.extend([("Ctrl-C", "cancel"), ("F1", "help")]);
+            return Some(keys);
+        }
+        Over::Wipe(..) | Over::Nothing | Over::Aside(_) => return None,
+    };
+    if !matches!(view.over, Over::Typing | Over::Cancel) && scrolls() {
+        keys.push(("Up/Down", "scroll"));
+    }
+    Some(keys)
+}
+
+/// Keys of the panels; with a question put aside its way back comes first, and what needs a run that moves is left out.
+fn panel_keys(model: &Model, view: &RunView) -> Keys {
+    let Over::Aside(_) = view.over else {
+        return free_keys(model, view).to_vec();
+    };
+    let mut keys = vec![("Esc", "back to the question")];
+    let of_panel: Fixed = match view.pane {
+        Pane::Steps => &[("Enter", "closer"), ("o", "settings"), ("k", "break")],
+        Pane::Variables => &[("Enter", "where from"), ("e", "change"), ("/", "filter")],
+        Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
+    };
+    let failed = matches!(
+        model.state.question.as_ref().map(|q| &q.kind),
+        Some(QuestionKind::Failed { .. })
+    );
+    keys.extend(of_panel);
+    if failed && view.pane == Pane::Steps {
+        keys.push(("g", "go to"));
+    }
+    keys.extend([
+        ("Tab", "panel"),
+        ("x", "cancel"),
+        ("?", "help"),
+        ("q", "detach"),
+    ]);
+    keys
+}
+
+fn free_keys(model: &Model, view: &RunView) -> Fixed {
     match (view.pane, model.state.paused) {
         (Pane::Steps, true) => &[
             ("c", "continue"),
@@ -308,10 +438,16 @@ fn free_keys(model: &Model, view: &RunView) -> Keys {
     }
 }
 
-/// Rows it needs: a note that is longer than a row gets a second one.
+/// Rows it needs: a note that is longer than a row gets more of them, as far as the screen has them to spare.
 pub(super) fn rows(model: &Model, area: Rect) -> u16 {
-    let long = width(&model.note) > usize::from(area.width);
-    if long && area.height > 12 { 3 } else { 2 }
+    let spare = match area.height {
+        0..=12 => 1,
+        13..=19 => 2,
+        _ => 3,
+    };
+    let columns = usize::from(area.width).max(1);
+    let note = pieces(&model.look, &model.note, columns, spare).len();
+    1 + u16::try_from(note).unwrap_or(1).max(1)
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -331,7 +467,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     } else {
         area.height.min(1)
     };
-    let all = flow(look, keys(model), columns, usize::from(key_rows));
+    let all = flow(look, &keys(model), columns, usize::from(key_rows));
     let used = u16::try_from(all.len()).unwrap_or(1).min(area.height);
     let bottom = Rect {
         y: area.y + area.height - used,
@@ -342,7 +478,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// Keys side by side in at most `rows` rows; what does not fit is left out, from the end.
-fn flow(look: &Look, keys: Keys, columns: usize, rows: usize) -> Vec<Line<'static>> {
+fn flow(look: &Look, keys: &Keys, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let mut all: Vec<Vec<Span<'static>>> = vec![Vec::new()];
     let mut used = 0;
     for (key, what) in keys {

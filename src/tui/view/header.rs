@@ -12,10 +12,13 @@ use crate::tui::model::{Model, Screen};
 use crate::tui::theme::Role;
 use crate::units;
 
+/// Rows above a run.
+pub(super) const RUN_ROWS: u16 = 2;
+
 /// Rows it needs.
 pub(super) fn rows(model: &Model) -> u16 {
     match model.screen {
-        Screen::Run(_) => 2,
+        Screen::Run(_) => RUN_ROWS,
         _ => 1,
     }
 }
@@ -48,6 +51,8 @@ fn situation(model: &Model) -> &'static str {
         }
     } else if state.cancelling.is_some() {
         "CANCELLING"
+    } else if state.question.is_some() && model.replay.is_some() {
+        "WAITING"
     } else if state.question.is_some() {
         "WAITING FOR YOU"
     } else if state.paused && runs(model) {
@@ -59,9 +64,15 @@ fn situation(model: &Model) -> &'static str {
     }
 }
 
-/// What must be known of others: a recording, a rehearsal, who else is here, who holds the pen.
-fn company(model: &Model) -> String {
+/// What must not be taken for a run that happens now: a recording, a rehearsal.
+fn unreal(model: &Model, short: bool) -> String {
     if let Some(replay) = &model.replay {
+        if short && replay.playing {
+            return format!("REPLAY x{}.{:02}  ", replay.speed / 100, replay.speed % 100);
+        }
+        if short {
+            return "REPLAY, stopped  ".to_owned();
+        }
         let state = if replay.playing {
             "REPLAY"
         } else {
@@ -74,21 +85,61 @@ fn company(model: &Model) -> String {
             replay.speed % 100
         );
     }
-    let mut text = String::new();
     if model.state.rehearsal {
-        text.push_str("REHEARSAL  ");
+        "REHEARSAL  ".to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// Who else is here, who holds the pen.
+fn company(model: &Model) -> String {
+    if model.replay.is_some() {
+        return String::new();
     }
     let people = &model.state.people;
-    let others = people.attached.len().saturating_sub(1);
-    if others > 0 {
-        text.push_str(&format!("{} here, ", others + 1));
-        text.push_str(match people.holder() {
-            Some(holder) if holder.who.client == model.client => "you hold the pen  ",
-            Some(_) => "you look on  ",
-            None => "the pen is free  ",
-        });
+    let me = people
+        .attached
+        .iter()
+        .find(|a| a.who.client == model.client);
+    if me.is_some_and(|me| !me.may_act) {
+        return "only watching  ".to_owned();
     }
-    text
+    match (people.attached.len(), people.holder()) {
+        (0 | 1, _) => String::new(),
+        (all, Some(holder)) if holder.who.client == model.client => {
+            format!("{all} here, you hold the pen  ")
+        }
+        (all, Some(_)) => format!("{all} here, you look on  "),
+        (all, None) => format!("{all} here, the pen is free  "),
+    }
+}
+
+/// What stands on the right: as much as leaves the name some room, what matters most to the last.
+fn right(model: &Model, columns: usize) -> String {
+    let state = &model.state;
+    let (n, m) = state.position();
+    // At the end it would count steps that never ran.
+    let place = if state.end.is_some() {
+        String::new()
+    } else {
+        format!("  step {n} of {m}")
+    };
+    let (company, now) = (company(model), situation(model));
+    let short = unreal(model, true);
+    let unreal = unreal(model, false);
+    let time = units::duration(elapsed(model));
+    let name = width(&state.plan.name).min(if columns < 60 { 5 } else { 14 });
+    [
+        format!(" {unreal}{company}{now}{place}  {time}"),
+        format!(" {unreal}{company}{now}{place}"),
+        format!(" {unreal}{now}{place}"),
+        format!(" {unreal}{now}"),
+        format!(" {short}{now}"),
+    ]
+    .into_iter()
+    .find(|text| width(text) + name <= columns)
+    .unwrap_or_else(|| format!(" {short}{now}"))
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -107,20 +158,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     let state = &model.state;
-    let (n, m) = state.position();
-    // At the end it would count steps that never ran.
-    let place = if state.end.is_some() {
-        String::new()
-    } else {
-        format!("  step {n} of {m}")
-    };
-    let right = format!(
-        " {}{}{place}  {}",
-        company(model),
-        situation(model),
-        units::duration(elapsed(model))
-    );
-    let right = fit(look, &right, columns);
+    let right = fit(look, &right(model, columns), columns);
     let room = columns.saturating_sub(width(&right));
     let name = fit(look, &state.plan.name, room);
     let pad = " ".repeat(room.saturating_sub(width(&name)));

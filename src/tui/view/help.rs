@@ -4,12 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{clear, fit, lines, panel, span};
-use crate::tui::model::Model;
+use super::closer::titled;
+use super::text::{clear, fit, lines, panel, pieces, span};
+use crate::tui::model::{Look, Model};
 use crate::tui::theme::Role;
-
-/// Lines of the page.
-pub const LINES: usize = KEYS.len();
 
 const KEYS: [(&str, &str); 34] = [
     ("Tab, 1 2 3", "next panel; steps, variables, log"),
@@ -66,33 +64,64 @@ const KEYS: [(&str, &str); 34] = [
     ),
 ];
 
+/// The page in that many columns: what a key does stands beside it, on a narrow screen below it.
+fn page(look: &Look, columns: usize) -> Vec<Line<'static>> {
+    let beside = columns >= 58;
+    let mut all = Vec::new();
+    for (key, what) in KEYS {
+        if beside {
+            let room = columns.saturating_sub(KEY_COLUMNS + 1);
+            all.push(Line::from(vec![
+                span(look, Role::Key, format!("{key:<KEY_COLUMNS$}")),
+                span(look, Role::Text, format!(" {}", fit(look, what, room))),
+            ]));
+            continue;
+        }
+        all.push(Line::from(span(look, Role::Key, fit(look, key, columns))));
+        if !what.is_empty() {
+            let parts = pieces(look, what, columns.saturating_sub(2), 4);
+            all.extend(
+                parts
+                    .into_iter()
+                    .map(|part| Line::from(span(look, Role::Text, format!("  {part}")))),
+            );
+        }
+    }
+    all
+}
+
+const KEY_COLUMNS: usize = 19;
+
+/// The page lies over all but the last row.
+fn covered(area: Rect) -> Rect {
+    Rect {
+        height: area.height.saturating_sub(1),
+        ..area
+    }
+}
+
+/// The farthest that the page can be scrolled to on a screen of that size.
+pub(super) fn last_top(look: &Look, area: Rect) -> usize {
+    let area = covered(area);
+    let rows = usize::from(area.height.saturating_sub(2));
+    let columns = usize::from(area.width.saturating_sub(2));
+    page(look, columns).len().saturating_sub(rows)
+}
+
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
+    let last = last_top(look, area);
+    let area = covered(area);
     clear(frame, look, area);
     let rows = usize::from(area.height.saturating_sub(2));
-    let title = if KEYS.len() > rows {
-        let from = model.help_top + 1;
-        format!(
-            "Help: any key but arrows closes it ({from} of {})",
-            KEYS.len()
-        )
-    } else {
-        "Help: any key but arrows closes it".to_owned()
-    };
+    let all = page(look, usize::from(area.width.saturating_sub(2)));
+    let top = model.help_top.min(last);
+    let title = "Help: any key but arrows closes it";
+    let title = titled(look, title, (top, rows, all.len()), area);
     let inside = panel(frame, look, area, &title, true);
-    let columns = usize::from(inside.width);
-    let key_columns = 19.min(columns / 2);
-    let all = KEYS
-        .iter()
-        .skip(model.help_top)
-        .map(|(key, what)| {
-            let key = format!("{key:<key_columns$}");
-            let room = columns.saturating_sub(key.chars().count() + 1);
-            Line::from(vec![
-                span(look, Role::Key, fit(look, &key, columns)),
-                span(look, Role::Text, format!(" {}", fit(look, what, room))),
-            ])
-        })
-        .collect();
-    lines(frame, inside, all);
+    lines(
+        frame,
+        inside,
+        all.into_iter().skip(top).take(rows).collect(),
+    );
 }

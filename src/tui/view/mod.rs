@@ -6,7 +6,7 @@ mod footer;
 mod form;
 mod gauges;
 mod header;
-pub mod help;
+mod help;
 mod log;
 mod picker;
 mod preflight;
@@ -18,5 +18,5 @@ mod summary;
 mod text;
 mod variables;
 
-pub use draw::draw;
+pub use draw::{draw, last_top, last_top_of_help};
 pub use render::{draw_text, render, render_text};

@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::closer::titled;
 use super::text::{date, fit, lines, panel, pieces, span};
 use crate::codes;
 use crate::event::{DiskFacts, Failure, Question, QuestionKind};
@@ -28,24 +29,81 @@ pub(super) fn draw(
             format!("FAILED: {step} (attempt {attempt})")
         }
         QuestionKind::Preflight { blocking, word } => {
-            let open = Some((*blocking, word.as_str()));
+            let open = Some((*blocking, word.as_str())).filter(|_| answerable(model));
             super::preflight::draw(model, view, open, frame, area);
             return;
         }
         QuestionKind::Pause { .. } => "The sequence waits for you".to_owned(),
         QuestionKind::Secrets { .. } => "Secrets are needed".to_owned(),
     };
+    if let QuestionKind::ConfirmDisk(facts) = &question.kind {
+        let inside = panel(frame, look, area, &title, true);
+        let (columns, rows) = (usize::from(inside.width), usize::from(inside.height));
+        let all = if small(frame) {
+            let text = "Enlarge the screen: a disk is only confirmed where its facts can be seen.";
+            whole(look, Role::Bad, text, columns)
+        } else {
+            disk(look, view, facts, columns, rows)
+        };
+        lines(frame, inside, all);
+        return;
+    }
+    let (columns, rows) = inner(area);
+    let (full, keys) = text_of(model, question, columns);
+    let keys = if answerable(model) { keys } else { Vec::new() };
+    let room = rows.saturating_sub(keys.len());
+    let top = view.question_top.min(full.len().saturating_sub(room));
+    let place = (top, room, full.len());
+    // Unscrolled: what the tool said last matters most.
+    let shortened = match &question.kind {
+        QuestionKind::Failed { failure, .. } if top == 0 && full.len() > room => {
+            Some(failed(model, failure, columns, Some(room))).filter(|all| all.len() <= room)
+        }
+        _ => None,
+    };
+    let title = match &shortened {
+        Some(_) => title,
+        None => titled(look, &title, place, area),
+    };
     let inside = panel(frame, look, area, &title, true);
-    let columns = usize::from(inside.width);
-    let rows = usize::from(inside.height);
+    let mut all = shortened.unwrap_or_else(|| full.into_iter().skip(top).collect());
+    // However long the text, the way on is seen.
+    all.truncate(room);
+    all.extend(keys);
+    lines(frame, inside, all);
+}
+
+/// A recorded question has no keys, nor has one that another console is to answer.
+fn answerable(model: &Model) -> bool {
+    model.replay.is_none() && model.cannot_act().is_none()
+}
+
+/// Columns and rows inside a panel of that size.
+fn inner(area: Rect) -> (usize, usize) {
+    (
+        usize::from(area.width.saturating_sub(2)),
+        usize::from(area.height.saturating_sub(2)),
+    )
+}
+
+/// The farthest that the open question can be scrolled to in an area of that size.
+pub(super) fn last_top(model: &Model, question: &Question, area: Rect) -> usize {
+    let (columns, rows) = inner(area);
+    let (all, keys) = text_of(model, question, columns.max(1));
+    all.len().saturating_sub(rows.saturating_sub(keys.len()))
+}
+
+/// The text of a question, and the keys that stay below it; none for those with a page of their own.
+fn text_of(
+    model: &Model,
+    question: &Question,
+    columns: usize,
+) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+    let look = &model.look;
     let whole = |role, text: &str| whole(look, role, text, columns);
     let mut all = Vec::new();
+    let mut keys = Vec::new();
     match &question.kind {
-        QuestionKind::ConfirmDisk(_) if small(frame) => all.extend(whole(
-            Role::Bad,
-            "Enlarge the screen: a disk is only confirmed where its facts can be seen.",
-        )),
-        QuestionKind::ConfirmDisk(facts) => all = disk(look, view, facts, columns, rows),
         QuestionKind::ConfirmReplace {
             path,
             bytes,
@@ -55,29 +113,39 @@ pub(super) fn draw(
             let size = units::bytes(*bytes);
             let facts = format!("{bytes} bytes ({size}), changed {}", date(model, *modified));
             all.extend(whole(Role::Text, &facts));
-            all.push(Line::default());
+            let roomy = columns >= 50;
+            if roomy {
+                all.push(Line::default());
+            }
             let promise = "It stays whole until the new image is complete and verified.";
             all.extend(whole(Role::Text, promise));
-            all.extend(whole(
-                Role::Title,
-                "y replace it    n do not: the step fails",
-            ));
+            let what = if roomy {
+                "y replace it    n do not: the step fails"
+            } else {
+                "y replace   n do not"
+            };
+            keys = whole(Role::Title, what);
         }
-        QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, rows),
+        QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, None),
         QuestionKind::Pause { message } => {
             for line in message.lines() {
-                all.extend(whole(Role::Text, line));
+                all.extend(
+                    pieces(look, line, columns, LONGEST)
+                        .into_iter()
+                        .map(|part| Line::from(span(look, Role::Text, part))),
+                );
             }
-            // However long the message, the way on is seen.
-            all.truncate(rows.saturating_sub(2));
-            all.push(Line::default());
-            all.extend(whole(Role::Title, "Enter go on"));
+            keys.push(Line::default());
+            keys.extend(whole(Role::Title, "Enter go on"));
         }
-        QuestionKind::Preflight { .. } => {}
         QuestionKind::Secrets { reason, .. } => all.extend(whole(Role::Text, reason)),
+        QuestionKind::ConfirmDisk(_) | QuestionKind::Preflight { .. } => {}
     }
-    lines(frame, inside, all);
+    (all, keys)
 }
+
+/// Rows that one line of a message takes at most.
+const LONGEST: usize = 100;
 
 fn small(frame: &Frame<'_>) -> bool {
     frame.area().width < CONFIRM_AT_LEAST.0 || frame.area().height < CONFIRM_AT_LEAST.1
@@ -142,14 +210,13 @@ fn disk(
     if lines.len() + 2 <= rows {
         lines.push(Line::default());
     }
-    let typed = match &view.over {
-        Over::Wipe(_, input) => input.value().to_owned(),
-        _ => String::new(),
-    };
-    lines.push(line(
-        Role::Title,
-        &format!("Type {WIPE_WORD} and Enter, F8 for no: {typed}_"),
-    ));
+    if let Over::Wipe(_, input) = &view.over {
+        let typed = input.value();
+        lines.push(line(
+            Role::Title,
+            &format!("Type {WIPE_WORD} and Enter, F8 for no: {typed}_"),
+        ));
+    }
     lines
 }
 
@@ -180,51 +247,51 @@ fn best_hint(model: &Model, columns: usize) -> Vec<Line<'static>> {
     all
 }
 
-fn failed(model: &Model, failure: &Failure, columns: usize, rows: usize) -> Vec<Line<'static>> {
+/// The code and what it means. What a tool ended with is the tool's own: the same number means something else in Windows.
+pub(super) fn code_text(number: u32, message: &str) -> String {
+    let code = codes::show(number);
+    let of_tool = format!("exit code {number}");
+    match codes::meaning(number) {
+        Some(meaning) if message.contains(&of_tool) => {
+            format!("code {code}, the tool's own (of Windows it would mean: {meaning})")
+        }
+        Some(meaning) => format!("code {code}: {meaning}"),
+        None => format!("code {code}"),
+    }
+}
+
+/// All there is to say about a failure; within `rows`, when they are given, of the tool's output the last lines only.
+fn failed(
+    model: &Model,
+    failure: &Failure,
+    columns: usize,
+    rows: Option<usize>,
+) -> Vec<Line<'static>> {
     let look = &model.look;
     let mut all = whole(look, Role::Bad, &failure.message, columns);
-    let meaning = codes::meaning(failure.code)
-        .map(|m| format!(": {m}"))
-        .unwrap_or_default();
-    let code = format!("code {}{meaning}", codes::show(failure.code));
+    let code = code_text(failure.code, &failure.message);
     all.extend(whole(look, Role::Text, &code, columns));
+    let say = |role, text: &str| whole(look, role, text, columns);
     if let Some(hint) = &failure.hint {
-        all.extend(whole(
-            look,
-            Role::Warning,
-            &format!("way out: {hint}"),
-            columns,
-        ));
+        all.extend(say(Role::Warning, &format!("way out: {hint}")));
     }
     all.extend(best_hint(model, columns));
     for cause in &failure.causes {
-        all.extend(whole(
-            look,
-            Role::Text,
-            &format!("because: {cause}"),
-            columns,
-        ));
+        all.extend(say(Role::Text, &format!("because: {cause}")));
     }
-    all.extend(whole(
-        look,
-        Role::Dim,
-        &format!("log: {}", model.state.folder),
-        columns,
-    ));
-    let room = rows.saturating_sub(all.len());
+    all.extend(say(Role::Dim, &format!("log: {}", model.state.folder)));
+    let room = rows.map_or(usize::MAX, |rows| rows.saturating_sub(all.len()));
     if !failure.tail.is_empty() && room > 1 {
-        all.push(Line::from(span(
-            look,
-            Role::Dim,
-            fit(look, "last lines of the tool:", columns),
-        )));
         let skip = failure.tail.len().saturating_sub(room - 1);
+        let said = if skip > 0 {
+            "last lines of the tool (Up/Down: all of them):"
+        } else {
+            "last lines of the tool:"
+        };
+        all.push(Line::from(span(look, Role::Dim, fit(look, said, columns))));
         for line in failure.tail.iter().skip(skip) {
-            all.push(Line::from(span(
-                look,
-                Role::Dim,
-                fit(look, &format!("  {line}"), columns),
-            )));
+            let text = fit(look, &format!("  {line}"), columns);
+            all.push(Line::from(span(look, Role::Dim, text)));
         }
     }
     all

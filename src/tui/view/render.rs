@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::draw;
 use super::text::width as columns_of;
 use crate::run_state::RunState;
-use crate::tui::model::{Model, RunView, Screen};
+use crate::tui::model::{Model, Screen};
 
 /// The cells of a screen of `width` columns and `height` rows.
 pub fn render(model: &Model, width: u16, height: u16) -> Buffer {
@@ -22,7 +22,7 @@ pub fn render(model: &Model, width: u16, height: u16) -> Buffer {
 pub fn render_text(state: &RunState, columns: u16, rows: u16) -> String {
     let model = Model {
         state: state.clone(),
-        screen: Screen::Run(RunView::default()),
+        screen: Screen::Run(Box::default()),
         connected: true,
         size: (columns, rows),
         now: state.now,

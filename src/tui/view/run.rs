@@ -34,7 +34,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             preflight::draw(model, view, None, frame, area);
         }
         Over::Form(open) => {
-            let over = text::centred(area, 70, form::rows(open, area.width.min(70)));
+            let over = text::centred(area, 70, form::rows(open, model, area.width.min(70)));
             text::clear(frame, &model.look, over);
             form::draw(model, open, frame, over);
         }

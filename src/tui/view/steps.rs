@@ -65,7 +65,18 @@ fn story(model: &Model, at: usize) -> String {
         Status::Ended(Outcome::Interrupted) => "interrupted".to_owned(),
         Status::Ended(Outcome::WillNotRun(_)) => "will not run".to_owned(),
     };
-    format!("{kind}: {fate}")
+    let mut marks = String::new();
+    let id = planned.id;
+    for (is, what) in [
+        (state.run_to == Some(id), "run to here; "),
+        (state.breakpoints.contains(&id), "breakpoint; "),
+        (state.overrides.iter().any(|o| o.node == id), "changed; "),
+    ] {
+        if is {
+            marks.push_str(what);
+        }
+    }
+    format!("{marks}{kind}: {fate}")
 }
 
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {

@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::header;
+use super::question::code_text;
 use super::text::{fit, lines, panel, pieces, span};
-use crate::codes;
 use crate::event::{Artifact, NodeKind, RunOutcome};
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
@@ -37,15 +37,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         role,
         &format!("{word} after {}", units::duration(header::elapsed(model))),
     );
+    if state.rehearsal {
+        let text = "This was a rehearsal: the steps only played their parts.";
+        say(Role::Warning, text);
+    }
     say(Role::Text, &end.summary);
     if end.code != 0 {
-        let meaning = codes::meaning(end.code)
-            .map(|m| format!(": {m}"))
-            .unwrap_or_default();
-        say(
-            Role::Text,
-            &format!("code {}{meaning}", codes::show(end.code)),
-        );
+        say(Role::Text, &code_text(end.code, &end.summary));
     }
     if end.outcome == RunOutcome::Failed
         && let Some((_, failure)) = &state.last_failure

@@ -129,7 +129,8 @@ pub(super) fn pieces(look: &Look, text: &str, columns: usize, rows: usize) -> Ve
         // A break that wastes most of the row is worse than one inside a word.
         let cut = if cut * 2 > end { cut } else { end };
         out.push(rest[..cut].trim_end().to_owned());
-        rest = &rest[cut..];
+        // A word that just fitted leaves its blank behind.
+        rest = rest[cut..].strip_prefix(' ').unwrap_or(&rest[cut..]);
     }
     out.push(fit(look, rest, columns));
     out

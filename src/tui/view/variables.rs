@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{fit, lines, panel, selected, span, width};
+use super::text::{fit, fit_end, lines, panel, selected, span, width};
 use crate::event::Shown;
 use crate::secret::MASK;
 use crate::tui::model::{Model, Over, Pane, RunView};
@@ -18,7 +18,9 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     let focus = view.pane == Pane::Variables;
     let filter = view.variable_filter.value();
     let typing = focus && matches!(view.over, Over::Typing);
+    let room = usize::from(area.width).saturating_sub(19);
     let title = if typing || !filter.is_empty() {
+        let filter = fit_end(look, filter, room);
         format!("2 Variables /{filter}{}", if typing { "_" } else { "" })
     } else {
         "2 Variables".to_owned()

@@ -1,0 +1,199 @@
+//! What must be known of a WIM's XML data before wimlib may see it.
+//!
+//! wimlib 1.14.4 frees the list of images twice when two images have the same number (`setup_images` in its `xml.c`), which ends
+//! the process. Such a file is refused here. Whatever else is wrong with the data wimlib itself says better.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use wimlib_sys as c;
+
+use super::error::{WimError, WimlibCause};
+use super::ffi;
+
+/// Length of a WIM's header in bytes.
+const HEADER: usize = 208;
+/// Where in it the XML data are described.
+const XML: usize = 72;
+/// What a WIM begins with.
+const WIM: &[u8] = b"MSWIM\0\0\0";
+/// A file written to be read from a pipe: its header stands at the end.
+const PIPABLE: &[u8] = b"WLPWM\0\0\0";
+/// Flags of data that are compressed: no program writes XML data so.
+const COMPRESSED: u8 = 0x04 | 0x10;
+/// XML data of the most images that a WIM may have take less, in bytes.
+const LARGEST: u64 = 512 * 1024 * 1024;
+/// The start of an image in the XML data.
+const IMAGE: &str = "<IMAGE";
+
+/// Refuses XML data that wimlib must not see. A file that cannot be read so far is left to wimlib.
+///
+/// # Errors
+/// [`WimError::Corrupt`].
+pub(super) fn check(path: &Path) -> Result<(), WimError> {
+    let refused = |why: String| WimError::Corrupt {
+        path: path.to_owned(),
+        source: WimlibCause {
+            number: c::wimlib_error_code_WIMLIB_ERR_XML,
+            meaning: ffi::error_text(c::wimlib_error_code_WIMLIB_ERR_XML),
+            messages: vec![why],
+        },
+    };
+    match xml_of(path) {
+        Ok(Xml::Text(text)) => match twice(&text) {
+            Some(index) => Err(refused(format!("two images have the number {index}"))),
+            None => Ok(()),
+        },
+        Ok(Xml::Unreadable(why)) => Err(refused(why.to_owned())),
+        Err(_) => Ok(()),
+    }
+}
+
+enum Xml {
+    Text(String),
+    Unreadable(&'static str),
+}
+
+fn xml_of(path: &Path) -> std::io::Result<Xml> {
+    let mut file = File::open(path)?;
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header)?;
+    if header.starts_with(PIPABLE) {
+        file.seek(SeekFrom::End(-208))?;
+        file.read_exact(&mut header)?;
+    } else if !header.starts_with(WIM) {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
+    let number = |at: usize| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&header[at..at + 8]);
+        u64::from_le_bytes(bytes)
+    };
+    let (flags, offset, length) = (header[XML + 7], number(XML + 8), number(XML + 16));
+    if flags & COMPRESSED != 0 {
+        return Ok(Xml::Unreadable("its XML data are compressed"));
+    }
+    if length > LARGEST {
+        return Ok(Xml::Unreadable("its XML data are too large"));
+    }
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes)?;
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        // wimlib reads up to the first NUL.
+        .take_while(|&unit| unit != 0)
+        .collect();
+    Ok(Xml::Text(String::from_utf16_lossy(&units)))
+}
+
+/// A number that two images have. Looks in comments and the like too: no image's data stand there.
+fn twice(xml: &str) -> Option<u64> {
+    let mut seen = HashSet::new();
+    let mut rest = xml;
+    while let Some(at) = rest.find(IMAGE) {
+        rest = &rest[at + IMAGE.len()..];
+        if !rest.starts_with(is_blank) {
+            continue;
+        }
+        if let Some(index) = index(rest)
+            && !seen.insert(index)
+        {
+            return Some(index);
+        }
+    }
+    None
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\n' | '\r' | '\t')
+}
+
+/// The value of the first attribute `INDEX` of a start tag, `text` being what stands behind the element's name. Read as wimlib
+/// reads it; `None` where it finds a mistake or no number.
+fn index(text: &str) -> Option<u64> {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(is_blank);
+        if rest.starts_with(['/', '>']) {
+            return None;
+        }
+        let end = rest.find(|c| c == '=' || is_blank(c))?;
+        let name = &rest[..end];
+        rest = rest[end..]
+            .trim_start_matches(is_blank)
+            .strip_prefix('=')?
+            .trim_start_matches(is_blank);
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (value, after) = rest[1..].split_once(quote)?;
+        if name == "INDEX" {
+            return number(value);
+        }
+        if !after.starts_with(is_blank) {
+            return None;
+        }
+        rest = after;
+    }
+}
+
+/// As `strtoull` and wimlib take it: blanks and a sign before the digits, nothing behind them, `i32::MAX` for all that is more.
+fn number(value: &str) -> Option<u64> {
+    let value = value.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+    let (negative, digits) = match value.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, value.strip_prefix('+').unwrap_or(value)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // What does not fit is no number for wimlib.
+    let size = digits.parse::<u64>().ok()?;
+    let found = if negative { size.wrapping_neg() } else { size };
+    (found != u64::MAX).then_some(found.min(i32::MAX.unsigned_abs().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_images_of_one_number_are_found_however_they_are_written() {
+        for twice_two in [
+            "<WIM><IMAGE INDEX=\"2\"/><IMAGE INDEX=\"2\"/></WIM>",
+            "<IMAGE\r\n\tINDEX = '2' >x</IMAGE><IMAGE A='>' INDEX=\" 2\"/>",
+            "<IMAGE INDEX='+02'/><IMAGE INDEX='-18446744073709551614'/>",
+            "<IMAGE INDEX='2' INDEX='1'/><IMAGE INDEX='2'/>",
+        ] {
+            assert_eq!(twice(twice_two), Some(2), "{twice_two}");
+        }
+        for good in [
+            "<WIM><IMAGE INDEX=\"1\"/><IMAGE INDEX=\"2\"/></WIM>",
+            "<IMAGES INDEX='1'/><IMAGE INDEX='1'/>",
+            "<IMAGE NAME='INDEX'/><IMAGE INDEX=''/><IMAGE INDEX='1&#49;'/><IMAGE INDEX='1&#49;'/>",
+            "<IMAGE",
+            "<IMAGE INDEX='1",
+            "",
+        ] {
+            assert_eq!(twice(good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_no_wim_are_left_to_wimlib() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wim");
+        assert!(check(&path).is_ok());
+        for bytes in [PIPABLE, WIM, &[0; HEADER][..], &[0x5a; 300][..]] {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(check(&path).is_ok());
+        }
+        let mut header = [0xff; 300];
+        header[..8].copy_from_slice(WIM);
+        std::fs::write(&path, header).unwrap();
+        let error = check(&path).unwrap_err();
+        assert_eq!(error.messages(), ["its XML data are compressed"]);
+    }
+}
