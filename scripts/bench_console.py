@@ -205,7 +205,7 @@ class Bench:
         print(f"bench: {text}", file=sys.stderr, flush=True)
 
     def row(self, what, ours, target, note):
-        print(f"| {what} | {ours} | | | {target} |", flush=True)
+        print(f"| {what} | {ours} | | |{f' {target}' if target else ''} |", flush=True)
         self.notes.append(f"{what}: {note}")
 
     # The engine.
@@ -499,10 +499,10 @@ class Bench:
         state = self.until_end()
         slow = events(state["folder"])
         self.stop()
-        begun, ended, writing, written = self.writing(slow)
-        steady = sum(length for event, length in slow if writing < event["at"] < written)
-        around = sum(length for event, length in slow if begun <= event["at"] <= ended) - steady
-        seconds = (written - writing) / 1000
+        begun, writing, written, ended = self.writing([event["body"] for event, _ in slow])
+        steady = sum(length for _, length in slow[writing + 1 : written])
+        around = sum(length for _, length in slow[begun : ended + 1]) - steady
+        seconds = (slow[written][0]["at"] - slow[writing][0]["at"]) / 1000
         self.row(
             "journal of a capture of one hour",
             f"{size(around + steady * 3600 / seconds)}, {rate(steady, seconds)} of it while it writes",
@@ -529,13 +529,13 @@ class Bench:
         )
 
     @staticmethod
-    def writing(events):
-        """When a capture began and ended, and its phase of writing."""
-        begun = next(event["at"] for event, _ in events if "StepStarted" in event["body"])
-        ended = next(event["at"] for event, _ in events if "StepFinished" in event["body"])
-        phases = [(event["at"], event["body"]["StepPhase"]["phase"]) for event, _ in events if "StepPhase" in event["body"]]
-        at = next(n for n, (_, phase) in enumerate(phases) if phase == "writing")
-        return begun, ended, phases[at][0], phases[at + 1][0]
+    def writing(bodies):
+        """Places of the events at which a capture began, began to write, went on to its next phase, and ended."""
+        begun = next(at for at, body in enumerate(bodies) if "StepStarted" in body)
+        phases = [at for at, body in enumerate(bodies) if "StepPhase" in body]
+        write = next(n for n, at in enumerate(phases) if bodies[at]["StepPhase"]["phase"] == "writing")
+        ended = next(at for at, body in enumerate(bodies) if "StepFinished" in body)
+        return begun, phases[write], phases[write + 1], ended
 
     def until_end(self):
         end = time.monotonic() + 600

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ratatui::crossterm::event::{Event, EventStream, KeyEventKind};
+use ratatui::crossterm::event::{Event, EventStream, KeyEventKind, poll};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -260,6 +260,9 @@ impl Console {
                 if let Effect::Shell(variables) = effect {
                     // Nothing may read the keyboard beside the shell.
                     events = EventStream::new();
+                    // The old stream left a wake-up behind: together with the first key after the shell it would be taken
+                    // for all there is, and that key be seen only with the next one.
+                    let _ = poll(Duration::ZERO);
                     let more = self
                         .shell(&variables, screen, &mut interrupts, synchronized)
                         .await?;

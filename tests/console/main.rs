@@ -1,6 +1,7 @@
 //! The real program in a pseudo-terminal, from the picker to the summary.
 
 mod clients;
+mod debugging;
 mod journeys;
 #[cfg(test)]
 mod pty;

@@ -24,6 +24,11 @@ pub mod key {
     pub const ENTER: &str = "\r";
     pub const ESC: &str = "\x1b";
     pub const TAB: &str = "\t";
+    pub const UP: &str = "\x1b[A";
+    pub const DOWN: &str = "\x1b[B";
+    pub const RIGHT: &str = "\x1b[C";
+    pub const PAGE_DOWN: &str = "\x1b[6~";
+    pub const BACKSPACE: &str = "\x7f";
     pub const F2: &str = "\x1bOQ";
 }
 
@@ -150,6 +155,31 @@ impl Place {
             .env("WIMFORGE_RUNTIME_DIR", self.runtime())
             .output()
             .unwrap()
+    }
+
+    /// The program without a terminal, in the background; its output is piped.
+    pub fn spawn(&self, args: &[&str]) -> std::process::Child {
+        Command::new(WIMFORGE)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .current_dir(self.folder.path())
+            .env("WIMFORGE_RUNTIME_DIR", self.runtime())
+            .spawn()
+            .unwrap()
+    }
+
+    /// What the engine says of its run.
+    pub fn status(&self) -> serde_json::Value {
+        let status = self.ctl(&["status"]);
+        let mut all: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        all["Snapshot"].take()
+    }
+
+    /// What a file holds; nothing when it is not there.
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
     /// The processes of this place, consoles and engines.
@@ -410,6 +440,14 @@ impl Console {
                 .0;
         }
         status.exit_code()
+    }
+
+    /// Whether the kernel echoes what is typed.
+    pub fn echoes(&self) -> bool {
+        let name = self.master.tty_name().unwrap();
+        let stty = Command::new("stty").arg("-F").arg(name).arg("-a").output();
+        let text = String::from_utf8_lossy(&stty.unwrap().stdout).into_owned();
+        text.split_whitespace().any(|word| word == "echo")
     }
 
     /// Fails unless the terminal is as it was before the console came.

@@ -47,6 +47,10 @@ fn retry_what_failed(machine: &Machine, tally: &mut Tally) {
     let Some(question) = machine.state().and_then(|state| state.question) else {
         return;
     };
+    if let QuestionKind::Preflight { blocking: 0, .. } = question.kind {
+        pass(machine, question.id);
+        return;
+    }
     let QuestionKind::Failed { attempt, failure } = question.kind else {
         panic!("an unexpected question: {question:?}");
     };
@@ -63,6 +67,12 @@ fn retry_what_failed(machine: &Machine, tally: &mut Tally) {
         Some(Reply::Accepted) => tally.retries += 1,
         other => panic!("{other:?}"),
     }
+}
+
+/// Passes the pre-flight page. It may be gone meanwhile: the engine is killed at any moment.
+fn pass(machine: &Machine, question: u32) {
+    let yes = true;
+    machine.ask(Request::Answer { question, yes });
 }
 
 /// Waits a while for the engine to have a child, and kills one.
@@ -188,6 +198,11 @@ fn a_killed_command_fails_its_step_with_a_clear_word_and_retry_goes_on() {
         let found = machine.engine().map(children).unwrap_or_default();
         if let Some((pid, _)) = found.into_iter().find(|(_, name)| name == "sleep") {
             break pid;
+        }
+        if let Some(question) = machine.state().and_then(|state| state.question)
+            && let QuestionKind::Preflight { .. } = question.kind
+        {
+            pass(&machine, question.id);
         }
         assert!(Instant::now() < limit, "no command: {}", machine.said());
         std::thread::sleep(Duration::from_millis(5));
