@@ -302,7 +302,7 @@ async fn check_pages(engine: &Engine, lines: u64, seq: u64) {
     let end = number(&engine.read(from(u64::MAX, false)).await);
     assert_eq!(end.last().copied(), Some(lines));
     // A search goes on page by page, each in bounded time.
-    let begun = Instant::now();
+    let searching = Instant::now();
     let wanted = lines / 2 + 5_000;
     let mut query = LogQuery {
         find: Some(Pattern {
@@ -318,7 +318,7 @@ async fn check_pages(engine: &Engine, lines: u64, seq: u64) {
             break;
         }
         assert!(
-            !page.end && begun.elapsed() < Duration::from_secs(30),
+            !page.end && searching.elapsed() < Duration::from_secs(30),
             "not found"
         );
         query.from = page.through;

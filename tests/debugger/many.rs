@@ -51,7 +51,8 @@ fn timed<T>(what: &str, most: Duration, work: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let done = work();
     let took = begun.elapsed();
-    println!("{what}: {took:?}");
+    // With `--nocapture`: what it took.
+    eprintln!("{what}: {took:?}");
     assert!(took < most, "{what} took {took:?}");
     done
 }

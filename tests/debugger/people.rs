@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use wimforge::client::{Client, Incoming, Manner, Receiver, Sender};
 use wimforge::engine::server::Server;
@@ -378,7 +379,6 @@ fn a_killed_client_disappears_and_its_pen_with_it() {
             .wait("its end", |people| people.attached.is_empty())
             .await;
         // A console in this process whose connection is cut in the middle of a frame.
-        use tokio::io::AsyncWriteExt;
         let mut raw = tokio::net::UnixStream::connect(served.endpoint.path())
             .await
             .unwrap();
