@@ -9,7 +9,7 @@ const DEBUG: &str = "variables: {\"TSDebugMode\": \"true\"},";
 /// Steps that each leave a line in the file `trace`.
 fn tracing(place: &Place, names: &[&str]) -> String {
     let trace = place.path("trace");
-    names
+    let steps: Vec<String> = names
         .iter()
         .map(|name| {
             format!(
@@ -17,7 +17,8 @@ fn tracing(place: &Place, names: &[&str]) -> String {
                 trace.display()
             )
         })
-        .collect()
+        .collect();
+    steps.concat()
 }
 
 fn trace(place: &Place) -> String {

@@ -250,7 +250,7 @@ fn at_the_pre_flight_page() {
         (&[key::ESC, "P"], "arrows scroll"),
     ];
     let leave = |place: &Place| {
-        let mut console = place.start(&["attach"]);
+        let console = place.start(&["attach"]);
         console.wait_text("or type override");
         console
     };

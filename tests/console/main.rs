@@ -4,6 +4,7 @@ mod clients;
 mod debugging;
 mod hangups;
 mod journeys;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod pty;

@@ -180,7 +180,7 @@ impl Engine {
     /// Passes the pre-flight page, whatever it says: the faults are to meet the step itself.
     pub fn go(&self) {
         let asked = self.bench.dispatcher.state().question;
-        let asked = asked.expect("the pre-flight page");
+        let asked = asked.unwrap();
         let question = asked.id;
         let request = match asked.kind {
             QuestionKind::Preflight { blocking: 0, .. } => {
