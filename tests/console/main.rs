@@ -1,14 +1,20 @@
 //! The real program in a pseudo-terminal, from the picker to the summary.
 
+#[cfg(test)]
 mod clients;
+#[cfg(test)]
 mod debugging;
+#[cfg(test)]
 mod hangups;
+#[cfg(test)]
 mod journeys;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod pty;
+#[cfg(test)]
 mod recordings;
+#[cfg(test)]
 mod terminals;
 
 const SECRET: &str = "Tr0ub4dor-and-3";
