@@ -293,7 +293,7 @@ fn at_the_wipe_question_and_at_secrets() {
         let wipe = "Step(name: \"Partition\", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: \"All\", size: Percent(100), format: Ntfs, label: \"All\")])),";
         place.sequence("wipe", "", wipe);
         let mut first = place.run("wipe");
-        first.wait_text("Pre-flight");
+        first.wait_text("Enter go on");
         first.keys(key::ENTER);
         first.wait_text("Type wipe and Enter");
         first.keys(key::ESC);

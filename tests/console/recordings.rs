@@ -28,6 +28,8 @@ fn a_recorded_run_is_played_stopped_and_moved_through() {
     console.wait_text("SUCCEEDED after");
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);
+    let _ = place.ctl(&["shutdown"]);
+    until("the engine to end", || place.engine().is_none());
     let folder = run_folder(&place);
     let recorded = std::fs::read(format!("{folder}/journal.jsonl")).unwrap();
 
@@ -73,7 +75,7 @@ fn a_recorded_run_is_played_stopped_and_moved_through() {
     assert_eq!(replay.end(), 0);
     replay.assert_restored();
     let after = std::fs::read(format!("{folder}/journal.jsonl")).unwrap();
-    assert_eq!(recorded, after, "the recording was changed");
+    assert!(recorded == after, "the recording was changed");
 }
 
 #[test]

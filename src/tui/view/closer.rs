@@ -406,7 +406,7 @@ fn hint(model: &Model, row: usize) -> (Said, String) {
     said.push((Role::Title, format!("{} ({})", hint.title, hint.number)));
     said.push((Role::Text, hint.cause.clone()));
     for (at, todo) in hint.todo.iter().enumerate() {
-        said.push((Role::Warning, format!("{}. {todo}", at + 1)));
+        said.push((Role::Text, format!("{}. {todo}", at + 1)));
     }
     said.push((Role::Dim, format!("found by: {}", found.why)));
     let action = match hint.action {

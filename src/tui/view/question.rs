@@ -234,15 +234,16 @@ fn best_hint(model: &Model, columns: usize) -> Vec<Line<'static>> {
         let text = format!("h: {} guesses at the cause", model.hints.len());
         return whole(look, Role::Text, &text, columns);
     }
+    // Bold is legible on every background; yellow is not.
     let mut all = whole(
         look,
-        Role::Warning,
+        Role::Title,
         &format!("hint: {}. {}", first.hint.title, first.hint.cause),
         columns,
     );
     if let Some(todo) = first.hint.todo.first() {
         let text = format!("try: {todo} (h: all of it{others})");
-        all.extend(whole(look, Role::Warning, &text, columns));
+        all.extend(whole(look, Role::Text, &text, columns));
     }
     all
 }
