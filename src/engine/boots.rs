@@ -14,6 +14,7 @@ use super::report;
 use super::requests::as_values;
 use super::run_folder::RunFolder;
 use super::waiting::AskError;
+use super::watched::{Watched, watched};
 use crate::codes;
 use crate::event::{
     Artifact, Event, EventBody, NodeId, Origin, Outcome, QuestionKind, RunOutcome, Severity, Shown,
@@ -212,8 +213,12 @@ impl Boots {
     /// Connections end with a boot (spec 2.17).
     fn disconnect(&self, machine: &Arc<dyn Machine>) {
         let folders: Vec<PathBuf> = self.text(CONNECTIONS).lines().map(PathBuf::from).collect();
-        for (folder, error) in machine.disconnect(&folders) {
-            let line = format!("{} is still connected: {error}", folder.display());
+        let still = if folders.is_empty() {
+            Vec::new()
+        } else {
+            self.take_down(machine, folders)
+        };
+        for line in still {
             self.dispatcher
                 .log(Severity::Warning, COMPONENT, &line, None);
         }
@@ -221,6 +226,32 @@ impl Boots {
             .chain(('D'..='Z').map(|letter| format!("_WimforgeConnection{letter}")))
         {
             self.set(&name, "");
+        }
+    }
+
+    /// Takes connections down; one sentence about each that stays. A share that does not answer may hang.
+    fn take_down(&self, machine: &Arc<dyn Machine>, folders: Vec<PathBuf>) -> Vec<String> {
+        let all = folders.clone();
+        let asked = Arc::clone(machine);
+        let down = watched(
+            &self.dispatcher,
+            "the shares to be disconnected",
+            move |_| asked.disconnect(&folders),
+        );
+        match down {
+            Watched::Done(still) => still
+                .iter()
+                .map(|(folder, error)| format!("{} is still connected: {error}", folder.display()))
+                .collect(),
+            Watched::GivenUp | Watched::Broken(_) => all
+                .iter()
+                .map(|folder| {
+                    format!(
+                        "{} may still be connected: it does not answer",
+                        folder.display()
+                    )
+                })
+                .collect(),
         }
     }
 

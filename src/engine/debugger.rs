@@ -1,6 +1,9 @@
 //! What the debugger adds to the walk (spec 4.1): where it opens, what is mended before another attempt, a restart for one.
 
+use std::sync::Arc;
+
 use super::executor::{RETRY_AFTER_RESTART, Restart, Walk};
+use super::watched::{Watched, watched};
 use crate::event::{NodeId, Severity};
 use crate::protocol::Mend;
 use crate::run_state::{NodeState, Status};
@@ -47,10 +50,20 @@ impl Walk<'_> {
 
     /// Does what a technician chose before another attempt. It cannot fail the run: the attempt itself will tell.
     pub(super) fn mend(&self, id: NodeId, how: Mend) {
-        let done = match how {
-            Mend::Rescan => self.machine.rescan(),
-            Mend::ClearAttribute => self.machine.show_volumes(),
-            Mend::Reconnect => Ok("connections are made anew by the step".to_owned()),
+        let machine = Arc::clone(&self.machine);
+        let done = watched(
+            self.dispatcher,
+            "a look at the machine",
+            move |_| match how {
+                Mend::Rescan => machine.rescan(),
+                Mend::ClearAttribute => machine.show_volumes(),
+                Mend::Reconnect => Ok("connections are made anew by the step".to_owned()),
+            },
+        );
+        let done = match done {
+            Watched::Done(done) => done.map_err(|error| error.to_string()),
+            Watched::GivenUp => Err("it was cancelled and does not end".to_owned()),
+            Watched::Broken(why) => Err(why.to_owned()),
         };
         let (severity, line) = match done {
             Ok(line) => (Severity::Info, line),

@@ -98,6 +98,8 @@ pub(super) struct Inner {
     /// What the engine does outside of a step: a cancel waits for it as for a step.
     pub(super) doing: Option<&'static str>,
     journal_trouble: bool,
+    /// Lines of the log that were not kept because the journal could not be written.
+    lines_lost: u64,
     clock: Steady,
 }
 
@@ -138,6 +140,7 @@ impl Default for Dispatcher {
                 released: None,
                 doing: None,
                 journal_trouble: false,
+                lines_lost: 0,
                 clock: Steady::starting(0),
             }),
             changed: Condvar::new(),
@@ -226,6 +229,17 @@ impl Inner {
         let clean = self.redactor.redact(line);
         if let Some(log) = &self.log {
             log.write(self.clock.now(), severity, component, &clean);
+        }
+        if self.journal.as_ref().is_some_and(Journal::is_stuck) {
+            // A step may go on logging for hours: the run must not die of its log.
+            self.lines_lost += 1;
+            return;
+        }
+        if self.lines_lost > 0 {
+            let lost = std::mem::take(&mut self.lines_lost);
+            let line =
+                format!("{lost} lines of the log were lost while the journal could not be written");
+            self.log(pushes, Severity::Error, "TSManager", &line, None);
         }
         let text = text::shorten(&clean, text::LONGEST_SHOWN).into_owned();
         let attempt = node

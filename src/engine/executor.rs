@@ -282,6 +282,7 @@ impl<'a> Walk<'a> {
                 }
             }
             // It may have been changed while the run stood.
+            let changed = self.dispatcher.overridden(id);
             step = self.in_force(id, planned);
             if step.disabled {
                 self.skip(id, SkipReason::Disabled);
@@ -302,13 +303,25 @@ impl<'a> Walk<'a> {
                     }
                 }
             };
-            admitted = held.is_none();
             let held = match held {
-                Some(failure) => Some(failure),
+                Some(failure) => {
+                    admitted = false;
+                    Some(failure)
+                }
                 None => match self.preflight(id, &step) {
-                    Ok(()) => None,
+                    // Its settings were changed while the page was open: everything is looked at anew.
+                    Ok(()) if !same(changed.as_ref(), self.dispatcher.overridden(id).as_ref()) => {
+                        continue;
+                    }
+                    Ok(()) => {
+                        admitted = true;
+                        None
+                    }
                     Err(Hold::Cancelled) => return Flow::Cancelled,
-                    Err(Hold::Failed(failure)) => Some(failure),
+                    Err(Hold::Failed(failure)) => {
+                        admitted = true;
+                        Some(failure)
+                    }
                 },
             };
             let attempt = self.attempts(id) + 1;
@@ -357,6 +370,9 @@ impl<'a> Walk<'a> {
             Decision::Retry => Ok(()),
             Decision::Mend(how) => {
                 self.mend(id, how);
+                if self.dispatcher.cancel_token().is_cancelled() {
+                    return Err(Flow::Cancelled);
+                }
                 Ok(())
             }
             Decision::RestartAndRetry => Err(Flow::Restart(self.restart_for_retry(id))),
@@ -427,6 +443,15 @@ impl<'a> Walk<'a> {
         self.dispatcher
             .cancel_token()
             .wait(std::time::Duration::from_secs(retry.delay))
+    }
+}
+
+/// Whether a step has the same settings now as then.
+fn same(then: Option<&Arc<Step>>, now: Option<&Arc<Step>>) -> bool {
+    match (then, now) {
+        (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+        (None, None) => true,
+        _ => false,
     }
 }
 

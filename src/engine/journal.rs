@@ -23,6 +23,8 @@ pub const VERSION: u32 = 1;
 const LONGEST_LINE: usize = 8 * 1024 * 1024;
 /// Bytes that gather before they are given to the system.
 const GATHERED: usize = 64 * 1024;
+/// Bytes that could not be written, after which the journal is stuck: the disk is full, and memory is not its substitute.
+const STUCK: usize = 4 * 1024 * 1024;
 /// How often the lock of a journal is tried, and how long between.
 const LOCK_TRIES: u32 = 25;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -158,6 +160,11 @@ impl Journal {
             self.write_through()?;
         }
         Ok(())
+    }
+
+    /// Whether so much could not be written that nothing more should be kept in memory for it.
+    pub fn is_stuck(&self) -> bool {
+        self.buffer.len() > STUCK
     }
 
     /// Gives everything to the system, so that it survives a killed engine.

@@ -37,3 +37,4 @@ pub mod samples;
 pub mod server;
 pub mod start;
 pub mod waiting;
+mod watched;

@@ -2,13 +2,11 @@
 //! technician goes on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
 use super::error::EngineError;
 use super::executor::Walk;
-use super::waiting::{Answer, AskError, Patience};
+use super::waiting::{Answer, AskError};
+use super::watched::{Listened, Watched, watched};
 use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::{EventBody, Failure, Finding, Gravity, NodeId, QuestionKind, Severity};
@@ -22,9 +20,6 @@ use crate::sequence::variables::{Value, Variables, check_name};
 use crate::step::check::{CheckCx, check_steps};
 
 const COMPONENT: &str = "TSManager";
-
-/// How often a check that goes on is looked after.
-const SAMPLE: Duration = Duration::from_millis(100);
 
 /// The word that overrides blocking findings.
 pub const OVERRIDE_WORD: &str = "override";
@@ -155,8 +150,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Every finding for the steps from `from` on. Found on a thread of its own: a disk or a share that does not answer
-    /// must not keep a cancel from being noticed.
+    /// Every finding for the steps from `from` on. What the machine is asked may hang.
     fn findings(&self, from: NodeId) -> Result<Vec<Finding>, Hold> {
         let planned = self.as_changed();
         let ahead: Vec<NodeId> = steps(&planned, self.rehearsal)
@@ -171,17 +165,14 @@ impl Walk<'_> {
         let scratch = self.scratch.clone();
         let dispatcher = Arc::clone(self.dispatcher);
         let cancel = dispatcher.cancel_token();
-        let left = Arc::new(AtomicBool::new(false));
-        let nobody_waits = Arc::clone(&left);
-        let (done, found) = channel();
-        let check = move || {
+        let check = move |listened: Listened| {
             let progress = |what: &str| {
-                if !nobody_waits.load(Ordering::Acquire) {
+                if !listened.is_over() {
                     let line = format!("Pre-flight: {what}");
                     dispatcher.log(Severity::Info, COMPONENT, &line, None);
                 }
             };
-            let found = check_steps(
+            check_steps(
                 &ahead,
                 &CheckCx {
                     machine: &machine,
@@ -191,33 +182,12 @@ impl Walk<'_> {
                     scratch: &scratch,
                     progress: &progress,
                 },
-            );
-            // Nobody may be waiting any more.
-            let _ = done.send(found);
+            )
         };
-        let name = "preflight".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(check);
-        let Ok(thread) = thread else {
-            return Err(Hold::Failed(broken("its thread cannot be started")));
-        };
-        self.dispatcher.set_doing(Some("the pre-flight check"));
-        let found = loop {
-            match found.recv_timeout(SAMPLE) {
-                Ok(found) => break Some(found),
-                Err(RecvTimeoutError::Disconnected) => break None,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            self.dispatcher.write_through();
-            if self.dispatcher.escalate() == Patience::GivenUp {
-                left.store(true, Ordering::Release);
-                self.dispatcher.set_doing(None);
-                return Err(Hold::Cancelled);
-            }
-        };
-        self.dispatcher.set_doing(None);
-        match (found, thread.join()) {
-            (Some(found), Ok(())) => findings.extend(found),
-            _ => return Err(Hold::Failed(broken("it ended by an internal error"))),
+        match watched(self.dispatcher, "the pre-flight check", check) {
+            Watched::Done(found) => findings.extend(found),
+            Watched::GivenUp => return Err(Hold::Cancelled),
+            Watched::Broken(why) => return Err(Hold::Failed(broken(why))),
         }
         Ok(findings)
     }

@@ -187,7 +187,12 @@ impl Player {
             .saturating_add(played / PER_MILLISECOND)
             .min(self.length());
         let mut due = Vec::new();
-        self.fold_until(self.at, u64::MAX, &mut |event| due.push(event.clone()));
+        self.fold_until(self.at, u64::MAX, &mut |event| {
+            // More than a batch goes as a snapshot: of millions none but the state is kept.
+            if due.len() <= BATCH {
+                due.push(event.clone());
+            }
+        });
         if self.ahead.is_none() && self.at >= self.length() {
             self.playing = false;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wimforge::engine::waiting::CancelTimes;
-use wimforge::event::{Event, EventBody, RunOutcome};
+use wimforge::event::{Event, EventBody, Origin, RunOutcome};
 use wimforge::protocol::Request;
 use wimforge::run_state::Status;
 
@@ -250,6 +250,71 @@ fn a_pre_flight_check_that_hears_nothing_is_given_up_too() {
     );
     assert_eq!(knobs.written(), 0);
     assert_eq!((run.word("disk"), run.word("2")), ("not run", "not run"));
+}
+
+#[test]
+fn mending_that_hangs_is_given_up_too() {
+    let knobs = Arc::new(Knobs::default());
+    Knobs::set(&knobs.rescan_hangs, true);
+    let live = Live::on(
+        OneDisk(Arc::clone(&knobs)),
+        &(failing("bad", "") + &ok("2")),
+        |request| request.unattended = false,
+    );
+    times(&live, 300, 300);
+    live.failed("bad", 1);
+    live.must(live.to_node("bad", |node| Request::Mend {
+        node,
+        attempt: 1,
+        how: wimforge::protocol::Mend::Rescan,
+    }));
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    live.must(Request::Cancel { kill: false });
+    live.wait("the end", |state| state.end.is_some());
+    assert!(begun.elapsed() < Duration::from_secs(4));
+    Knobs::set(&knobs.rescan_hangs, false);
+    let run = live.finish();
+    assert_eq!(run.outcome(), RunOutcome::Cancelled);
+    assert_eq!(
+        stages(&run.events)[2..],
+        [
+            "given up: a look at the machine",
+            "left behind",
+            "Cancelled"
+        ]
+    );
+    assert_eq!(run.state.nodes[0].attempt, 1, "it was not tried again");
+}
+
+#[test]
+fn shares_that_do_not_let_go_keep_no_run_from_its_end() {
+    let knobs = Arc::new(Knobs::default());
+    Knobs::set(&knobs.disconnect_hangs, true);
+    let live = Live::on(OneDisk(Arc::clone(&knobs)), &slow("1", 400), |_| {});
+    times(&live, 300, 300);
+    live.wait("the step", |state| state.current.is_some());
+    // As the step that connects a share notes it.
+    let connected = wimforge::sequence::variables::Value::Plain("/mnt/share".into());
+    live.bench
+        .dispatcher
+        .set_variable("_WimforgeConnections", connected, Origin::Engine);
+    live.wait("the end of the step", |state| {
+        matches!(state.nodes[0].status, Status::Ended(_))
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(live.state().end.is_none());
+    live.must(Request::Cancel { kill: false });
+    live.wait("the end", |state| state.end.is_some());
+    Knobs::set(&knobs.disconnect_hangs, false);
+    let run = live.finish();
+    let said = |what: &str| run.state.log.iter().any(|line| line.text.contains(what));
+    assert!(said("/mnt/share may still be connected"));
+    assert!(
+        stages(&run.events).contains(&"given up: the shares to be disconnected".to_owned()),
+        "{:?}",
+        stages(&run.events)
+    );
 }
 
 #[test]

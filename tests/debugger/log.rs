@@ -203,3 +203,77 @@ fn without_a_run_there_is_no_log() {
         .request(&crate::common::who(), Request::ReadLog(back()));
     assert_eq!(reply, Reply::Refused(Refusal::NoRun));
 }
+
+/// A small file system in memory; none where that is not allowed.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn new(mebibytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "small"])
+            .arg(folder.path())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_lines_of_the_log_and_neither_the_run_nor_its_memory() {
+    let Some(small) = Small::new(14) else {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    };
+    let ballast = small.0.path().join("ballast");
+    std::fs::write(&ballast, vec![1; 7 << 20]).unwrap();
+    let mut bench = crate::common::Bench::new();
+    bench.options.state = small.0.path().join("state");
+    let steps = command("flood", "seq -f 'line %.0f' 1 200000", "")
+        + &command("room", &format!("rm {}", ballast.display()), "")
+        + &ok("after");
+    let run = Live::of(bench, &crate::common::document(&steps), |_| {}).finish();
+    assert_eq!(run.outcome(), wimforge::event::RunOutcome::Succeeded);
+    // Whole, without a gap, to the end: reading it said so. What is missing is told.
+    let texts: Vec<&str> = run
+        .events
+        .iter()
+        .filter_map(|event| match &event.body {
+            wimforge::event::EventBody::Log { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("journal cannot be written"))
+    );
+    let lost: Vec<u64> = texts
+        .iter()
+        .filter_map(|text| {
+            text.split_once(" lines of the log were lost")?
+                .0
+                .parse()
+                .ok()
+        })
+        .collect();
+    let kept = texts
+        .iter()
+        .filter(|text| text.starts_with("line "))
+        .count();
+    assert_eq!(lost.len(), 1);
+    // Besides the step's own lines a few of the engine's may be among the lost.
+    let all = lost[0] + kept as u64;
+    assert!((200_000..200_010).contains(&all), "{all}");
+    assert!(kept < 150_000, "nothing was lost: {kept}");
+}

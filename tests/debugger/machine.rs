@@ -18,6 +18,10 @@ pub struct Knobs {
     pub format_hangs: AtomicBool,
     /// Looking at the disks hangs and hears no cancel.
     pub disks_hang: AtomicBool,
+    /// A look at the tables hangs.
+    pub rescan_hangs: AtomicBool,
+    /// Taking connections down hangs.
+    pub disconnect_hangs: AtomicBool,
     /// This program is not root: a finding that blocks.
     pub no_rights: AtomicBool,
     /// The disk is small: a finding that blocks, and the step would fail.
@@ -132,7 +136,14 @@ impl Machine for OneDisk {
         Vec::new()
     }
 
+    fn disconnect(&self, folders: &[PathBuf]) -> Vec<(PathBuf, PlatformError)> {
+        hang(&self.0.disconnect_hangs);
+        let _ = folders;
+        Vec::new()
+    }
+
     fn rescan(&self) -> Result<String> {
+        hang(&self.0.rescan_hangs);
         Err(PlatformError::Unsupported("nothing to look at".to_owned()))
     }
 

@@ -311,6 +311,37 @@ fn what_was_changed_for_this_run_is_what_is_checked() {
 }
 
 #[test]
+fn what_is_changed_while_the_page_is_open_is_what_is_done() {
+    let knobs = knobs();
+    let live = live(&knobs, &(partition("1", "") + &partition("2", "")), true);
+    let (id, _) = page(&live);
+    let change = |name: &str, path: &str, value: &str| {
+        let to = StepChange::Settings(vec![(path.into(), value.into())]);
+        live.must(live.to_node(name, |node| Request::OverrideStep { node, to }));
+    };
+    change("1", "action.disk", "1");
+    change("2", "condition", "Exists(\"Nothing\")");
+    assert_eq!(answer(&live, id, true), Reply::Accepted);
+    let run = live.finish();
+    assert_eq!(run.outcome(), RunOutcome::Succeeded);
+    assert_eq!(*knobs.disks_written.lock().unwrap(), [1]);
+    assert_eq!(run.word("2"), "skipped");
+}
+
+#[test]
+fn a_step_that_is_disabled_while_the_page_is_open_does_nothing() {
+    let knobs = knobs();
+    let live = live(&knobs, &(partition("1", "") + &ok("2")), true);
+    let (id, _) = page(&live);
+    let to = StepChange::Settings(vec![("disabled".into(), "true".into())]);
+    live.must(live.to_node("1", |node| Request::OverrideStep { node, to }));
+    assert_eq!(answer(&live, id, true), Reply::Accepted);
+    let run = live.finish();
+    assert_eq!((run.word("1"), run.word("2")), ("skipped", "succeeded"));
+    assert_eq!(knobs.written(), 0);
+}
+
+#[test]
 fn a_document_is_not_started_when_its_disk_is_not_there() {
     let bench = Bench::new();
     let request = bench.request(&document(&partition("1", "")));
