@@ -166,9 +166,9 @@ fn kill_at_random(seed: u64, wanted: u32) {
     }
     eprintln!("{tally:?} in {:?}", started.elapsed());
     assert!(tally.engines >= wanted / 4, "{tally:?}");
-    for name in ["mkntfs", "sleep"] {
-        assert!(tally.children.contains_key(name), "no {name}: {tally:?}");
-    }
+    // Which tools are hit is chance; mkntfs works long enough to be among them. A test of its own kills the command.
+    assert!(tally.children.contains_key("mkntfs"), "{tally:?}");
+    assert!(tally.children.len() > 1, "{tally:?}");
 }
 
 #[test]
