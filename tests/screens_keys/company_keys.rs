@@ -111,7 +111,10 @@ fn a_bundle_goes_where_it_is_wanted() {
     let sent = press(&mut model, "b/media/usb<Enter>");
     let asked = number(&sent);
     let to = "/media/usb".to_owned();
-    assert_eq!(requests(sent), [Request::Bundle { to }]);
+    assert_eq!(
+        requests(sent),
+        [Request::BundleOffers, Request::Bundle { to }]
+    );
     assert!(shown(&model).contains("writing the bundle ..."));
     let written = Reply::Written("/media/usb/wimforge.tar.gz".to_owned(), 26 * 1024);
     reply(&mut model, asked, written);
@@ -119,7 +122,10 @@ fn a_bundle_goes_where_it_is_wanted() {
     // The run's own folder, and a refusal that gives the form back.
     let sent = press(&mut model, "b<Enter>");
     let asked = number(&sent);
-    assert_eq!(requests(sent), [Request::Bundle { to: String::new() }]);
+    assert_eq!(
+        requests(sent),
+        [Request::BundleOffers, Request::Bundle { to: String::new() }]
+    );
     reply(&mut model, asked, refused("the disk is full"));
     assert!(shown(&model).contains("Write a bundle") && shown(&model).contains("the disk is full"));
     // After the end, too.

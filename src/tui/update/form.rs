@@ -120,7 +120,7 @@ pub(super) fn for_bundle() -> Form {
         title: "Write a bundle".to_owned(),
         intro: "Journal, log, report, sequence and what is known of the machine, in one archive without secrets.".to_owned(),
         purpose: Purpose::Bundle,
-        fields: vec![field("Folder or \\\\server\\share (empty: the run's own)", "", true)],
+        fields: vec![field("Folder or share (empty: own)", "", true)],
         at: 0,
         reveal: false,
     }
