@@ -73,7 +73,11 @@ fn a_command_that_does_not_obey_is_killed_with_its_children() {
     live.wait("the command", |state| {
         state.log.iter().any(|line| line.text.contains("started"))
     });
-    assert!(processes(&marker) >= 2);
+    let patience = Instant::now();
+    while processes(&marker) < 2 {
+        assert!(patience.elapsed() < Duration::from_secs(10), "no processes");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let begun = Instant::now();
     live.must(Request::Cancel { kill: false });
     let state = live.state();
