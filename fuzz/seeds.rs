@@ -20,7 +20,8 @@ use wimforge::engine::start::{self, EngineOptions};
 use wimforge::event::{NodeId, Progress, Severity};
 use wimforge::platform::fake::DisklessMachine;
 use wimforge::protocol::{
-    CONTRACT, Hello, Push, Refusal, Reply, Request, StartRun, ToClient, ToEngine, WireSecret,
+    CONTRACT, Hello, LogQuery, Pattern, Push, Refusal, ReplayCommand, Reply, Request, Role,
+    StartRun, StepChange, ToClient, ToEngine, WireSecret,
 };
 use wimforge::run_state::RunState;
 use wimforge::secret::Secret;
@@ -121,6 +122,9 @@ fn run(journals: &Path, frames: &Path) -> Done {
         confirm_disks: vec![0],
         confirm_replace: true,
         unattended: true,
+        rehearse: false,
+        override_preflight: Some("override".to_owned()),
+        bundle_to: None,
     };
     let dispatcher = Arc::new(Dispatcher::default());
     let thread = start::start(&dispatcher, &options, request.clone())?;
@@ -128,7 +132,8 @@ fn run(journals: &Path, frames: &Path) -> Done {
     let state = dispatcher.state();
     let journal = RunFolder::at(&state.folder).journal();
     let bytes = fs::read(&journal)?;
-    let events = journal::read(&journal)?;
+    let mut events = Vec::new();
+    journal::read(&journal, &mut |event| events.push(event))?;
     fs::write(journals.join("seed-whole"), &bytes)?;
     fs::write(journals.join("seed-torn"), &bytes[..bytes.len() - 7])?;
     let header = bytes.split_inclusive(|&byte| byte == b'\n').next();
@@ -139,6 +144,9 @@ fn run(journals: &Path, frames: &Path) -> Done {
         contract: CONTRACT,
         name: "seeds".to_owned(),
         watch: true,
+        role: Role::Console,
+        from: "192.0.2.7".to_owned(),
+        size: (80, 24),
         run: Some(state.run.clone()),
         client: 1,
     };
@@ -160,6 +168,21 @@ fn run(journals: &Path, frames: &Path) -> Done {
             value: name(),
         },
         Request::Jump { to: NodeId(0) },
+        Request::ReadLog(LogQuery {
+            from: u64::MAX,
+            most: 9,
+            severity: Some(Severity::Warning),
+            find: Some(Pattern {
+                text: "a+".to_owned(),
+                regex: true,
+            }),
+            ..LogQuery::default()
+        }),
+        Request::OverrideStep {
+            node: NodeId(1),
+            to: StepChange::Settings(vec![(name(), name())]),
+        },
+        Request::Replay(ReplayCommand::Move(-1_000)),
     ];
     let mut upward = frame(&ToEngine::Hello(hello.clone()))?;
     for (number, request) in (1..).zip(requests) {
