@@ -183,7 +183,7 @@ impl Target {
                 ));
             }
         }
-        target.try_out()?;
+        target.try_out(&cx.scratch)?;
         Ok(target)
     }
 
@@ -262,8 +262,8 @@ impl Target {
         }
     }
 
-    fn try_out(&self) -> Result<(), StepError> {
-        write_test::try_out(self.parent())
+    fn try_out(&self, scratch: &Path) -> Result<(), StepError> {
+        write_test::try_out(self.parent(), scratch)
             .map(drop)
             .map_err(|error| {
                 StepError::io(

@@ -28,7 +28,7 @@ pub fn run(settings: &settings::ConnectNetworkFolder, cx: &StepCx) -> StepResult
     let folder = if is_share(&path) {
         connect(settings, &path, cx)?
     } else {
-        local(&path, settings.writable)?
+        local(&path, settings.writable, &cx.scratch)?
     };
     publish(settings, letter, &folder, cx)?;
     cx.info(format!("{path} is connected as {}", folder.display()));
@@ -87,7 +87,7 @@ pub(super) fn publish(
 }
 
 /// The local folder, proved fit.
-pub(super) fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
+pub(super) fn local(path: &str, writable: bool, scratch: &Path) -> Result<PathBuf, StepError> {
     let folder = PathBuf::from(path.strip_prefix("file:").unwrap_or(path));
     if !folder.is_absolute() {
         return Err(invalid(format!(
@@ -103,7 +103,7 @@ pub(super) fn local(path: &str, writable: bool) -> Result<PathBuf, StepError> {
         ));
     }
     if writable {
-        write_test(&folder, path)?;
+        write_test(&folder, path, scratch)?;
     }
     Ok(folder)
 }
@@ -140,7 +140,7 @@ fn connect(
         .mount_share(&request, &cx.cancel)
         .map_err(|e| refused(path, e))?;
     if settings.writable {
-        write_test(mounted.path(), path)?;
+        write_test(mounted.path(), path, &cx.scratch)?;
     }
     let folder = mounted.path().to_owned();
     let mut list = cx.text(CONNECTIONS);
@@ -168,8 +168,8 @@ fn refused(path: &str, error: PlatformError) -> StepError {
     }
 }
 
-fn write_test(folder: &Path, shown: &str) -> Result<(), StepError> {
-    write_test::try_out(folder)
+fn write_test(folder: &Path, shown: &str, scratch: &Path) -> Result<(), StepError> {
+    write_test::try_out(folder, scratch)
         .map(drop)
         .map_err(|e| StepError::io(format!("{shown} cannot be written to"), e))
 }

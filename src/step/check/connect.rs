@@ -44,7 +44,7 @@ fn connect(settings: &ConnectNetworkFolder, c: &mut Checker<'_>) -> Option<()> {
         c.held.push(mounted);
         folder
     } else {
-        match connect_folder::local(&path, settings.writable) {
+        match connect_folder::local(&path, settings.writable, c.cx.scratch) {
             Ok(folder) => {
                 let rights = if settings.writable {
                     " and can be written"
@@ -87,7 +87,7 @@ pub(super) fn lacking(
 }
 
 fn written(folder: &Path, c: &mut Checker<'_>) -> Option<()> {
-    match write_test::try_out(folder) {
+    match write_test::try_out(folder, c.cx.scratch) {
         Ok(server) => {
             c.fine(SUBJECT, "a test file was made, renamed and deleted");
             share::clock(server, SystemTime::now(), c);

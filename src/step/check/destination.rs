@@ -1,7 +1,7 @@
 //! Where a capture goes: reachable, writable, roomy, fast enough, and what happens to a file that is there. What is made
 //! for the trial is taken away again.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -91,7 +91,7 @@ fn trial(
             format!("the folder {folder_shown} does not exist yet and can be made"),
         );
     }
-    match write_test::try_out(folder) {
+    match write_test::try_out(folder, c.cx.scratch) {
         Ok(server) => {
             let now = SystemTime::now();
             c.fine(
@@ -273,9 +273,8 @@ impl Drop for Sample {
 
 /// Bytes written and how long it took until they were on the medium.
 fn sample(folder: &Path, most: u64, c: &Checker<'_>) -> io::Result<(u64, Duration)> {
-    let name = uuid::Uuid::new_v4().simple().to_string();
-    let sample = Sample(folder.join(format!("wimforge-test-{name}.speed")));
-    let mut file = File::create_new(&sample.0)?;
+    let sample = Sample(write_test::test_file(folder, c.cx.scratch, "speed"));
+    let mut file = write_test::fresh(&sample.0)?;
     // Not to be compressed on the way.
     let length = usize::try_from(most.min(4 * MIB)).unwrap_or(1024 * 1024);
     let mut block = vec![0_u8; length];
