@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, Parser};
 
@@ -154,19 +154,32 @@ fn is_running(endpoint: &Endpoint) -> Result<bool, Trouble> {
     Ok(reply.is_ok())
 }
 
-/// Ends an engine that only lingers after its run, so that another one can start; refuses when a run is going on.
+/// How long an engine may be without a run until another run ends it: its own client may be just about to start one.
+const ABOUT_TO_START: Duration = Duration::from_secs(2);
+
+/// Ends an engine that only lingers after its run, so that another one can start; refuses when a run is going on, or
+/// somebody is at an engine's console.
 fn make_way(endpoint: &Endpoint) -> Result<(), Trouble> {
     let busy = || failed("an engine is running already: attach to it with `wimforge attach`");
     let ask = |request| wimforge::client::ask(endpoint, "start", request);
+    let begun = Instant::now();
     runtime()?.block_on(async {
         // Until it is gone: right after a run it is not done yet and refuses to end.
-        for _ in 0..300 {
+        while begun.elapsed() < ABOUT_TO_START + Duration::from_secs(3) {
             match ask(Request::Status).await {
                 Err(_) => return Ok(()),
-                Ok(Reply::Snapshot(state)) if !state.has_run() || state.end.is_some() => {}
+                Ok(Reply::Snapshot(state)) if state.end.is_some() => {
+                    let _ = ask(Request::Shutdown).await;
+                }
+                Ok(Reply::Snapshot(state))
+                    if !state.has_run() && state.people.attached.is_empty() =>
+                {
+                    if begun.elapsed() > ABOUT_TO_START {
+                        let _ = ask(Request::Shutdown).await;
+                    }
+                }
                 Ok(_) => return Err(busy()),
             }
-            let _ = ask(Request::Shutdown).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Err(busy())

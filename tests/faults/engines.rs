@@ -1,6 +1,7 @@
 //! Two engines at once on what only one may have, and state files that are cut, spoilt or from the future.
 
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::plain::{Plain, copy, said, wimforge};
@@ -38,6 +39,54 @@ fn of_two_runs_started_at_once_one_wins_and_the_other_says_so() {
         let runs = std::fs::read_dir(plain.path("runtime/runs")).unwrap();
         assert_eq!(runs.count(), 1, "round {round}");
     }
+}
+
+/// An engine without a run, as one is whose client is about to start it.
+fn idle_engine(plain: &Plain) -> Child {
+    let runtime = plain.path("runtime");
+    let engine = wimforge(&runtime, &["engine"]).spawn().unwrap();
+    while !wimforge(&runtime, &["ctl", "status"])
+        .status()
+        .unwrap()
+        .success()
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    engine
+}
+
+#[test]
+fn an_engine_without_a_run_gets_its_time_before_another_run_ends_it() {
+    let plain = Plain::new(r#"Step(name: "One", action: SetVariable(variable: "A", value: "1"))"#);
+    let mut idle = idle_engine(&plain);
+    let client = plain.run(&[]).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(
+        idle.try_wait().unwrap(),
+        None,
+        "a client may be about to use it"
+    );
+    let end = client.wait_with_output().unwrap();
+    assert_eq!(end.status.code(), Some(0), "{}", said(&end));
+    assert!(idle.wait().unwrap().success());
+}
+
+#[test]
+fn an_engine_that_somebody_looks_at_is_not_ended_for_another_run() {
+    let plain = Plain::new(r#"Step(name: "One", action: SetVariable(variable: "A", value: "1"))"#);
+    let mut idle = idle_engine(&plain);
+    let runtime = plain.path("runtime");
+    let mut watcher = wimforge(&runtime, &["attach", "--plain"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let end = plain.run(&[]).output().unwrap();
+    assert_eq!(end.status.code(), Some(1), "{}", said(&end));
+    assert!(said(&end).contains("is running already"), "{}", said(&end));
+    assert_eq!(idle.try_wait().unwrap(), None);
+    watcher.kill().unwrap();
+    watcher.wait().unwrap();
+    let down = wimforge(&runtime, &["ctl", "shutdown"]).output().unwrap();
+    assert!(down.status.success(), "{}", said(&down));
+    assert!(idle.wait().unwrap().success());
 }
 
 #[test]
