@@ -8,6 +8,7 @@ use crate::event::{NodeId, Severity};
 use crate::protocol::Mend;
 use crate::run_state::{NodeState, Status};
 use crate::sequence::schema::{Action, Simulate, Step};
+use crate::step::connect_folder::CONNECTIONS;
 
 const COMPONENT: &str = "TSManager";
 
@@ -51,15 +52,21 @@ impl Walk<'_> {
     /// Does what a technician chose before another attempt. It cannot fail the run: the attempt itself will tell.
     pub(super) fn mend(&self, id: NodeId, how: Mend) {
         let machine = Arc::clone(&self.machine);
-        let done = watched(
-            self.dispatcher,
-            "a look at the machine",
-            move |_| match how {
+        let connected = self
+            .dispatcher
+            .with_variables(|all| !all.text(CONNECTIONS).is_empty());
+        let done = watched(self.dispatcher, "a look at the machine", move |_| {
+            match how {
                 Mend::Rescan => machine.rescan(),
                 Mend::ClearAttribute => machine.show_volumes(),
-                Mend::Reconnect => Ok("connections are made anew by the step".to_owned()),
-            },
-        );
+                Mend::Reconnect if connected => Ok(
+                    "the step connects anew; what an earlier Connect to Network Folder connected stays: jump back to that \
+                     step to connect it anew"
+                        .to_owned(),
+                ),
+                Mend::Reconnect => Ok("the step connects anew".to_owned()),
+            }
+        });
         let done = match done {
             Watched::Done(done) => done.map_err(|error| error.to_string()),
             Watched::GivenUp => Err("it was cancelled and does not end".to_owned()),

@@ -10,7 +10,7 @@ use crate::run_state::LogLine;
 pub enum Mend {
     /// The kernel reads the partition tables again.
     Rescan,
-    /// Connections to shares are taken down; the step connects anew.
+    /// The step connects anew. What an earlier Connect to Network Folder connected stays; a jump back to it connects again.
     Reconnect,
     /// The GPT attribute "no default drive letter" is cleared on the machine's NTFS partitions.
     ClearAttribute,
