@@ -12,7 +12,7 @@ use crate::units;
 
 use super::cx::StepCx;
 use super::error::StepError;
-use super::write_test;
+use super::rights;
 
 const FAT_LIMIT: u64 = 4 * units::GIB - 1;
 const LONGEST: usize = 255;
@@ -263,7 +263,7 @@ impl Target {
     }
 
     fn try_out(&self, scratch: &Path) -> Result<(), StepError> {
-        write_test::try_out(self.parent(), scratch)
+        rights::try_out(self.parent(), scratch)
             .map(drop)
             .map_err(|error| {
                 StepError::io(

@@ -13,8 +13,8 @@ use crate::sequence::variables::Value;
 
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::rights;
 use super::target::invalid;
-use super::write_test;
 
 /// The variable that lists the connected folders, one a line.
 pub const CONNECTIONS: &str = "_WimforgeConnections";
@@ -169,7 +169,7 @@ fn refused(path: &str, error: PlatformError) -> StepError {
 }
 
 fn write_test(folder: &Path, shown: &str, scratch: &Path) -> Result<(), StepError> {
-    write_test::try_out(folder, scratch)
+    rights::try_out(folder, scratch)
         .map(drop)
         .map_err(|e| StepError::io(format!("{shown} cannot be written to"), e))
 }

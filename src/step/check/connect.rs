@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::sequence::settings::ConnectNetworkFolder;
-use crate::step::{connect_folder, write_test};
+use crate::step::{connect_folder, rights};
 
 use super::Checker;
 use super::share;
@@ -87,7 +87,7 @@ pub(super) fn lacking(
 }
 
 fn written(folder: &Path, c: &mut Checker<'_>) -> Option<()> {
-    match write_test::try_out(folder, c.cx.scratch) {
+    match rights::try_out(folder, c.cx.scratch) {
         Ok(server) => {
             c.fine(SUBJECT, "a test file was made, renamed and deleted");
             share::clock(server, SystemTime::now(), c);

@@ -13,7 +13,7 @@ use crate::platform::machine::Space;
 use crate::sequence::settings::{CaptureOperatingSystem, Existing};
 use crate::step::capture_os;
 use crate::step::capture_target::{Logon, Place, Room, place, room, with_suffix};
-use crate::step::write_test;
+use crate::step::rights;
 use crate::units::{self, MIB};
 use crate::wim::{Silent, Wim};
 
@@ -91,7 +91,7 @@ fn trial(
             format!("the folder {folder_shown} does not exist yet and can be made"),
         );
     }
-    match write_test::try_out(folder, c.cx.scratch) {
+    match rights::try_out(folder, c.cx.scratch) {
         Ok(server) => {
             let now = SystemTime::now();
             c.fine(
@@ -273,8 +273,8 @@ impl Drop for Sample {
 
 /// Bytes written and how long it took until they were on the medium.
 fn sample(folder: &Path, most: u64, c: &Checker<'_>) -> io::Result<(u64, Duration)> {
-    let sample = Sample(write_test::test_file(folder, c.cx.scratch, "speed"));
-    let mut file = write_test::fresh(&sample.0)?;
+    let sample = Sample(rights::test_file(folder, c.cx.scratch, "speed"));
+    let mut file = rights::fresh(&sample.0)?;
     // Not to be compressed on the way.
     let length = usize::try_from(most.min(4 * MIB)).unwrap_or(1024 * 1024);
     let mut block = vec![0_u8; length];
