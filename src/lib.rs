@@ -13,6 +13,9 @@
 //! [`protocol`], [`transport`] and [`client`] carry events to people; [`report`] and [`tui`] show them;
 //! [`lab`] makes a machine to try things out on; [`cli`] names the arguments.
 
+// Those macros panic when nobody reads standard error any more.
+#![cfg_attr(not(test), deny(clippy::print_stderr))]
+
 pub mod cancel;
 pub mod cli;
 pub mod client;

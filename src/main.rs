@@ -1,5 +1,8 @@
 //! Arguments to a role, an error class to an exit code.
 
+// Those macros panic when nobody reads standard error any more.
+#![deny(clippy::print_stderr)]
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitCode, Stdio};
@@ -21,6 +24,7 @@ use wimforge::event::RunOutcome;
 use wimforge::lab;
 use wimforge::platform::{PlatformError, show};
 use wimforge::protocol::{Reply, Request, StartRun, WireSecret};
+use wimforge::report::complain::complain;
 use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::report::status;
 use wimforge::sequence::load;
@@ -64,7 +68,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
-            eprintln!("wimforge: {}", trouble.text.trim_end());
+            complain(&format!("wimforge: {}", trouble.text));
             ExitCode::from(trouble.code)
         }
     }
@@ -419,7 +423,7 @@ fn check_quietly(path: &Path) -> u8 {
     if checked.is_good() {
         return 0;
     }
-    eprint!("{}", checked.render());
+    complain(&checked.render());
     2
 }
 

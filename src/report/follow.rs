@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::complain::complain;
 use super::plain::Plain;
 use crate::client::{Client, ClientError, Incoming, Manner, Sender};
 use crate::event::EventBody;
@@ -123,14 +124,14 @@ pub async fn follow<W: Write>(
                 Some(Incoming::Reply(..)) => {}
                 Some(Incoming::Lost(_)) | None => {
                     if printer.json.is_none() {
-                        eprintln!("wimforge: the engine is gone; go on with `wimforge resume`");
+                        complain("wimforge: the engine is gone; go on with `wimforge resume`");
                     }
                     return Ok(4);
                 }
             },
             () = interrupts.next() => {
                 if on_ctrl_c == OnCtrlC::Leave {
-                    eprintln!("wimforge: detached; the run goes on");
+                    complain("wimforge: detached; the run goes on");
                     return Ok(0);
                 }
                 cancels += 1;
@@ -145,14 +146,11 @@ pub async fn follow<W: Write>(
 
 async fn cancel(sender: &mut Sender, times: u64) -> Result<(), ClientError> {
     let kill = times > 1;
-    eprintln!(
-        "wimforge: {}",
-        if kill {
-            "killing what runs; once more to leave"
-        } else {
-            "cancelling; once more to kill what runs"
-        }
-    );
+    complain(if kill {
+        "wimforge: killing what runs; once more to leave"
+    } else {
+        "wimforge: cancelling; once more to kill what runs"
+    });
     sender.send(1 + times, Request::Cancel { kill }).await
 }
 
@@ -168,8 +166,7 @@ fn ended(push: &Push) -> Option<u8> {
 }
 
 fn refused(refusal: &Refusal) -> u8 {
-    let text = refusal.to_string();
-    eprintln!("{}", text.trim_end());
+    complain(&refusal.to_string());
     match refusal {
         Refusal::BadSequence(_) | Refusal::BadValue(_) => 2,
         _ => 1,

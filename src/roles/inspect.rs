@@ -6,6 +6,7 @@ use wimforge::engine::replay::{self, Tape};
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::event::Gravity;
 use wimforge::hints;
+use wimforge::report::complain::complain;
 use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::report::plain::preflight_text;
 use wimforge::sequence::load;
@@ -21,7 +22,7 @@ const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 pub fn check(args: &PreflightArgs) -> Outcome {
     let checked = load::read(&args.sequence);
     if !checked.is_good() {
-        eprint!("{}", checked.render());
+        complain(&checked.render());
         return Ok(2);
     }
     let secrets = read_secrets(&args.secrets)?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use wimforge::transport::codec::write_frame;
 
 use crate::common::{Bench, document};
 use crate::machine::engine_of;
-use crate::plain::{Plain, said};
+use crate::plain::{Plain, said, wimforge};
 
 /// Clients at once, and how often each comes anew.
 const CLIENTS: u32 = 50;
@@ -247,4 +248,29 @@ fn ten_thousand_steps_run_fit_into_a_snapshot_and_resume() {
     };
     assert_eq!(plain(&resumed.state), plain(&run.state), "other values");
     assert_eq!(plain(&run.state).len(), 50);
+}
+
+#[test]
+fn a_client_whose_reader_has_gone_ends_with_its_own_exit_code_and_the_run_goes_on() {
+    let plain = Plain::new(
+        r#"Step(name: "Long", action: RunCommandLine(shell: true, command: "sleep 1; touch %FOLDER%/through"))"#,
+    );
+    // Both ends of the output are closed before the first word.
+    let deaf = |mut command: Command| {
+        let (_, output) = std::io::pipe().unwrap();
+        command.stdout(output.try_clone().unwrap()).stderr(output);
+        command.status().unwrap().code()
+    };
+    assert_eq!(deaf(plain.run(&[])), Some(1));
+    let missing = plain.path("missing.ron");
+    let check = wimforge(
+        &plain.path("runtime"),
+        &["run", missing.to_str().unwrap(), "--plain"],
+    );
+    assert_eq!(deaf(check), Some(2));
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !plain.path("through").exists() {
+        assert!(Instant::now() < limit, "the run has ended with its client");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
