@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use wimforge::cli::{FirmwareArg, MachineArgs, SecretSource};
+use wimforge::cli::{FirmwareArg, MachineArgs, Output, SecretSource};
 use wimforge::engine::boots::MachineMaker;
 use wimforge::engine::error::EngineError;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine};
+use wimforge::report::follow::Mode;
 use wimforge::secret::Secret;
 
 /// A message for people and the exit code that goes with it.
@@ -45,6 +46,15 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
         .enable_all()
         .build()
         .map_err(failed)
+}
+
+/// How the run is to be printed; nothing for the console.
+pub fn mode(output: &Output) -> Option<Mode> {
+    if output.json {
+        Some(Mode::Json)
+    } else {
+        output.plain.then_some(Mode::Plain)
+    }
 }
 
 /// Prints; a reader that went away is no trouble.

@@ -1,25 +1,49 @@
-//! `wimforge preflight` and `wimforge replay`: looking before and after a run.
+//! Looking without a run: documents, a pre-flight check, a recorded run, what a code means.
 
-use wimforge::cli::{PreflightArgs, ReplayArgs};
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use wimforge::cli::{Cli, PreflightArgs, ReplayArgs};
 use wimforge::engine::preflight;
 use wimforge::engine::replay::{self, Tape};
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::event::Gravity;
 use wimforge::hints;
 use wimforge::report::complain::complain;
-use wimforge::report::follow::{self, Mode, OnCtrlC};
+use wimforge::report::follow::{self, OnCtrlC};
 use wimforge::report::plain::preflight_text;
 use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
-use super::common::{Outcome, failed, machine_maker, read_secrets, runtime, say, usage};
+use super::common::{Outcome, failed, machine_maker, mode, read_secrets, runtime, say, usage};
+use super::console::can_be_shown;
 
 /// Fastest and slowest speed of a replay.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
+/// Tells every mistake of the documents; 2 when there is one.
+pub fn check(files: &[PathBuf]) -> Outcome {
+    let mut bad = false;
+    for path in files {
+        let checked = load::read(path);
+        let text = checked.render();
+        if !text.is_empty() {
+            say(&text)?;
+        }
+        if checked.is_good() {
+            say(&format!("{}: good", path.display()))?;
+        } else {
+            bad = true;
+        }
+    }
+    Ok(if bad { 2 } else { 0 })
+}
+
 /// Prints the findings; 1 when something blocks, 2 when the document has mistakes.
-pub fn check(args: &PreflightArgs) -> Outcome {
+pub fn preflight(args: &PreflightArgs) -> Outcome {
     let checked = load::read(&args.sequence);
     if !checked.is_good() {
         complain(&checked.render());
@@ -48,6 +72,10 @@ pub fn replay(args: ReplayArgs) -> Outcome {
             SPEEDS.end()
         )));
     }
+    let mode = mode(&args.output);
+    if mode.is_none() {
+        can_be_shown(&args.look)?;
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -65,12 +93,7 @@ pub fn replay(args: ReplayArgs) -> Outcome {
     runtime()?.block_on(async {
         let listener = Listener::bind(&endpoint).map_err(failed)?;
         let playing = tokio::spawn(replay::serve(tape, speed, listener));
-        let shown = if args.output.plain || args.output.json {
-            let mode = if args.output.json {
-                Mode::Json
-            } else {
-                Mode::Plain
-            };
+        let shown = if let Some(mode) = mode {
             let out = (std::io::stdout(), std::io::stdout());
             follow::follow(&endpoint, mode, out, None, OnCtrlC::Leave)
                 .await
@@ -98,4 +121,12 @@ pub fn explain(text: &str) -> Outcome {
     let told = hints::explain(text);
     say(&hints::render(&told, WIDTH))?;
     Ok(u8::from(!told.is_known()))
+}
+
+/// Prints a completion script.
+pub fn completions(shell: Shell) -> Outcome {
+    // The generator panics when what it writes to has gone.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "wimforge", &mut script);
+    say(&String::from_utf8_lossy(&script))
 }

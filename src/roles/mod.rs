@@ -1,5 +1,9 @@
-//! The roles of the program: what each command does, beside those of `main`.
+//! The roles of the program: what each command does.
 
 pub mod common;
+pub mod console;
 pub mod control;
 pub mod inspect;
+pub mod launch;
+pub mod machine;
+pub mod run;

@@ -268,6 +268,8 @@ fn a_client_whose_reader_has_gone_ends_with_its_own_exit_code_and_the_run_goes_o
         &["run", missing.to_str().unwrap(), "--plain"],
     );
     assert_eq!(deaf(check), Some(2));
+    let script = wimforge(&plain.path("runtime"), &["completions", "bash"]);
+    assert_eq!(deaf(script), Some(0));
     let limit = Instant::now() + Duration::from_secs(20);
     while !plain.path("through").exists() {
         assert!(Instant::now() < limit, "the run has ended with its client");

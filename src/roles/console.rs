@@ -1,0 +1,88 @@
+//! The console, and the other ways to look on.
+
+use std::io::IsTerminal;
+
+use wimforge::cli::{AttachArgs, Look, MachineArgs};
+use wimforge::event::RunOutcome;
+use wimforge::protocol::StartRun;
+use wimforge::report::follow::{self, OnCtrlC};
+use wimforge::report::status;
+use wimforge::transport::Endpoint;
+use wimforge::tui::theme::Theme;
+use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
+
+use super::common::{Outcome, Trouble, failed, mode, runtime, usage};
+use super::launch::{is_running, make_way, spawn_engine};
+
+/// The console: on the running engine, or on one started for it.
+pub fn console(look: Look, machine: &MachineArgs, start: Option<StartRun>) -> Outcome {
+    can_be_shown(&look)?;
+    let endpoint = Endpoint::standard();
+    if start.is_some() {
+        make_way(&endpoint)?;
+    }
+    if start.is_some() || !is_running(&endpoint)? {
+        spawn_engine(machine, &[])?;
+    }
+    open_console(look, start, false)
+}
+
+/// The console on the engine that runs, or is just coming up.
+pub fn open_console(look: Look, start: Option<StartRun>, only_watch: bool) -> Outcome {
+    let options = ConsoleOptions {
+        endpoint: Endpoint::standard(),
+        theme: look.theme,
+        ascii: look.ascii,
+        start,
+        only_watch,
+    };
+    match runtime()?.block_on(tui::run(options)).map_err(failed)? {
+        ConsoleEnd::Detached => Ok(0),
+        ConsoleEnd::RunEnded(outcome) => Ok(RunOutcome::exit_code(outcome)),
+        ConsoleEnd::Interrupted => Err(Trouble {
+            code: 4,
+            text: "the engine is gone; go on with `wimforge resume`".to_owned(),
+        }),
+    }
+}
+
+/// Looks on.
+pub fn attach(args: AttachArgs) -> Outcome {
+    if args.follow {
+        return runtime()?
+            .block_on(status::watch(&Endpoint::standard(), std::io::stdout()))
+            .map_err(failed);
+    }
+    if let Some(mode) = mode(&args.output) {
+        let out = (std::io::stdout(), std::io::stdout());
+        return runtime()?
+            .block_on(follow::follow(
+                &Endpoint::standard(),
+                mode,
+                out,
+                None,
+                OnCtrlC::Leave,
+            ))
+            .map_err(failed);
+    }
+    can_be_shown(&args.look)?;
+    if !is_running(&Endpoint::standard())? {
+        return Err(failed(
+            "no engine is running: start one with `wimforge` or `wimforge run`",
+        ));
+    }
+    open_console(args.look, None, args.watch)
+}
+
+/// Whether there is a terminal and a good theme: asked before an engine is started for nothing.
+pub fn can_be_shown(look: &Look) -> Result<(), Trouble> {
+    if let Some(theme) = &look.theme {
+        Theme::load(theme).map_err(usage)?;
+    }
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(failed(
+        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
+    ))
+}
