@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wimforge::client::{Client, Manner};
+use wimforge::engine::bundle;
 use wimforge::engine::replay::{Tape, serve};
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::event::{Event, NodeId};
@@ -450,6 +451,17 @@ fn one_console_after_the_other_and_one_that_says_nothing() {
         }
         drop(silent);
     });
+}
+
+#[test]
+fn a_folder_that_was_moved_is_taken_up_and_bundled_where_it_is() {
+    let live = Live::debugged(&ok("1"));
+    let second = live.taken_up();
+    second.held_before("1");
+    let folder = second.folder();
+    assert_eq!(second.state().folder, folder.display().to_string());
+    let facts = bundle::of_run(&second.bench.dispatcher, "").unwrap();
+    assert_eq!(facts.path.parent(), Some(&*folder));
 }
 
 #[test]
