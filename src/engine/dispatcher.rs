@@ -179,6 +179,10 @@ impl Inner {
 
     /// For what was redacted already: the log's lines, of which there may be millions.
     fn emit_clean(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
+        // The first and the last event of a run stay that, whoever comes and goes.
+        if !self.state.goes_on() && !matches!(body, EventBody::RunStarted { .. }) {
+            return;
+        }
         let event = Event {
             seq: self.state.seq + 1,
             at: self.clock.now(),

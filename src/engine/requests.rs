@@ -420,7 +420,7 @@ fn check_length(name: &str, value: &str) -> Result<(), Refusal> {
 
 /// After its end a run is not changed any more, even while its report is still being written.
 fn goes_on(inner: &Inner) -> Result<(), Refusal> {
-    if inner.busy && inner.state.has_run() && inner.state.end.is_none() {
+    if inner.busy && inner.state.goes_on() {
         Ok(())
     } else {
         Err(Refusal::NoRun)
