@@ -111,6 +111,11 @@ impl RunState {
         !self.run.is_empty()
     }
 
+    /// Whether there is a run that has not ended.
+    pub fn goes_on(&self) -> bool {
+        self.has_run() && self.end.is_none()
+    }
+
     /// The state of a node.
     pub fn node(&self, id: NodeId) -> Option<&NodeState> {
         self.nodes.get(id.index())

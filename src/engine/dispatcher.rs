@@ -113,38 +113,45 @@ pub struct Dispatcher {
 impl Default for Dispatcher {
     fn default() -> Self {
         Self {
-            inner: Mutex::new(Inner {
-                state: RunState::default(),
-                document: Arc::default(),
-                histories: Histories::default(),
-                overridden: BTreeMap::new(),
-                pages: None,
-                machine: Weak::<DisklessMachine>::new(),
-                cancel_deadline: None,
-                cancel_times: CancelTimes::default(),
-                given_up: None,
-                variables: Variables::default(),
-                grants: Grants::default(),
-                answer: None,
-                step_once: false,
-                jump: None,
-                cancel: CancelToken::new(),
-                busy: false,
-                journal: None,
-                log: None,
-                samples: None,
-                redactor: Redactor::default(),
-                next_question: 1,
-                passed_break: None,
-                held: None,
-                released: None,
-                doing: None,
-                journal_trouble: false,
-                lines_lost: 0,
-                clock: Steady::starting(0),
-            }),
+            inner: Mutex::default(),
             changed: Condvar::new(),
             pushes: broadcast::channel(QUEUE).0,
+        }
+    }
+}
+
+/// An engine without a run.
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            state: RunState::default(),
+            document: Arc::default(),
+            histories: Histories::default(),
+            overridden: BTreeMap::new(),
+            pages: None,
+            machine: Weak::<DisklessMachine>::new(),
+            cancel_deadline: None,
+            cancel_times: CancelTimes::default(),
+            given_up: None,
+            variables: Variables::default(),
+            grants: Grants::default(),
+            answer: None,
+            step_once: false,
+            jump: None,
+            cancel: CancelToken::new(),
+            busy: false,
+            journal: None,
+            log: None,
+            samples: None,
+            redactor: Redactor::default(),
+            next_question: 1,
+            passed_break: None,
+            held: None,
+            released: None,
+            doing: None,
+            journal_trouble: false,
+            lines_lost: 0,
+            clock: Steady::starting(0),
         }
     }
 }
@@ -179,6 +186,10 @@ impl Inner {
 
     /// For what was redacted already: the log's lines, of which there may be millions.
     fn emit_clean(&mut self, pushes: &broadcast::Sender<Push>, body: EventBody) {
+        // The first and the last event of a run stay that, whoever comes and goes.
+        if !self.state.goes_on() && !matches!(body, EventBody::RunStarted { .. }) {
+            return;
+        }
         let event = Event {
             seq: self.state.seq + 1,
             at: self.clock.now(),
@@ -371,36 +382,33 @@ impl Dispatcher {
     /// Opens a run.
     pub fn open(&self, opening: Opening) {
         let mut inner = self.lock();
-        inner.variables = Variables::default();
+        let mut variables = Variables::default();
         for variable in opening.state.variables.values() {
             if let Shown::Plain(value) = &variable.value {
-                let value = Value::Plain(value.clone());
-                inner.variables.set_engine(&variable.name, value);
+                variables.set_engine(&variable.name, Value::Plain(value.clone()));
             }
         }
-        inner.clock = Steady::starting(opening.state.now);
-        let people = std::mem::take(&mut inner.state.people);
-        inner.state = RunState {
-            people,
-            ..opening.state
+        *inner = Inner {
+            clock: Steady::starting(opening.state.now),
+            state: RunState {
+                people: std::mem::take(&mut inner.state.people),
+                ..opening.state
+            },
+            journal: Some(opening.journal),
+            log: Some(opening.log),
+            samples: opening.samples,
+            grants: opening.grants,
+            document: Arc::new(opening.document),
+            histories: opening.histories,
+            overridden: opening.overridden,
+            variables,
+            // What the engine keeps from one run to the next.
+            busy: inner.busy,
+            redactor: std::mem::take(&mut inner.redactor),
+            next_question: inner.next_question,
+            cancel_times: inner.cancel_times,
+            ..Inner::default()
         };
-        inner.journal = Some(opening.journal);
-        inner.log = Some(opening.log);
-        inner.samples = opening.samples;
-        inner.grants = opening.grants;
-        inner.document = Arc::new(opening.document);
-        inner.histories = opening.histories;
-        inner.overridden = opening.overridden;
-        inner.answer = None;
-        inner.step_once = false;
-        inner.jump = None;
-        inner.passed_break = None;
-        inner.held = None;
-        inner.released = None;
-        inner.doing = None;
-        inner.cancel_deadline = None;
-        inner.given_up = None;
-        inner.cancel = CancelToken::new();
         let _ = self
             .pushes
             .send(Push::Snapshot(Box::new(inner.state.clone())));

@@ -254,6 +254,24 @@ impl Events {
         let file = File::open(path).map_err(EngineError::file("opening", path))?;
         Self::read_from(path, BufReader::with_capacity(GATHERED, file))
     }
+
+    /// Goes on behind event `last`, which ended at `offset`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn go_to(&mut self, offset: u64, last: u64) -> Result<(), EngineError> {
+        self.reader
+            .seek(SeekFrom::Start(offset))
+            .map_err(EngineError::file("reading", &self.path))?;
+        self.good = offset;
+        self.last = last;
+        // The header has a line of its own.
+        self.lines = usize::try_from(last)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
+        self.ended = false;
+        Ok(())
+    }
 }
 
 impl<R: BufRead> Events<R> {
@@ -280,6 +298,11 @@ impl<R: BufRead> Events<R> {
             return Err(events.damaged(1, "the journal ends in its first line"));
         }
         Ok(events)
+    }
+
+    /// Where the next event begins, in bytes.
+    pub(super) fn offset(&self) -> u64 {
+        self.good
     }
 
     fn damaged(&self, line: usize, what: impl Into<String>) -> EngineError {

@@ -54,10 +54,7 @@ impl Dispatcher {
     }
 
     fn tell(&self, inner: &mut Inner, line: &str) {
-        // The end of a run is the last of its events.
-        if inner.busy && inner.state.end.is_none() {
-            self.log_locked(inner, Severity::Info, COMPONENT, line, None);
-        }
+        self.log_locked(inner, Severity::Info, COMPONENT, line, None);
         self.push(Push::People(inner.state.people.clone()));
     }
 
@@ -87,9 +84,7 @@ impl Dispatcher {
                 }
                 people.pen = Some(who.client);
                 let by = who.clone();
-                if inner.busy && inner.state.has_run() && inner.state.end.is_none() {
-                    self.emit_locked(&mut inner, EventBody::PenTaken { by });
-                }
+                self.emit_locked(&mut inner, EventBody::PenTaken { by });
                 self.push(Push::People(inner.state.people.clone()));
                 Ok(())
             }

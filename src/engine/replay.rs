@@ -1,10 +1,9 @@
 //! A recorded run, played back: serves the protocol from a journal as an engine serves it from a run, so that the same
 //! console shows it. Nothing is changed, no machine is needed.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeMap;
 use std::iter::Peekable;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,7 +12,7 @@ use tokio::time::Instant;
 
 use super::error::EngineError;
 use super::history::Histories;
-use super::journal;
+use super::journal::{self, Events, Journal};
 use super::log_pages::{Index, Pages};
 use super::requests::{changed, describe_step};
 use super::run_folder::RunFolder;
@@ -38,18 +37,21 @@ const BATCH: usize = 1_000;
 const PER_MILLISECOND: i64 = 1_000 * 100;
 /// A client must say hello within this time.
 const HELLO: Duration = Duration::from_secs(5);
+/// States that are kept along a tape, for whoever moves back.
+const KEPT: u64 = 16;
+/// Least events between two of them.
+const LEAST_APART: u64 = 1_000;
 
 /// A journal that has been looked through.
 pub struct Tape {
-    path: PathBuf,
-    samples: PathBuf,
+    folder: RunFolder,
     /// The text of the sequence; empty when it is not there.
     document: String,
     index: Index,
     first: Millis,
     last: Millis,
     /// The event with which each step began first.
-    starts: Vec<(NodeId, u64)>,
+    starts: BTreeMap<NodeId, u64>,
 }
 
 impl Tape {
@@ -60,15 +62,13 @@ impl Tape {
     pub fn open(folder: &RunFolder) -> Result<Self, EngineError> {
         let path = folder.journal();
         let (mut first, mut last) = (None, 0);
-        let mut starts: Vec<(NodeId, u64)> = Vec::new();
+        let mut starts = BTreeMap::new();
         let index = journal::read(&path, &mut |event| {
             first.get_or_insert(event.at);
             // A clock that was set back does not shorten the tape.
             last = event.at.max(last);
-            if let EventBody::StepStarted { node, .. } = event.body
-                && !starts.iter().any(|(other, _)| *other == node)
-            {
-                starts.push((node, event.seq));
+            if let EventBody::StepStarted { node, .. } = event.body {
+                starts.entry(node).or_insert(event.seq);
             }
         })?;
         let Some(first) = first else {
@@ -79,8 +79,7 @@ impl Tape {
             });
         };
         Ok(Self {
-            path,
-            samples: folder.samples(),
+            folder: folder.clone(),
             document: std::fs::read_to_string(folder.sequence()).unwrap_or_default(),
             index,
             first,
@@ -88,47 +87,20 @@ impl Tape {
             starts,
         })
     }
-
-    fn reader(&self) -> Result<Reader, EngineError> {
-        Reader::open(&self.path).map_err(EngineError::file("reading", &self.path))
-    }
-}
-
-/// The events of a journal in order.
-struct Reader {
-    reader: BufReader<File>,
-    raw: Vec<u8>,
-}
-
-impl Reader {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        let mut reader = Self {
-            reader: BufReader::new(File::open(path)?),
-            raw: Vec::new(),
-        };
-        // The header was checked when the tape was opened.
-        reader.reader.read_until(b'\n', &mut reader.raw)?;
-        Ok(reader)
-    }
-
-    /// The next whole event; none at the end, or where a torn line ends the journal.
-    fn next(&mut self) -> Option<Event> {
-        self.raw.clear();
-        self.reader.read_until(b'\n', &mut self.raw).ok()?;
-        journal::event_of(&self.raw).ok()
-    }
 }
 
 /// The tape in the machine.
 struct Player {
     tape: Tape,
-    reader: Reader,
+    events: Events,
     /// Read, but not yet due.
     ahead: Option<Event>,
     /// The bars' movements, where they were recorded.
     samples: Option<Peekable<Recorded>>,
     state: RunState,
     histories: Histories,
+    /// In order; the first one before the first event.
+    kept: Vec<Kept>,
     /// Milliseconds since the first event.
     at: Millis,
     /// Played on top of `at`, in parts of [`PER_MILLISECOND`]: at a low speed a tick is less than one.
@@ -138,17 +110,30 @@ struct Player {
     since: Instant,
 }
 
+/// What was known at a place of the tape.
+struct Kept {
+    /// Where the next event begins in the journal.
+    offset: u64,
+    state: RunState,
+    histories: Histories,
+}
+
 impl Player {
     fn new(tape: Tape, speed: u32) -> Result<Self, EngineError> {
-        let reader = tape.reader()?;
-        let samples = Recorded::open(&tape.samples).map(Iterator::peekable);
+        let events = Journal::events(&tape.folder.journal())?;
+        let start = Kept {
+            offset: events.offset(),
+            state: RunState::default(),
+            histories: Histories::default(),
+        };
         Ok(Self {
-            samples,
+            samples: Recorded::open(&tape.folder.samples()).map(Iterator::peekable),
             tape,
-            reader,
+            events,
             ahead: None,
             state: RunState::default(),
             histories: Histories::default(),
+            kept: vec![start],
             at: 0,
             rest: 0,
             speed: in_range(speed),
@@ -193,7 +178,7 @@ impl Player {
                 due.push(event.clone());
             }
         });
-        if self.ahead.is_none() && self.at >= self.length() {
+        if self.at >= self.length() {
             self.playing = false;
         }
         due
@@ -201,28 +186,67 @@ impl Player {
 
     /// Folds every event up to a time and a number, whichever comes first.
     fn fold_until(&mut self, at: Millis, seq: u64, each: &mut dyn FnMut(&Event)) {
+        let until = self.tape.first.saturating_add(at);
         loop {
             if self.ahead.is_none() {
-                self.ahead = self.reader.next();
+                self.ahead = self.next();
             }
             let due = self
                 .ahead
-                .take_if(|next| next.at - self.tape.first <= at && next.seq <= seq);
+                .take_if(|next| next.at <= until && next.seq <= seq);
             let Some(event) = due else {
                 return;
             };
             self.histories.apply(&event, &self.state);
             self.state.apply(&event);
+            self.keep();
             each(&event);
         }
+    }
+
+    /// The next whole event; none at the end, or where a torn line ends the journal.
+    fn next(&mut self) -> Option<Event> {
+        let mut event = self.events.next()?.ok()?;
+        if let EventBody::RunStarted { folder, .. } = &mut event.body {
+            // Where it lies now: it may have been moved or copied.
+            *folder = self.tape.folder.path().display().to_string();
+        }
+        Some(event)
+    }
+
+    /// Keeps what is known now, when the last time was long ago.
+    fn keep(&mut self) {
+        let apart = (self.tape.index.last() / KEPT).max(LEAST_APART);
+        let last = self.kept.last().map_or(0, |kept| kept.state.seq);
+        if self.state.seq >= last + apart {
+            self.kept.push(Kept {
+                offset: self.events.offset(),
+                state: self.state.clone(),
+                histories: self.histories.clone(),
+            });
+        }
+    }
+
+    /// Takes the latest state that was kept and is not too late, unless what is known now is not, either, and later.
+    fn wind(&mut self, not_too_late: impl Fn(&RunState) -> bool) -> Result<(), EngineError> {
+        let fits = |kept: &Kept| not_too_late(&kept.state);
+        let kept = &self.kept[self.kept.iter().rposition(fits).unwrap_or(0)];
+        if not_too_late(&self.state) && self.state.seq >= kept.state.seq {
+            return Ok(());
+        }
+        self.events.go_to(kept.offset, kept.state.seq)?;
+        self.ahead = None;
+        self.state.clone_from(&kept.state);
+        self.histories.clone_from(&kept.histories);
+        self.samples = Recorded::open(&self.tape.folder.samples()).map(Iterator::peekable);
+        Ok(())
     }
 
     /// Moves to a time, forwards or back.
     fn seek(&mut self, at: Millis) -> Result<(), EngineError> {
         let at = at.clamp(0, self.length());
-        if at < self.at {
-            self.rewind()?;
-        }
+        let until = self.tape.first.saturating_add(at);
+        self.wind(|state| state.now <= until)?;
         self.at = at;
         self.since = Instant::now();
         self.fold_until(at, u64::MAX, &mut |_| {});
@@ -231,12 +255,10 @@ impl Player {
     }
 
     fn seek_step(&mut self, node: NodeId) -> Result<bool, EngineError> {
-        let Some((_, seq)) = self.tape.starts.iter().find(|(n, _)| *n == node).copied() else {
+        let Some(seq) = self.tape.starts.get(&node).copied() else {
             return Ok(false);
         };
-        if seq <= self.state.seq {
-            self.rewind()?;
-        }
+        self.wind(|state| state.seq < seq)?;
         self.fold_until(Millis::MAX, seq, &mut |_| {});
         self.at = self.state.now.saturating_sub(self.tape.first);
         self.since = Instant::now();
@@ -258,15 +280,6 @@ impl Player {
         latest
     }
 
-    fn rewind(&mut self) -> Result<(), EngineError> {
-        self.samples = Recorded::open(&self.tape.samples).map(Iterator::peekable);
-        self.reader = self.tape.reader()?;
-        self.ahead = None;
-        self.state = RunState::default();
-        self.histories = Histories::default();
-        Ok(())
-    }
-
     /// What is pushed after a request that moved or changed the playing.
     fn after(&self, moved: bool) -> Vec<Push> {
         let mut pushes = Vec::new();
@@ -284,7 +297,10 @@ impl Player {
             Request::Explain { name } => (Reply::History(self.histories.of(&name)), Vec::new()),
             Request::ReadLog(query) => {
                 // Only what has been played so far.
-                let pages = Pages::new(&self.tape.path, self.tape.index.until(self.state.seq));
+                let pages = Pages::new(
+                    &self.tape.folder.journal(),
+                    self.tape.index.until(self.state.seq),
+                );
                 match pages.read(&query) {
                     Ok(page) => (Reply::Log(page), Vec::new()),
                     Err(why) => (Reply::Refused(Refusal::BadValue(why)), Vec::new()),

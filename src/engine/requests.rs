@@ -1,5 +1,6 @@
 //! What clients may ask of the dispatcher: each request is compared with the truth, then done or refused with a reason.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::dispatcher::{Dispatcher, Inner};
@@ -17,38 +18,41 @@ use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
 impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
     pub fn request(&self, who: &Who, request: Request) -> Reply {
+        self.reply(who, request).unwrap_or_else(Reply::Refused)
+    }
+
+    fn reply(&self, who: &Who, request: Request) -> Result<Reply, Refusal> {
         let mut inner = self.lock();
-        match &request {
-            Request::Status => return Reply::Snapshot(Box::new(inner.state.clone())),
-            Request::Explain { name } => return Reply::History(inner.histories.of(name)),
+        match request {
+            Request::Status => Ok(Reply::Snapshot(Box::new(inner.state.clone()))),
+            Request::Explain { name } => Ok(Reply::History(inner.histories.of(&name))),
             Request::DescribeStep { node } => {
                 let document = Arc::clone(&inner.document);
                 let redactor = inner.redactor.clone();
-                let changed = changed(&inner.state, *node);
+                let changed = changed(&inner.state, node)?;
                 // A long document takes a while to look through: not with the lock.
                 drop(inner);
-                return changed
-                    .and_then(|text| describe_step(&document.text, text, &redactor, *node))
-                    .unwrap_or_else(Reply::Refused);
+                describe_step(&document.text, changed, &redactor, node)
             }
-            _ => {}
-        }
-        if let Request::ReadLog(query) = &request {
-            let pages = Self::log_pages(&mut inner);
-            // The journal is read without the lock: a search may take its time.
-            drop(inner);
-            return pages
-                .ok_or(Refusal::NoRun)
-                .and_then(|pages| pages.read(query).map_err(Refusal::BadValue))
-                .map_or_else(Reply::Refused, Reply::Log);
-        }
-        // After its end a run is not changed any more, even while its report is still being written.
-        if !inner.busy || !inner.state.has_run() || inner.state.end.is_some() {
-            return Reply::Refused(Refusal::NoRun);
-        }
-        match self.change(&mut inner, who, request) {
-            Ok(()) => Reply::Accepted,
-            Err(refusal) => Reply::Refused(refusal),
+            Request::ReadLog(query) => {
+                let pages = Self::log_pages(&mut inner).ok_or(Refusal::NoRun)?;
+                // The journal is read without the lock: a search may take its time.
+                drop(inner);
+                pages
+                    .read(&query)
+                    .map(Reply::Log)
+                    .map_err(Refusal::BadValue)
+            }
+            Request::OverrideStep { node, to } => {
+                drop(inner);
+                self.override_step(who, node, to)?;
+                Ok(Reply::Accepted)
+            }
+            other => {
+                goes_on(&inner)?;
+                self.change(&mut inner, who, other)?;
+                Ok(Reply::Accepted)
+            }
         }
     }
 
@@ -141,7 +145,7 @@ impl Dispatcher {
             }
             Request::Jump { to } => self.jump(inner, who, to),
             Request::Break { node, set } => {
-                step_exists(inner, node)?;
+                is_step(&inner.state, node)?;
                 let by = who.clone();
                 self.emit_locked(inner, EventBody::BreakpointChanged { node, set, by });
                 Ok(())
@@ -167,18 +171,13 @@ impl Dispatcher {
                 Answer::Mend(how),
                 Answered::Retry,
             ),
-            Request::OverrideStep { node, to } => {
-                step_exists(inner, node)?;
-                let text = text_for(inner, node, to)?;
-                self.override_step(inner, who, node, text)
-            }
             Request::Recheck { question } => {
                 preflight_open(inner, question)?;
                 self.answer(inner, who, question, Answer::Recheck, Answered::Recheck);
                 Ok(())
             }
             Request::OverridePreflight { question, word } => {
-                let (_, wanted) = preflight_open(inner, question)?;
+                let wanted = preflight_open(inner, question)?;
                 if word.trim() != wanted {
                     return Err(Refusal::BadValue(format!("type the word {wanted}")));
                 }
@@ -191,6 +190,7 @@ impl Dispatcher {
             | Request::Start(_)
             | Request::Explain { .. }
             | Request::DescribeStep { .. }
+            | Request::OverrideStep { .. }
             | Request::ReadLog(_)
             | Request::Bundle { .. }
             | Request::BundleOffers
@@ -285,7 +285,7 @@ impl Dispatcher {
     }
 
     fn run_to(&self, inner: &mut Inner, who: &Who, node: NodeId) -> Result<(), Refusal> {
-        step_exists(inner, node)?;
+        is_step(&inner.state, node)?;
         if inner.state.question.is_some() {
             return Err(Refusal::NotNow(
                 "answer the open question first, then run to a step".to_owned(),
@@ -301,37 +301,41 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn override_step(
-        &self,
-        inner: &mut Inner,
-        who: &Who,
-        node: NodeId,
-        text: Option<String>,
-    ) -> Result<(), Refusal> {
-        let runs = inner
-            .state
-            .node(node)
-            .is_some_and(|state| state.status == Status::Running);
-        if runs {
-            return Err(Refusal::NotNow(
-                "the step is running: pause or wait until it has ended".to_owned(),
-            ));
-        }
-        if let Some(text) = &text {
-            if text.contains(MASK) || inner.redactor.redact(text) != text.as_str() {
+    /// Changes the settings of a step for this run. The whole document is checked with the change: not with the lock.
+    fn override_step(&self, who: &Who, node: NodeId, to: StepChange) -> Result<(), Refusal> {
+        let (document, redactor, before) = {
+            let inner = self.lock();
+            let before = may_be_changed(&inner, node)?;
+            (Arc::clone(&inner.document), inner.redactor.clone(), before)
+        };
+        // The lines shown with a mistake are the document's, which may hold the default of a secret input.
+        let bad = |error: rewrite::RewriteError| {
+            Refusal::BadSequence(redactor.redact(&error.to_string()).into_owned())
+        };
+        let text = text_for(&document.text, before.as_deref(), node, to).map_err(bad)?;
+        let step = match &text {
+            Some(text) if text.contains(MASK) || redactor.redact(text) != text.as_str() => {
                 return Err(Refusal::BadValue(
                     "the settings hold a secret: put it into a secret variable and write %NAME%"
                         .to_owned(),
                 ));
             }
-            let step = rewrite::replaced(&inner.document.text, node.0, text)
-                .map_err(|error| mistake(inner, &error))?;
-            inner.overridden.insert(node, Arc::new(step));
-        } else {
-            inner.overridden.remove(&node);
+            Some(text) => Some(rewrite::replaced(&document.text, node.0, text).map_err(bad)?),
+            None => None,
+        };
+        let mut inner = self.lock();
+        if may_be_changed(&inner, node)? != before || !Arc::ptr_eq(&document, &inner.document) {
+            return Err(Refusal::NotNow(
+                "somebody else has just changed this step: look at it again, then change it"
+                    .to_owned(),
+            ));
         }
+        match step {
+            Some(step) => inner.overridden.insert(node, Arc::new(step)),
+            None => inner.overridden.remove(&node),
+        };
         let by = who.clone();
-        self.emit_locked(inner, EventBody::StepOverridden { node, text, by });
+        self.emit_locked(&mut inner, EventBody::StepOverridden { node, text, by });
         Ok(())
     }
 
@@ -350,7 +354,7 @@ impl Dispatcher {
     }
 
     fn jump(&self, inner: &mut Inner, who: &Who, to: NodeId) -> Result<(), Refusal> {
-        step_exists(inner, to)?;
+        is_step(&inner.state, to)?;
         not_disabled(inner, to)?;
         let failed = inner
             .state
@@ -395,10 +399,11 @@ fn typed_mistake(inner: &Inner, name: &str, value: &str) -> Option<String> {
         .and_then(|check| check.mistake(value))
 }
 
-fn preflight_open(inner: &Inner, question: u32) -> Result<(u32, String), Refusal> {
+/// The word that overrides what blocks.
+fn preflight_open(inner: &Inner, question: u32) -> Result<String, Refusal> {
     let open = inner.state.question.as_ref().filter(|q| q.id == question);
     match open.map(|q| &q.kind) {
-        Some(QuestionKind::Preflight { blocking, word }) => Ok((*blocking, word.clone())),
+        Some(QuestionKind::Preflight { word, .. }) => Ok(word.clone()),
         _ => Err(Refusal::NotAsked),
     }
 }
@@ -413,8 +418,13 @@ fn check_length(name: &str, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn step_exists(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
-    is_step(&inner.state, node)
+/// After its end a run is not changed any more, even while its report is still being written.
+fn goes_on(inner: &Inner) -> Result<(), Refusal> {
+    if inner.busy && inner.state.goes_on() {
+        Ok(())
+    } else {
+        Err(Refusal::NoRun)
+    }
 }
 
 fn is_step(state: &RunState, node: NodeId) -> Result<(), Refusal> {
@@ -476,29 +486,39 @@ fn stands_still(inner: &Inner, then: &str) -> Result<(), Refusal> {
     }
 }
 
-/// A mistake in a step's text. The lines shown with it are the document's, which may hold the default of a secret input.
-fn mistake(inner: &Inner, error: &rewrite::RewriteError) -> Refusal {
-    Refusal::BadSequence(inner.redactor.redact(&error.to_string()).into_owned())
-}
-
 /// The text of a step after a change; `None` for the document's.
-fn text_for(inner: &Inner, node: NodeId, to: StepChange) -> Result<Option<String>, Refusal> {
-    let bad = |error: rewrite::RewriteError| mistake(inner, &error);
+fn text_for(
+    document: &str,
+    before: Option<&str>,
+    node: NodeId,
+    to: StepChange,
+) -> Result<Option<String>, rewrite::RewriteError> {
     let changes = match to {
         StepChange::Original => return Ok(None),
         StepChange::Text(text) => return Ok(Some(text)),
         StepChange::Settings(changes) => changes,
     };
-    let before = inner.state.overrides.iter().find(|o| o.node == node);
     let text = match before {
-        Some(before) => before.text.clone(),
-        None => rewrite::text_of(&inner.document.text, node.0).map_err(bad)?,
+        Some(before) => Cow::Borrowed(before),
+        None => Cow::Owned(rewrite::text_of(document, node.0)?),
     };
     let changes: Vec<rewrite::Setting> = changes
         .into_iter()
         .map(|(path, value)| rewrite::Setting { path, value })
         .collect();
-    rewrite::change(&text, &changes).map(Some).map_err(bad)
+    rewrite::change(&text, &changes).map(Some)
+}
+
+/// The text of a step that was changed before and may be changed (again) now.
+fn may_be_changed(inner: &Inner, node: NodeId) -> Result<Option<String>, Refusal> {
+    goes_on(inner)?;
+    let before = changed(&inner.state, node)?;
+    match inner.state.node(node).map(|state| &state.status) {
+        Some(Status::Running) => Err(Refusal::NotNow(
+            "the step is running: pause or wait until it has ended".to_owned(),
+        )),
+        _ => Ok(before),
+    }
 }
 
 /// The text of a step that was changed for this run.

@@ -154,7 +154,7 @@ pub fn resume(
         return Err(EngineError::Busy("a run is going already".to_owned()));
     }
     let begun = (|| {
-        // Tests resume folders that have no such file.
+        // Whoever started this engine has read it, or was told; what matters stands in the journal as well.
         let file = folder.load().unwrap_or_default();
         let grants = Grants {
             bundle_to: grants.bundle_to.or(file.bundle_to),
@@ -178,6 +178,8 @@ pub fn resume(
         // Whoever asked died with the engine: nobody may answer before it is asked again.
         state.question = None;
         state.cancelling = None;
+        // Where it lies now: it may have been moved or copied.
+        state.folder = folder.path().display().to_string();
         if state.plan != planned.plan {
             return Err(EngineError::Document(format!(
                 "{} is not the sequence that the journal was written for",

@@ -162,8 +162,7 @@ impl<W: Write> Teller<W> {
         let between = about.step.is_none()
             && about.question.is_none()
             && !about.paused
-            && !about.ended
-            && self.state.has_run();
+            && self.state.goes_on();
         if between || self.told.as_ref() == Some(&about) {
             return Ok(false);
         }
@@ -175,7 +174,7 @@ impl<W: Write> Teller<W> {
 
     /// Time has passed. A run that has ended, or is none, says so once.
     fn tick(&mut self, now: Millis) -> std::io::Result<()> {
-        if !self.state.has_run() || self.state.end.is_some() {
+        if !self.state.goes_on() {
             return Ok(());
         }
         let text = line(&self.state, now);
@@ -187,10 +186,11 @@ impl<W: Write> Teller<W> {
         if self.lost == Some(true) {
             return Ok(());
         }
-        let going = self.state.has_run() && self.state.end.is_none();
         let text = match self.lost {
             None => "no engine is running: waiting for one",
-            Some(_) if going => "the engine is gone: waiting for it (wimforge resume)",
+            Some(_) if self.state.goes_on() => {
+                "the engine is gone: waiting for it (wimforge resume)"
+            }
             Some(_) => "the engine has ended: waiting for the next one",
         };
         self.lost = Some(true);

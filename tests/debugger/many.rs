@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use wimforge::event::{NodeId, RunOutcome};
-use wimforge::protocol::{LONGEST_PUSH, Push, Request, ToClient};
+use wimforge::protocol::{LONGEST_PUSH, Push, Request, StepChange, ToClient};
 use wimforge::run_state::RunState;
 
 use crate::common::{Bench, document};
@@ -57,6 +57,30 @@ fn timed<T>(what: &str, most: Duration, work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// The whole document is checked with a changed step: whoever else asks the engine for something is answered meanwhile.
+fn nobody_waits_for_a_change(live: &Live, node: NodeId) {
+    let dispatcher = &live.bench.dispatcher;
+    let (took, longest) = std::thread::scope(|scope| {
+        let changing = scope.spawn(|| {
+            let begun = Instant::now();
+            let to = StepChange::Settings(vec![("timeout".into(), "60".into())]);
+            live.must(Request::OverrideStep { node, to });
+            begun.elapsed()
+        });
+        let mut longest = Duration::ZERO;
+        while !changing.is_finished() {
+            let begun = Instant::now();
+            dispatcher.now();
+            longest = longest.max(begun.elapsed());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (changing.join().unwrap(), longest)
+    });
+    eprintln!("a change: {took:?}, of which others waited for {longest:?}");
+    assert!(longest < took / 4, "{longest:?} of {took:?}");
+    assert!(dispatcher.with_state(|state| state.overrides[0].node == node));
+}
+
 #[test]
 fn ten_thousand_steps_are_no_trouble() {
     let text = steps() + &ok("last");
@@ -90,6 +114,7 @@ fn ten_thousand_steps_are_no_trouble() {
         Duration::from_secs(2),
         || live.ask(Request::DescribeStep { node: last }),
     );
+    nobody_waits_for_a_change(&live, last);
     timed("a jump", Duration::from_secs(1), || live.jump("last"));
     live.must(Request::Continue);
     let run = timed("the end and its report", Duration::from_secs(20), || {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wimforge::client::{Client, Manner};
+use wimforge::engine::bundle;
 use wimforge::engine::replay::{Tape, serve};
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::event::{Event, NodeId};
@@ -14,7 +15,7 @@ use wimforge::run_state::RunState;
 use wimforge::transport::{Endpoint, Listener};
 
 use crate::common::Finished;
-use crate::live::{Live, failing, group, ok, slow};
+use crate::live::{Live, command, failing, group, ok, slow};
 use crate::people::Person;
 
 /// A recorded run: its folder, and what was known at its end.
@@ -32,7 +33,11 @@ fn recorded() -> Recorded {
         )
         + &slow("4", 300)
         + &ok("5");
-    let live = Live::with(&steps, |request| {
+    record(&steps)
+}
+
+fn record(steps: &str) -> Recorded {
+    let live = Live::with(steps, |request| {
         request.set.push(("Given".into(), "at the start".into()));
     });
     live.wait("the report", |state| {
@@ -145,6 +150,8 @@ fn every_event_comes_in_order_and_the_end_is_the_same() {
         let mut expected = recorded.run.state.clone();
         expected.people = state.people.clone();
         expected.now = state.now;
+        // It was copied: its files are where it is played from.
+        expected.folder = recorded.folder.path().display().to_string();
         assert_eq!(state, expected);
     });
 }
@@ -324,6 +331,42 @@ fn it_goes_to_a_step_and_knows_no_more_than_was_played() {
 }
 
 #[test]
+fn whoever_moves_back_does_not_begin_at_the_start_again() {
+    let steps = command("1", "seq 1 20000", "") + &slow("2", 100) + &ok("3");
+    let recorded = record(&steps);
+    runtime().block_on(async {
+        let played = play(recorded.folder.path(), 100);
+        let mut person = played.attach().await;
+        steer(&mut person, ReplayCommand::Move(i64::MAX)).await;
+        to_the_end(&mut person).await;
+        // What was played is not needed again: the first half of the journal could as well be gone.
+        let journal = recorded.folder.path().join("journal.jsonl");
+        let mut bytes = std::fs::read(&journal).unwrap();
+        let half = bytes.len() / 2;
+        bytes[..half].fill(b'x');
+        std::fs::write(&journal, bytes).unwrap();
+        for name in ["3", "2", "3"] {
+            let nodes = &recorded.run.state.plan.nodes;
+            let node = nodes.iter().find(|node| node.name == name).unwrap().id;
+            person.pushed.clear();
+            let reply = steer(&mut person, ReplayCommand::ToStep(node)).await;
+            assert_eq!(reply, Reply::Accepted);
+            person.until(|push| matches!(push, Push::Replay(_))).await;
+            let (state, _, _) = folded(&person.pushed);
+            assert_eq!(state.current, Some(node));
+            let mut expected = RunState::default();
+            for event in &recorded.run.events[..usize::try_from(state.seq).unwrap()] {
+                expected.apply(event);
+            }
+            assert_eq!(state.nodes, expected.nodes);
+            assert_eq!(state.variables, expected.variables);
+            assert_eq!(state.log, expected.log);
+            assert_eq!(state.weights, expected.weights);
+        }
+    });
+}
+
+#[test]
 fn nothing_can_be_changed() {
     let recorded = recorded();
     let journal = std::fs::read(recorded.folder.path().join("journal.jsonl")).unwrap();
@@ -408,6 +451,17 @@ fn one_console_after_the_other_and_one_that_says_nothing() {
         }
         drop(silent);
     });
+}
+
+#[test]
+fn a_folder_that_was_moved_is_taken_up_and_bundled_where_it_is() {
+    let live = Live::debugged(&ok("1"));
+    let second = live.taken_up();
+    second.held_before("1");
+    let folder = second.folder();
+    assert_eq!(second.state().folder, folder.display().to_string());
+    let facts = bundle::of_run(&second.bench.dispatcher, "").unwrap();
+    assert_eq!(facts.path.parent(), Some(&*folder));
 }
 
 #[test]

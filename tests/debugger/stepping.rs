@@ -1,6 +1,6 @@
 //! Step, Continue, Pause, Break, RunTo (spec 4.1): what is let go, and where it stops again.
 
-use wimforge::event::{EventBody, NodeId, RunOutcome};
+use wimforge::event::{EventBody, NodeId, RunOutcome, Severity};
 use wimforge::protocol::{Refusal, Reply, Request};
 use wimforge::run_state::Status;
 
@@ -97,6 +97,10 @@ fn nothing_is_accepted_when_the_run_is_over() {
     ] {
         assert_eq!(live.ask(request), Reply::Refused(Refusal::NoRun));
     }
+    // Nor is anything told any more, whoever has something to tell.
+    let dispatcher = &live.bench.dispatcher;
+    dispatcher.log(Severity::Error, "X", "too late", None);
+    dispatcher.emit(EventBody::GroupStarted { node: NodeId(0) });
     let run = live.finish();
     assert_eq!(run.state.seq, state.seq, "the end is the last event");
     let last = &run.events.last().unwrap().body;
