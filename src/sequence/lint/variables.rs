@@ -1,6 +1,6 @@
 //! Variables: who makes them, who needs them, and those that should be secret.
 
-use super::super::check::{is_open, is_unused};
+use super::super::check::{is_open, is_unused, words};
 use super::super::schema::{Action, Condition};
 use super::super::settings::{Destination, Join};
 use super::finding;
@@ -153,6 +153,7 @@ pub(super) fn plain_secrets(outline: &Outline<'_>, found: &mut Vec<Finding>) {
 /// Inputs that nothing uses: the technician is asked in vain.
 pub(super) fn unused_inputs(outline: &Outline<'_>, found: &mut Vec<Finding>) {
     let used = format!("{:?} {:?}", outline.planned.defs, outline.planned.variables).to_lowercase();
+    let used = words(&used);
     for input in &outline.planned.inputs {
         if is_unused(&input.variable, &used) {
             found.push(finding(
