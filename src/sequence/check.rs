@@ -5,6 +5,7 @@ mod inputs;
 mod run;
 mod settings;
 
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::condition;
@@ -16,7 +17,7 @@ use super::settings::RestartTarget;
 use super::variables::{LONGEST_VALUE, check_name};
 
 pub use inputs::check_value;
-pub(super) use inputs::is_unused;
+pub(super) use inputs::{is_unused, words};
 pub use run::check_run;
 pub use settings::{check_computer_name, is_locale};
 
@@ -29,7 +30,7 @@ pub fn check(sequence: &Sequence, spans: &Spans, complete: bool) -> Vec<Diagnost
         out: Vec::new(),
         applied: false,
         captured: false,
-        sets: Vec::new(),
+        sets: HashSet::new(),
     };
     checker.sequence(sequence);
     checker.out
@@ -44,7 +45,7 @@ struct Checker<'a> {
     /// A capture stands further up.
     captured: bool,
     /// Variables that were given a value further up, in lower case.
-    sets: Vec<String>,
+    sets: HashSet<String>,
 }
 
 /// Where a path stands, else its nearest ancestor.
@@ -131,7 +132,7 @@ impl Checker<'_> {
         if let Err(error) = check_name(name) {
             self.error(path, error, "");
         }
-        self.sets.push(name.trim().to_lowercase());
+        self.sets.insert(name.trim().to_lowercase());
     }
 
     /// A variable that is only read: the engine's own are welcome.

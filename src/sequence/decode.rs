@@ -54,7 +54,7 @@ pub fn decode<T: for<'de> Deserialize<'de>>(tree: &Tree) -> Decoded<T> {
                 break None;
             }
         }
-        if state.mistakes.len() >= MOST_MISTAKES || state.visits > BUDGET {
+        if state.is_full() || state.visits > BUDGET {
             break None;
         }
     };
@@ -84,9 +84,14 @@ struct State {
 impl State {
     fn tell(&mut self, mistake: Diagnostic) {
         let key = (mistake.span.unwrap_or_default(), mistake.message.clone());
-        if self.mistakes.len() < MOST_MISTAKES && self.told.insert(key) {
+        if !self.is_full() && self.told.insert(key) {
             self.mistakes.push(mistake);
         }
+    }
+
+    /// Whether further mistakes are of no interest.
+    fn is_full(&self) -> bool {
+        self.mistakes.len() >= MOST_MISTAKES
     }
 
     /// Reports what went wrong in `tree`, unless that was done where it happened.

@@ -8,6 +8,8 @@ use crate::text::harmless;
 
 /// Columns of a document line that are shown; longer lines are cut around the mistake.
 const WINDOW: usize = 100;
+/// Characters of a line that are looked at on each side: a document may stand on one line.
+const LOOKED_AT: usize = 4 * WINDOW;
 
 /// A stretch of the document, in bytes; the end is not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,10 +151,15 @@ impl Source {
         &self.text
     }
 
+    /// The line of a byte, from 1. Quick, however long the lines are.
+    pub fn line_of(&self, offset: usize) -> usize {
+        self.starts.partition_point(|&start| start <= offset).max(1)
+    }
+
     /// Line and column of a byte, both from 1; columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = self.boundary(offset);
-        let line = self.starts.partition_point(|&start| start <= offset).max(1);
+        let line = self.line_of(offset);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         (line, self.text[start..offset].chars().count() + 1)
     }
@@ -182,18 +189,22 @@ impl Source {
 /// The line of the mistake with a caret line below. Each part is made harmless on its own: an escape sequence
 /// that vanishes must not move the caret.
 fn excerpt(out: &mut String, source: &Source, span: Span) {
-    let (number, column) = source.position(span.start);
+    let start = source.boundary(span.start);
+    let number = source.line_of(start);
     let line = source.line(number);
-    let split = line
-        .char_indices()
-        .nth(column - 1)
-        .map_or(line.len(), |(at, _)| at);
-    let (before, rest) = line.split_at(split);
+    let begin = source.starts.get(number - 1).copied().unwrap_or(0);
+    let (before, rest) = line.split_at((start - begin).min(line.len()));
     let mut length = span.end.saturating_sub(span.start).min(rest.len());
     while !rest.is_char_boundary(length) {
         length -= 1;
     }
     let (marked, after) = rest.split_at(length);
+    let before = before
+        .char_indices()
+        .rev()
+        .nth(LOOKED_AT)
+        .map_or(before, |(at, _)| &before[at..]);
+    let (marked, after) = (first(marked), first(after));
     let (before, marked, after) = (harmless(before), harmless(marked), harmless(after));
 
     let marked = head(&marked, WINDOW - 20);
@@ -203,6 +214,12 @@ fn excerpt(out: &mut String, source: &Source, span: Span) {
     let _ = writeln!(out, "{number:>5} | {before}{marked}{after}");
     let carets = "^".repeat(marked.width().max(1));
     let _ = writeln!(out, "      | {}{carets}", " ".repeat(before.width()));
+}
+
+fn first(text: &str) -> &str {
+    text.char_indices()
+        .nth(LOOKED_AT)
+        .map_or(text, |(at, _)| &text[..at])
 }
 
 /// At most `columns` from the start.
@@ -252,6 +269,8 @@ mod tests {
             "inside a character is its start"
         );
         assert_eq!(source.position(999), (3, 1));
+        assert_eq!(source.line_of(2), 1, "inside a character");
+        assert_eq!(source.line_of(999), 3);
         assert_eq!(source.line(1), "aä");
         assert_eq!(source.line(9), "");
     }

@@ -10,7 +10,7 @@ use super::check;
 use super::decode::{Spans, decode};
 use super::diagnostic::{Diagnostic, Severity, Source, Span};
 use super::schema::Sequence;
-use super::syntax;
+use super::syntax::{self, MOST_MISTAKES};
 
 /// Largest file read, in bytes (spec 1.1: stored definitions are limited to 2 MB).
 pub const LARGEST: u64 = 2 * 1024 * 1024;
@@ -62,7 +62,7 @@ pub struct Checked {
     pub source: Source,
     /// The document, when it may run.
     pub sequence: Option<Sequence>,
-    /// Mistakes and warnings, in order of their place.
+    /// Mistakes and warnings, in order of their place; not more than anybody reads.
     pub diagnostics: Vec<Diagnostic>,
     /// Where each value stands.
     pub spans: Spans,
@@ -187,6 +187,25 @@ pub fn read_text(name: &str, text: &str) -> Checked {
     checked(parse(name, text))
 }
 
+/// Keeps the first [`MOST_MISTAKES`] errors and as many warnings, and says how many more there are.
+pub(super) fn shorten(diagnostics: &mut Vec<Diagnostic>) {
+    for severity in [Severity::Error, Severity::Warning] {
+        let mut count = 0;
+        diagnostics.retain(|d| {
+            count += usize::from(d.severity == severity);
+            d.severity != severity || count <= MOST_MISTAKES
+        });
+        if count > MOST_MISTAKES {
+            diagnostics.push(Diagnostic {
+                severity,
+                message: format!("and {} more", count - MOST_MISTAKES),
+                span: None,
+                hint: None,
+            });
+        }
+    }
+}
+
 fn checked(loaded: Loaded) -> Checked {
     let Loaded {
         source,
@@ -199,11 +218,36 @@ fn checked(loaded: Loaded) -> Checked {
         diagnostics.extend(check::check(sequence, &spans, complete));
     }
     diagnostics.sort_by_key(|d| d.span);
+    shorten(&mut diagnostics);
     let good = !diagnostics.iter().any(|d| d.severity == Severity::Error);
     Checked {
         source,
         sequence: sequence.filter(|_| good),
         diagnostics,
         spans,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_mistakes_ends_with_how_many_more_there_are() {
+        let step = |name: &str| {
+            format!("Step(name: \"{name}\", action: Pause(message: \"m\")),")
+                .repeat(MOST_MISTAKES + 7)
+        };
+        let steps = format!("{}{}", step(&"n".repeat(60)), step(""));
+        let checked = read_text("x", &format!("(schema: 1, name: \"x\", steps: [{steps}])"));
+        assert!(!checked.is_good() && checked.sequence.is_none());
+        assert_eq!(checked.diagnostics.len(), 2 * (MOST_MISTAKES + 1));
+        let text = checked.render();
+        assert!(
+            text.ends_with("x: error: and 7 more\nx: warning: and 7 more\n"),
+            "{text}"
+        );
+        let first = checked.first_mistake().unwrap();
+        assert!(first.ends_with("the name of the step is empty"), "{first}");
     }
 }

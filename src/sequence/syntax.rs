@@ -158,12 +158,10 @@ impl Parser<'_> {
         if self.next + 1 < self.tokens.len() {
             self.next += 1;
         }
-        if let TokenKind::Text(_) = token.kind {
-            let (first, _) = self.source.position(token.span.start);
-            let (last, _) = self.source.position(token.span.end);
-            if last > first {
-                self.suspect = Some(token.span);
-            }
+        if let TokenKind::Text(_) = token.kind
+            && self.source.line_of(token.span.end) > self.source.line_of(token.span.start)
+        {
+            self.suspect = Some(token.span);
         }
         token
     }
@@ -171,7 +169,7 @@ impl Parser<'_> {
     fn mistake(&mut self, mistake: Diagnostic) {
         let mistake = match (self.suspect.take(), &mistake.hint) {
             (Some(text), None) => {
-                let (line, _) = self.source.position(text.start);
+                let line = self.source.line_of(text.start);
                 mistake.hint(format!(
                     "the text that begins in line {line} runs over several lines: is its closing quote missing?"
                 ))
@@ -338,7 +336,7 @@ impl Parser<'_> {
             TokenKind::Close(c) if c == closing => Some(self.advance().span),
             TokenKind::Close(c) => {
                 let outer = self.open.len() - 1;
-                let (line, _) = self.source.position(opened.start);
+                let line = self.source.line_of(opened.start);
                 if self.open[..outer]
                     .iter()
                     .any(|(expected, _)| *expected == c)

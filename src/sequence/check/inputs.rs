@@ -1,5 +1,7 @@
 //! Inputs: their definition and their values.
 
+use std::collections::HashSet;
+
 use super::{Checker, check_computer_name, is_open};
 use crate::sequence::schema::{InputCheck, Sequence};
 use crate::sequence::variables::LONGEST_VALUE;
@@ -32,9 +34,10 @@ pub fn check_value(check: &InputCheck, value: &str) -> Result<(), String> {
 
 impl Checker<'_> {
     pub(super) fn inputs(&mut self, sequence: &Sequence) {
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
         // What a step uses shows in its debug form, whichever field it is: names hold nothing that is escaped there.
         let used = format!("{:?} {:?}", sequence.steps, sequence.variables).to_lowercase();
+        let used = words(&used);
         for (index, input) in sequence.inputs.iter().enumerate() {
             let path = format!("inputs[{index}]");
             let name = input.variable.trim().to_lowercase();
@@ -54,7 +57,7 @@ impl Checker<'_> {
                     "",
                 );
             }
-            seen.push(name.clone());
+            seen.insert(name.clone());
             self.writes(&format!("{path}.variable"), &input.variable);
             self.filled(&format!("{path}.label"), "the label", &input.label, 100);
             match &input.check {
@@ -102,21 +105,19 @@ impl Checker<'_> {
     }
 }
 
-/// Whether nothing names this variable in `used`, a text of everything that may, in lower case.
-pub(in crate::sequence) fn is_unused(name: &str, used: &str) -> bool {
+/// Whether nothing names this variable; `used` are the words of everything that may, in lower case.
+pub(in crate::sequence) fn is_unused(name: &str, used: &HashSet<&str>) -> bool {
     let name = name.trim().to_lowercase();
     // Action variables are read by their steps without being named in the document.
     let silent = ["osd", "smsts", "ts"]
         .iter()
         .any(|prefix| name.starts_with(prefix));
-    !silent && !mentions(used, &name)
+    !silent && !used.contains(name.as_str())
 }
 
-/// Whether `text` holds `name` as a whole word.
-fn mentions(text: &str, name: &str) -> bool {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    !name.is_empty()
-        && text.match_indices(name).any(|(at, _)| {
-            !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part)
-        })
+/// Everything in a text that may be the name of a variable.
+pub(in crate::sequence) fn words(text: &str) -> HashSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+        .filter(|word| !word.is_empty())
+        .collect()
 }

@@ -3,7 +3,7 @@
 use super::place;
 use crate::sequence::decode::Spans;
 use crate::sequence::diagnostic::Diagnostic;
-use crate::sequence::load::Checked;
+use crate::sequence::load::{Checked, shorten};
 use crate::sequence::schema::{Action, Node};
 use crate::sequence::settings::Destination;
 
@@ -49,6 +49,7 @@ pub fn check_run(checked: &Checked, disks: Option<&[u32]>, set: &[&str]) -> Vec<
             &mut out,
         );
     }
+    shorten(&mut out);
     out
 }
 

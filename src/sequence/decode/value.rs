@@ -2,6 +2,8 @@
 
 mod access;
 
+use std::collections::HashSet;
+
 use serde::de::{Deserializer, Visitor};
 
 use super::{Failure, State, suggestion};
@@ -91,6 +93,9 @@ impl<'t, 's> Reader<'t, 's> {
         for field in written {
             let name = &field.name;
             if !known.contains(&name.text.as_str()) {
+                if self.state.is_full() {
+                    continue;
+                }
                 self.state.tell(
                     Diagnostic::error(name.span, format!("unknown field `{}`", name.text))
                         .hint(suggestion(&name.text, known)),
@@ -346,7 +351,7 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
             Body::Map(pairs) if self.plain() => visitor.visit_map(Pairs {
                 entries: pairs,
                 next: 0,
-                seen: Vec::new(),
+                seen: HashSet::new(),
                 path: &self.path,
                 state: self.state,
             }),

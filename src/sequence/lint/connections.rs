@@ -7,22 +7,26 @@ use crate::event::{Finding, Gravity};
 
 /// A step that needs a connection stands before it, or behind the restart that ends it.
 pub(super) fn order(outline: &Outline<'_>, found: &mut Vec<Finding>) {
+    let offered: Vec<_> = outline
+        .running()
+        .filter_map(|place| Some((place.id, place.connects()?)))
+        .flat_map(|(id, connect)| {
+            let needs = needs(connect.letter, connect.folder_variable.as_deref());
+            needs.into_iter().map(move |need| (id, need))
+        })
+        .collect();
+    if offered.is_empty() {
+        return;
+    }
     for user in outline.running() {
         let text = user.text();
         let mut said = Vec::new();
-        for connection in outline.running() {
-            let Some(connect) = connection.connects() else {
+        for (id, need) in &offered {
+            if !need.is_in(&text) || said.contains(&need) || user.id == *id {
                 continue;
-            };
-            for need in needs(connect.letter, connect.folder_variable.as_deref()) {
-                if !need.is_in(&text) || said.contains(&need) || user.id == connection.id {
-                    continue;
-                }
-                if let Some(finding) = judge(outline, user, &need) {
-                    found.push(finding);
-                }
-                said.push(need);
             }
+            found.extend(judge(outline, user, need));
+            said.push(need);
         }
     }
 }

@@ -46,11 +46,8 @@ pub(super) fn capture_before_apply(outline: &Outline<'_>, found: &mut Vec<Findin
 /// A machine that joins a domain must leave it before it is captured.
 pub(super) fn domain_join(outline: &Outline<'_>, found: &mut Vec<Finding>) {
     // The kind of join may be decided in the run.
-    let decided = outline.is_given("OSDNetworkJoinType")
-        || outline
-            .running()
-            .any(|place| place.may_write("OSDNetworkJoinType"));
-    if decided {
+    let kind = "OSDNetworkJoinType";
+    if outline.is_given(kind) || outline.written.may_hold(kind) {
         return;
     }
     for join in outline.running() {

@@ -1,7 +1,9 @@
 //! The steps of a plan in order, with what decides whether they run.
 
+use std::collections::BTreeSet;
+
 use super::super::plan::{NodeDef, PlannedSequence};
-use super::super::schema::{Action, Condition, Step};
+use super::super::schema::{Action, Condition, Input, Step};
 use super::super::settings::{
     ApplyNetworkSettings, ApplyOperatingSystem, CaptureOperatingSystem, ConnectNetworkFolder,
     PartitionDisk,
@@ -23,11 +25,28 @@ pub(super) struct Place<'a> {
 pub(super) struct Outline<'a> {
     pub(super) planned: &'a PlannedSequence,
     pub(super) steps: Vec<Place<'a>>,
+    /// What the steps that may run give a value.
+    pub(super) written: Written,
+}
+
+/// The variables that steps give a value.
+pub(super) struct Written(BTreeSet<Option<String>>);
+
+impl Written {
+    /// By these steps.
+    pub(super) fn by<'p, 'a: 'p>(places: impl Iterator<Item = &'p Place<'a>>) -> Self {
+        Self(places.flat_map(Place::writes).collect())
+    }
+
+    /// Whether one of the steps may give `name` a value.
+    pub(super) fn may_hold(&self, name: &str) -> bool {
+        self.0.contains(&None) || self.0.contains(&Some(name.trim().to_lowercase()))
+    }
 }
 
 impl<'a> Outline<'a> {
     pub(super) fn new(planned: &'a PlannedSequence) -> Self {
-        let steps = planned
+        let steps: Vec<Place<'a>> = planned
             .plan
             .nodes
             .iter()
@@ -42,7 +61,12 @@ impl<'a> Outline<'a> {
                 }),
             })
             .collect();
-        Self { planned, steps }
+        let written = Written::by(steps.iter().filter(|place| place.runs));
+        Self {
+            planned,
+            steps,
+            written,
+        }
     }
 
     /// The steps that may run, in order.
@@ -62,24 +86,21 @@ impl<'a> Outline<'a> {
 
     /// Whether the document gives the variable a value before the first step, or asks for one.
     pub(super) fn is_given(&self, name: &str) -> bool {
-        let same = |other: &str| other.trim().eq_ignore_ascii_case(name.trim());
-        self.planned
-            .variables
-            .iter()
-            .any(|(other, value)| same(other) && !value.is_empty())
-            || self.planned.inputs.iter().any(|i| same(&i.variable))
+        self.has(name, |_| true)
     }
 
     /// Whether the variable has a value for certain when the first step starts.
     pub(super) fn always_has(&self, name: &str) -> bool {
+        self.has(name, |input| !input.optional || !input.default.is_empty())
+    }
+
+    /// Whether the document gives the variable a value, or has such an input for it.
+    fn has(&self, name: &str, fits: impl Fn(&Input) -> bool) -> bool {
         let same = |other: &str| other.trim().eq_ignore_ascii_case(name.trim());
-        self.planned
-            .variables
-            .iter()
-            .any(|(other, value)| same(other) && !value.is_empty())
-            || self.planned.inputs.iter().any(|input| {
-                same(&input.variable) && (!input.optional || !input.default.is_empty())
-            })
+        let planned = self.planned;
+        let mut values = planned.variables.iter();
+        values.any(|(other, value)| same(other) && !value.is_empty())
+            || planned.inputs.iter().any(|i| same(&i.variable) && fits(i))
     }
 }
 

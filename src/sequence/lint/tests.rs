@@ -140,6 +140,19 @@ fn a_variable_of_a_disabled_step_is_missed() {
 }
 
 #[test]
+fn a_long_sequence_is_read_in_time() {
+    let steps: Vec<String> = (0..4000)
+        .map(|at| {
+            let next = at + 1;
+            let disabled = at % 2 == 1;
+            format!("Step(name: \"s\", condition: Exists(\"V{at}\"), disabled: {disabled}, action: SetVariable(variable: \"V{at}\", value: \"%V{next}%\"))")
+        })
+        .collect();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    assert_eq!(of("", &steps).len(), 2000);
+}
+
+#[test]
 fn conditions_that_cannot_be_met_are_found_once() {
     let step = r#"Step(name: "s", condition: All([Equals("X", "a"), Equals("X", "b")]), action: Pause(message: "m"))"#;
     let (node, gravity, text) = one("", &[step]);

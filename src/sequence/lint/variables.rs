@@ -1,10 +1,12 @@
 //! Variables: who makes them, who needs them, and those that should be secret.
 
-use super::super::check::{is_open, is_unused};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::check::{is_open, is_unused, words};
 use super::super::schema::{Action, Condition};
 use super::super::settings::{Destination, Join};
 use super::finding;
-use super::outline::Outline;
+use super::outline::{Outline, Written};
 use crate::event::{Finding, Gravity};
 
 /// Action variables that hold passwords by definition (spec section 2).
@@ -25,7 +27,7 @@ pub(super) fn is_stable(outline: &Outline<'_>, condition: &Condition) -> bool {
     let keeps = |name: &str| {
         let name = name.trim();
         let own = name.starts_with('_') && !name.eq_ignore_ascii_case("_SMSTSBootUEFI");
-        !own && !name.contains('%') && !outline.running().any(|place| place.may_write(name))
+        !own && !name.contains('%') && !outline.written.may_hold(name)
     };
     match condition {
         Condition::All(members) | Condition::Any(members) | Condition::None(members) => {
@@ -46,34 +48,35 @@ pub(super) fn is_stable(outline: &Outline<'_>, condition: &Condition) -> bool {
 
 /// A step needs a variable that only disabled steps make.
 pub(super) fn disabled_makers(outline: &Outline<'_>, found: &mut Vec<Finding>) {
-    let idle: Vec<_> = outline
+    let (idle, others): (Vec<_>, Vec<_>) = outline
         .steps
         .iter()
-        .filter(|place| !place.runs && place.step.simulate.is_none())
-        .flat_map(|place| {
-            place
-                .writes()
-                .into_iter()
-                .flatten()
-                .map(move |name| (place, name))
-        })
-        .collect();
+        .partition(|place| !place.runs && place.step.simulate.is_none());
+    let made = Written::by(others.into_iter());
+    // By name, the first that makes it.
+    let mut missed = BTreeMap::new();
+    for maker in idle {
+        for name in maker.writes().into_iter().flatten() {
+            if !made.may_hold(&name) && !outline.is_given(&name) {
+                missed.entry(name).or_insert(maker);
+            }
+        }
+    }
+    if missed.is_empty() {
+        return;
+    }
     for user in outline.running() {
         let text = user.text();
-        let mut said: Vec<&str> = Vec::new();
-        for (maker, name) in &idle {
-            let destination = matches!(
-                user.applies().map(|apply| &apply.destination),
-                Some(Destination::Variable(wanted)) if wanted.trim().eq_ignore_ascii_case(name)
-            );
-            let made = outline.is_given(name)
-                || outline.steps.iter().any(|place| {
-                    (place.runs || place.step.simulate.is_some()) && place.may_write(name)
-                });
-            if !(destination || is_named(&text, name)) || said.contains(&name.as_str()) || made {
+        let destination = match user.applies().map(|apply| &apply.destination) {
+            Some(Destination::Variable(name)) => name.trim().to_lowercase(),
+            _ => String::new(),
+        };
+        // Of the debug form no part but what stands between percent signs is a bare name.
+        let needed: BTreeSet<&str> = text.split('%').chain([&*destination]).collect();
+        for name in needed {
+            let Some(maker) = missed.get(name) else {
                 continue;
-            }
-            said.push(name);
+            };
             found.push(finding(
                 user.id,
                 Gravity::Warning,
@@ -153,6 +156,7 @@ pub(super) fn plain_secrets(outline: &Outline<'_>, found: &mut Vec<Finding>) {
 /// Inputs that nothing uses: the technician is asked in vain.
 pub(super) fn unused_inputs(outline: &Outline<'_>, found: &mut Vec<Finding>) {
     let used = format!("{:?} {:?}", outline.planned.defs, outline.planned.variables).to_lowercase();
+    let used = words(&used);
     for input in &outline.planned.inputs {
         if is_unused(&input.variable, &used) {
             found.push(finding(

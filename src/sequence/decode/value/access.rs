@@ -1,5 +1,7 @@
 //! What stands inside a value, handed to serde piece by piece: fields, elements, map entries, variants.
 
+use std::collections::HashSet;
+
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, EnumAccess, IntoDeserializer as _, MapAccess, SeqAccess, VariantAccess,
@@ -101,7 +103,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, '_, '_> {
 pub(super) struct Pairs<'t, 's, 'p> {
     pub(super) entries: &'t [(Tree, Tree)],
     pub(super) next: usize,
-    pub(super) seen: Vec<&'t str>,
+    pub(super) seen: HashSet<&'t str>,
     pub(super) path: &'p str,
     pub(super) state: &'s mut State,
 }
@@ -122,7 +124,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, '_, '_> {
                 continue;
             }
             if let Body::Text(text) = &key.body {
-                if self.seen.contains(&text.as_str()) {
+                if !self.seen.insert(text) {
                     self.state.tell(
                         Diagnostic::error(key.span, format!("`{text}` is given twice"))
                             .hint("leave one of them out"),
@@ -130,7 +132,6 @@ impl<'de> MapAccess<'de> for Pairs<'_, '_, '_> {
                     self.next += 1;
                     continue;
                 }
-                self.seen.push(text);
             }
             let path = format!("{}#key", self.path);
             return seed
