@@ -135,24 +135,21 @@ fn shown(
     };
     let hit = hits.is_some_and(|pattern| pattern.is_match(&line.text));
     let role = if hit { Role::Active } else { role };
-    let mark = if hit { look.glyphs.cursor } else { " " };
+    let mark = if hit {
+        span(look, Role::Active, look.glyphs.cursor)
+    } else {
+        span(look, Role::Text, " ")
+    };
     let time = clock(model, line.at);
     let room = columns.saturating_sub(time.len() + 1);
-    let blank = " ".repeat(time.len());
+    let blank = span(look, Role::Text, " ".repeat(time.len() + 1));
+    let mut lead = vec![span(look, Role::Dim, time), mark];
     pieces(look, &format!("{word}{}", line.text), room.max(1), most)
         .into_iter()
-        .enumerate()
-        .map(|(at, part)| {
-            let (time, mark) = if at == 0 {
-                (&time, mark)
-            } else {
-                (&blank, " ")
-            };
-            Line::from(vec![
-                span(look, Role::Dim, time.clone()),
-                span(look, Role::Active, mark),
-                span(look, role, part),
-            ])
+        .map(|part| {
+            let mut row = std::mem::replace(&mut lead, vec![blank.clone()]);
+            row.push(span(look, role, part));
+            Line::from(row)
         })
         .collect()
 }

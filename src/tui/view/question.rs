@@ -234,7 +234,6 @@ fn best_hint(model: &Model, columns: usize) -> Vec<Line<'static>> {
         let text = format!("h: {} guesses at the cause", model.hints.len());
         return whole(look, Role::Text, &text, columns);
     }
-    // Bold is legible on every background; yellow is not.
     let mut all = whole(
         look,
         Role::Title,
@@ -280,7 +279,7 @@ fn failed(
     for cause in &failure.causes {
         all.extend(say(Role::Text, &format!("because: {cause}")));
     }
-    all.extend(say(Role::Dim, &format!("log: {}", model.state.folder)));
+    all.extend(say(Role::Text, &format!("log: {}", model.state.folder)));
     let room = rows.map_or(usize::MAX, |rows| rows.saturating_sub(all.len()));
     if !failure.tail.is_empty() && room > 1 {
         let skip = failure.tail.len().saturating_sub(room - 1);
@@ -292,7 +291,7 @@ fn failed(
         all.push(Line::from(span(look, Role::Dim, fit(look, said, columns))));
         for line in failure.tail.iter().skip(skip) {
             let text = fit(look, &format!("  {line}"), columns);
-            all.push(Line::from(span(look, Role::Dim, text)));
+            all.push(Line::from(span(look, Role::Text, text)));
         }
     }
     all
