@@ -183,7 +183,10 @@ fn a_search_goes_on_in_the_journal_until_it_is_stopped() {
 #[test]
 fn scrolling_fetches_older_lines_one_request_at_a_time() {
     let mut story = logged(LOG_KEPT + 50);
-    assert_eq!(press(&mut story.model, "3<PageUp>"), []);
+    assert_eq!(press(&mut story.model, "3<Up>"), []);
+    assert!(shown(&story.model).contains("3 Log 1 line back, Esc"));
+    assert_eq!(press(&mut story.model, "<PageUp>"), []);
+    assert!(shown(&story.model).contains("3 Log 11 lines back, Esc"));
     let sent = press(&mut story.model, "<Home>");
     let asked = query(&sent);
     assert!(!asked.forward && asked.find.is_none());

@@ -12,6 +12,7 @@ use crate::event::Severity;
 use crate::run_state::LogLine;
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
+use crate::units;
 
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
@@ -46,8 +47,8 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     if view.log.browse.is_some() {
         title.push_str(" not at the end, Esc follows");
     } else if view.log.back > 0 {
-        let back = format!(" {} lines back, Esc follows", view.log.back);
-        title.push_str(&back);
+        let back = units::count(view.log.back as u64, "line");
+        let _ = write!(title, " {back} back, Esc follows");
     }
     let inside = panel(frame, look, area, &title, focus);
     let rows = usize::from(inside.height);

@@ -179,8 +179,7 @@ fn disk(
     let partitions = facts.contents.len();
     let holds = match partitions {
         0 => "empty: no partitions were found".to_owned(),
-        1 => "holds 1 partition".to_owned(),
-        _ => format!("holds {partitions} partitions"),
+        some => format!("holds {}", units::count(some as u64, "partition")),
     };
     let mut lines = vec![
         line(Role::Bad, "ALL DATA ON THIS DISK WILL BE LOST"),
@@ -231,7 +230,11 @@ fn best_hint(model: &Model, columns: usize) -> Vec<Line<'static>> {
         count => format!(", and {} more", count - 1),
     };
     if first.strength < Strength::Code {
-        let text = format!("h: {} guesses at the cause", model.hints.len());
+        let guesses = match model.hints.len() {
+            1 => "a guess".to_owned(),
+            some => format!("{some} guesses"),
+        };
+        let text = format!("h: {guesses} at the cause");
         return whole(look, Role::Text, &text, columns);
     }
     let mut all = whole(
