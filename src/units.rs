@@ -58,6 +58,12 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// So many of something, in the singular where it is one: "1 warning", "2 warnings".
+pub fn count(number: u64, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
+
 /// `done` of `total` in thousandths, 0 to 1000; `None` when the total is unknown or zero.
 pub fn permille(done: u64, total: u64) -> Option<u16> {
     if total == 0 {
@@ -79,6 +85,12 @@ mod tests {
         assert_eq!(bytes(238 * GIB), "238 GiB");
         assert_eq!(bytes(1023 * MIB), "1.0 GiB");
         assert_eq!(bytes(u64::MAX), "16 EiB");
+    }
+
+    #[test]
+    fn one_thing_is_not_several() {
+        let all = [0, 1, 2].map(|number| count(number, "answer file"));
+        assert_eq!(all, ["0 answer files", "1 answer file", "2 answer files"]);
     }
 
     #[test]

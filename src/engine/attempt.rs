@@ -16,6 +16,7 @@ use crate::sequence::schema::{Action, Simulate, Step};
 use crate::step::cx::{Host, ProgressCell, StepCx, StepEnd, StepResult};
 use crate::step::error::StepError;
 use crate::step::run;
+use crate::units;
 
 /// How often progress is sampled.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -145,8 +146,8 @@ impl Attempt<'_> {
                 Ended::Failed(Failure {
                     code: codes::TIMEOUT,
                     message: format!(
-                        "the step did not end within its {} seconds",
-                        self.step.timeout.unwrap_or_default()
+                        "the step did not end within its {}",
+                        units::count(self.step.timeout.unwrap_or_default(), "second")
                     ),
                     ..Failure::default()
                 })

@@ -48,8 +48,8 @@ impl<W: Write> Plain<W> {
         if behind {
             writeln!(
                 self.out,
-                "... {} events were left out ...",
-                state.seq - self.state.seq
+                "... left out: {} ...",
+                units::count(state.seq - self.state.seq, "event")
             )?;
         } else if state.has_run() && !self.state.has_run() && state.end.is_none() {
             let (n, m) = state.position();
@@ -136,7 +136,8 @@ impl<W: Write> Plain<W> {
         Some(match &event.body {
             EventBody::RunStarted { plan, folder, .. } => {
                 let (_, steps) = self.state.position();
-                format!("run \"{}\", {steps} steps, run folder {folder}", plan.name)
+                let steps = units::count(steps.into(), "step");
+                format!("run \"{}\", {steps}, run folder {folder}", plan.name)
             }
             EventBody::BootStarted {
                 boot,
@@ -335,8 +336,9 @@ pub fn artifact_text(artifact: &Artifact) -> String {
             bytes,
             files,
         } => format!(
-            "image {index}: {volume}, {} in {files} files",
-            units::bytes(*bytes)
+            "image {index}: {volume}, {} in {}",
+            units::bytes(*bytes),
+            units::count(*files, "file")
         ),
         Artifact::SkippedVolume { volume, reason } => format!("not captured: {volume}: {reason}"),
         Artifact::File { path, bytes, what } => format!("{what}: {path}, {}", units::bytes(*bytes)),
@@ -386,11 +388,11 @@ fn failure_text(failure: &Failure) -> String {
 
 /// The findings of a pre-flight check, a line each.
 pub fn preflight_text(findings: &[Finding]) -> String {
-    let count = |gravity| findings.iter().filter(|f| f.gravity == gravity).count();
+    let count = |gravity| findings.iter().filter(|f| f.gravity == gravity).count() as u64;
     let mut text = format!(
-        "pre-flight: {} fine, {} warnings, {} blocking",
+        "pre-flight: {} fine, {}, {} blocking",
         count(Gravity::Fine),
-        count(Gravity::Warning),
+        units::count(count(Gravity::Warning), "warning"),
         count(Gravity::Blocking)
     );
     for finding in findings {

@@ -165,10 +165,10 @@ fn write(
         let started = Instant::now();
         apply(wim, job, &keep, cx)?;
         cx.info(format!(
-            "image {} of {} ({} files, {}) applied to {} in {}",
+            "image {} of {} ({}, {}) applied to {} in {}",
             job.image.index,
             path.display(),
-            job.image.files,
+            units::count(job.image.files, "file"),
             units::bytes(
                 job.image
                     .total_bytes

@@ -149,9 +149,9 @@ pub fn copy(scratch: &Path, target: &Target, keep: &Keep, cx: &StepCx) -> Result
         cx.warn(format!("FAT32 cannot keep {lost}"));
     }
     cx.info(format!(
-        "{} files and {} folders ({}) copied to {}",
-        report.files,
-        report.folders,
+        "{} and {} ({}) copied to {}",
+        units::count(report.files, "file"),
+        units::count(report.folders, "folder"),
         units::bytes(report.bytes),
         target.name()
     ));

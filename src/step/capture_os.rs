@@ -123,7 +123,8 @@ fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
         })?;
         closed.map_err(|error| StepError::platform("unmounting the Windows volume", error))?;
         cx.info(format!(
-            "secrets were taken out of {count} answer files on {}",
+            "secrets were taken out of {} on {}",
+            units::count(count as u64, "answer file"),
             volume.describe()
         ));
     }
@@ -232,14 +233,15 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
         what: "captured image".to_owned(),
     });
     cx.info(format!(
-        "captured {} volumes, {}, into {shown}, {}",
-        made.len(),
+        "captured {}, {}, into {shown}, {}",
+        units::count(made.len() as u64, "volume"),
         units::bytes(read),
         units::bytes(bytes)
     ));
     if lost > 0 {
         return Ok(StepEnd::Warned(format!(
-            "{lost} files could not be kept; the log lists them"
+            "{} could not be kept: see the log",
+            units::count(lost, "file")
         )));
     }
     Ok(StepEnd::Done)

@@ -53,9 +53,9 @@ pub fn run(settings: &settings::PartitionDisk, cx: &StepCx) -> StepResult {
 
     cx.phase(&format!("partitioning disk {number}"), Unit::Nothing);
     cx.info(format!(
-        "Writing a {} table with {} partitions to disk {number} ({}, {})",
+        "Writing a {} table with {} to disk {number} ({}, {})",
         show::table(layout.kind),
-        layout.entries.len(),
+        units::count(layout.entries.len() as u64, "partition"),
         disk.path.display(),
         units::bytes(disk.bytes)
     ));

@@ -186,6 +186,103 @@ mod tests {
         }
     }
 
+    /// The sixteen colours as the Linux console, xterm, GNOME, Windows and macOS show them.
+    const PALETTES: [[u32; 16]; 5] = [
+        [
+            0x00_0000, 0xAA_0000, 0x00_AA00, 0xAA_5500, 0x00_00AA, 0xAA_00AA, 0x00_AAAA, 0xAA_AAAA,
+            0x55_5555, 0xFF_5555, 0x55_FF55, 0xFF_FF55, 0x55_55FF, 0xFF_55FF, 0x55_FFFF, 0xFF_FFFF,
+        ],
+        [
+            0x00_0000, 0xCD_0000, 0x00_CD00, 0xCD_CD00, 0x00_00EE, 0xCD_00CD, 0x00_CDCD, 0xE5_E5E5,
+            0x7F_7F7F, 0xFF_0000, 0x00_FF00, 0xFF_FF00, 0x5C_5CFF, 0xFF_00FF, 0x00_FFFF, 0xFF_FFFF,
+        ],
+        [
+            0x00_0000, 0xCC_0000, 0x4E_9A06, 0xC4_A000, 0x34_65A4, 0x75_507B, 0x06_989A, 0xD3_D7CF,
+            0x55_5753, 0xEF_2929, 0x8A_E234, 0xFC_E94F, 0x72_9FCF, 0xAD_7FA8, 0x34_E2E2, 0xEE_EEEC,
+        ],
+        [
+            0x0C_0C0C, 0xC5_0F1F, 0x13_A10E, 0xC1_9C00, 0x00_37DA, 0x88_1798, 0x3A_96DD, 0xCC_CCCC,
+            0x76_7676, 0xE7_4856, 0x16_C60C, 0xF9_F1A5, 0x3B_78FF, 0xB4_009E, 0x61_D6D6, 0xF2_F2F2,
+        ],
+        [
+            0x00_0000, 0x99_0000, 0x00_A600, 0x99_9900, 0x00_00B2, 0xB2_00B2, 0x00_A6B2, 0xBF_BFBF,
+            0x66_6666, 0xE5_0000, 0x00_D900, 0xE5_E500, 0x00_00FF, 0xE5_00E5, 0x00_E5E5, 0xE5_E5E5,
+        ],
+    ];
+
+    fn number(colour: Color) -> usize {
+        use Color as C;
+        let all = [
+            C::Black,
+            C::Red,
+            C::Green,
+            C::Yellow,
+            C::Blue,
+            C::Magenta,
+            C::Cyan,
+            C::Gray,
+            C::DarkGray,
+            C::LightRed,
+            C::LightGreen,
+            C::LightYellow,
+            C::LightBlue,
+            C::LightMagenta,
+            C::LightCyan,
+            C::White,
+        ];
+        all.iter().position(|c| *c == colour).unwrap()
+    }
+
+    /// As WCAG 2 reckons it: 1 is nothing, 21 is black on white.
+    fn contrast(one: u32, other: u32) -> f64 {
+        let light = |colour: u32| {
+            let part = |shift: u32| {
+                let value = f64::from((colour >> shift) & 0xFF) / 255.0;
+                if value <= 0.040_45 {
+                    value / 12.92
+                } else {
+                    ((value + 0.055) / 1.055).powf(2.4)
+                }
+            };
+            0.2126 * part(16) + 0.7152 * part(8) + 0.0722 * part(0) + 0.05
+        };
+        let (one, other) = (light(one), light(other));
+        one.max(other) / one.min(other)
+    }
+
+    #[test]
+    fn what_is_read_is_legible_on_dark_and_on_light_backgrounds() {
+        for (name, _) in BUILT_IN {
+            let theme = Theme::load(name).unwrap();
+            for (role, least) in [
+                (Role::Text, 4.5),
+                (Role::Title, 4.5),
+                (Role::Selected, 4.5),
+                (Role::Good, 4.5),
+                (Role::Warning, 4.5),
+                (Role::Bad, 4.5),
+                (Role::Active, 4.5),
+                (Role::Key, 4.5),
+                // Less important by its name; no dark grey does better on all of these.
+                (Role::Dim, 2.7),
+            ] {
+                let style = theme.style(role);
+                for (palette, (text, paper)) in PALETTES
+                    .iter()
+                    .flat_map(|palette| [(palette, (0xFF_FFFF, 0)), (palette, (0, 0xFF_FFFF))])
+                {
+                    let of =
+                        |colour: Option<Color>, own| colour.map_or(own, |c| palette[number(c)]);
+                    let found = contrast(of(style.fg, text), of(style.bg, paper));
+                    assert!(
+                        found >= least,
+                        "{name}: {role:?} on {paper:06x}: {found:.1} in {palette:06x?}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_mistake_names_its_place_and_an_unknown_theme_the_known_ones() {
         let folder = tempfile::tempdir().unwrap();

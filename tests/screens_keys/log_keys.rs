@@ -183,7 +183,10 @@ fn a_search_goes_on_in_the_journal_until_it_is_stopped() {
 #[test]
 fn scrolling_fetches_older_lines_one_request_at_a_time() {
     let mut story = logged(LOG_KEPT + 50);
-    assert_eq!(press(&mut story.model, "3<PageUp>"), []);
+    assert_eq!(press(&mut story.model, "3<Up>"), []);
+    assert!(shown(&story.model).contains("3 Log 1 line back, Esc"));
+    assert_eq!(press(&mut story.model, "<PageUp>"), []);
+    assert!(shown(&story.model).contains("3 Log 11 lines back, Esc"));
     let sent = press(&mut story.model, "<Home>");
     let asked = query(&sent);
     assert!(!asked.forward && asked.find.is_none());
@@ -328,4 +331,21 @@ fn the_log_of_a_step_begins_with_its_first_line() {
     let mut model = fixtures::applying().model;
     assert_eq!(press(&mut model, "<Down>l"), []);
     assert!(model.note.contains("has not run yet"), "{}", model.note);
+}
+
+#[test]
+fn a_message_of_several_lines_is_shown_as_such() {
+    let mut story = logged(3);
+    let message = "Waiting for a technician: Plug it in:\n  1. port 4\r\n\n  2. the blue one";
+    story.log(Severity::Warning, message);
+    let mut model = story.model;
+    press(&mut model, "3");
+    let screen = shown(&model);
+    let at = screen.find("WARNING Waiting for a technician: Plug it in:");
+    let rows: Vec<&str> = screen[at.unwrap()..].lines().take(4).collect();
+    assert!(rows[1].contains("           1. port 4"), "{screen}");
+    assert!(rows[3].contains("           2. the blue one"), "{screen}");
+    // Where there are only two rows for it, it is cut at its end.
+    press(&mut model, "1");
+    assert!(shown(&model).contains("1. port 4"), "{}", shown(&model));
 }

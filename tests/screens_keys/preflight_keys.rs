@@ -108,6 +108,8 @@ fn the_page_is_put_aside_and_checked_again() {
             },
         );
     assert!(shown(&story.model).contains("0 blocking, 1 warning, 12 fine"));
+    let plain = wimforge::report::plain::preflight_text(&harmless_findings());
+    assert!(plain.starts_with("pre-flight: 12 fine, 1 warning, 0 blocking"));
     assert!(shown(&story.model).contains("Enter go on"));
 }
 

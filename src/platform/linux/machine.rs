@@ -13,6 +13,7 @@ use crate::platform::machine::{
 };
 use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, PartitionRef, Refusal};
 use crate::sequence::settings::{FileSystem, RestartTarget};
+use crate::units;
 
 use super::{
     attributes, format, hardware, identity, leftovers, loops, ntfs, probe, share, sys, sysfs, tool,
@@ -264,8 +265,9 @@ impl Machine for LinuxMachine {
         let disks = self.disks()?;
         let partitions: usize = disks.iter().map(|disk| disk.partitions.len()).sum();
         Ok(format!(
-            "partition tables were read again: {} disks, {partitions} partitions",
-            disks.len()
+            "partition tables were read again: {}, {}",
+            units::count(disks.len() as u64, "disk"),
+            units::count(partitions as u64, "partition")
         ))
     }
 

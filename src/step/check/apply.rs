@@ -130,7 +130,12 @@ fn describe(image: &ImageInfo) -> String {
         let _ = write!(text, ", Windows {}", image.version);
     }
     let bytes = image.total_bytes.saturating_sub(image.hard_link_bytes);
-    let _ = write!(text, ", {} files, {}", image.files, units::bytes(bytes));
+    let _ = write!(
+        text,
+        ", {}, {}",
+        units::count(image.files, "file"),
+        units::bytes(bytes)
+    );
     text
 }
 

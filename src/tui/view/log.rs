@@ -12,6 +12,7 @@ use crate::event::Severity;
 use crate::run_state::LogLine;
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
+use crate::units;
 
 pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
@@ -46,8 +47,8 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     if view.log.browse.is_some() {
         title.push_str(" not at the end, Esc follows");
     } else if view.log.back > 0 {
-        let back = format!(" {} lines back, Esc follows", view.log.back);
-        title.push_str(&back);
+        let back = units::count(view.log.back as u64, "line");
+        let _ = write!(title, " {back} back, Esc follows");
     }
     let inside = panel(frame, look, area, &title, focus);
     let rows = usize::from(inside.height);
@@ -135,24 +136,21 @@ fn shown(
     };
     let hit = hits.is_some_and(|pattern| pattern.is_match(&line.text));
     let role = if hit { Role::Active } else { role };
-    let mark = if hit { look.glyphs.cursor } else { " " };
+    let mark = if hit {
+        span(look, Role::Active, look.glyphs.cursor)
+    } else {
+        span(look, Role::Text, " ")
+    };
     let time = clock(model, line.at);
     let room = columns.saturating_sub(time.len() + 1);
-    let blank = " ".repeat(time.len());
+    let blank = span(look, Role::Text, " ".repeat(time.len() + 1));
+    let mut lead = vec![span(look, Role::Dim, time), mark];
     pieces(look, &format!("{word}{}", line.text), room.max(1), most)
         .into_iter()
-        .enumerate()
-        .map(|(at, part)| {
-            let (time, mark) = if at == 0 {
-                (&time, mark)
-            } else {
-                (&blank, " ")
-            };
-            Line::from(vec![
-                span(look, Role::Dim, time.clone()),
-                span(look, Role::Active, mark),
-                span(look, role, part),
-            ])
+        .map(|part| {
+            let mut row = std::mem::replace(&mut lead, vec![blank.clone()]);
+            row.push(span(look, role, part));
+            Line::from(row)
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use super::text::{fit, line, lines, panel, pieces, selected, span, typed, width};
 use crate::tui::model::{Mistakes, Model, Picker};
 use crate::tui::theme::Role;
+use crate::units;
 
 pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
@@ -64,7 +65,11 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
                 (look.glyphs.failed, Role::Bad)
             };
             let text = if good {
-                format!("{}  ({} steps)", info.name, info.steps)
+                format!(
+                    "{}  ({})",
+                    info.name,
+                    units::count(info.steps.into(), "step")
+                )
             } else {
                 format!("{}  broken: {}", info.name, info.first_mistake)
             };

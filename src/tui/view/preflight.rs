@@ -9,6 +9,7 @@ use super::text::{fit, lines, panel, pieces, span, typed, width};
 use crate::event::{Finding, Gravity};
 use crate::tui::model::{Model, Over, RunView};
 use crate::tui::theme::Role;
+use crate::units;
 
 /// Rows that one text takes at most.
 const LONGEST: usize = 12;
@@ -74,15 +75,15 @@ pub(super) fn last_top(model: &Model, area: Rect) -> usize {
 /// What weighs most comes first.
 fn title(model: &Model, columns: usize) -> String {
     let findings = model.state.preflight.as_deref().unwrap_or_default();
-    let count = |gravity| findings.iter().filter(|f| f.gravity == gravity).count();
+    let count = |gravity| findings.iter().filter(|f| f.gravity == gravity).count() as u64;
     let (blocking, warnings, fine) = (
         count(Gravity::Blocking),
         count(Gravity::Warning),
         count(Gravity::Fine),
     );
     if columns >= WIDE {
-        let s = if warnings == 1 { "" } else { "s" };
-        format!("Pre-flight: {blocking} blocking, {warnings} warning{s}, {fine} fine")
+        let warnings = units::count(warnings, "warning");
+        format!("Pre-flight: {blocking} blocking, {warnings}, {fine} fine")
     } else {
         format!("{blocking} STOP, {warnings} WARN, {fine} ok")
     }

@@ -179,8 +179,7 @@ fn disk(
     let partitions = facts.contents.len();
     let holds = match partitions {
         0 => "empty: no partitions were found".to_owned(),
-        1 => "holds 1 partition".to_owned(),
-        _ => format!("holds {partitions} partitions"),
+        some => format!("holds {}", units::count(some as u64, "partition")),
     };
     let mut lines = vec![
         line(Role::Bad, "ALL DATA ON THIS DISK WILL BE LOST"),
@@ -231,10 +230,13 @@ fn best_hint(model: &Model, columns: usize) -> Vec<Line<'static>> {
         count => format!(", and {} more", count - 1),
     };
     if first.strength < Strength::Code {
-        let text = format!("h: {} guesses at the cause", model.hints.len());
+        let guesses = match model.hints.len() {
+            1 => "a guess".to_owned(),
+            some => format!("{some} guesses"),
+        };
+        let text = format!("h: {guesses} at the cause");
         return whole(look, Role::Text, &text, columns);
     }
-    // Bold is legible on every background; yellow is not.
     let mut all = whole(
         look,
         Role::Title,
@@ -280,7 +282,7 @@ fn failed(
     for cause in &failure.causes {
         all.extend(say(Role::Text, &format!("because: {cause}")));
     }
-    all.extend(say(Role::Dim, &format!("log: {}", model.state.folder)));
+    all.extend(say(Role::Text, &format!("log: {}", model.state.folder)));
     let room = rows.map_or(usize::MAX, |rows| rows.saturating_sub(all.len()));
     if !failure.tail.is_empty() && room > 1 {
         let skip = failure.tail.len().saturating_sub(room - 1);
@@ -292,7 +294,7 @@ fn failed(
         all.push(Line::from(span(look, Role::Dim, fit(look, said, columns))));
         for line in failure.tail.iter().skip(skip) {
             let text = fit(look, &format!("  {line}"), columns);
-            all.push(Line::from(span(look, Role::Dim, text)));
+            all.push(Line::from(span(look, Role::Text, text)));
         }
     }
     all

@@ -118,11 +118,11 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         let indent = "  ".repeat(usize::from(planned.depth).min(8));
         let is_step = matches!(planned.kind, NodeKind::Step(_));
         let stop = if state.breakpoints.contains(&planned.id) || state.run_to == Some(planned.id) {
-            look.glyphs.breakpoint
+            (look.glyphs.breakpoint, Role::Warning)
         } else if state.overrides.iter().any(|o| o.node == planned.id) {
-            look.glyphs.changed
+            (look.glyphs.changed, Role::Warning)
         } else {
-            " "
+            (" ", Role::Text)
         };
         let time = match (&node.status, is_step) {
             (Status::Running, true) => node.started.map(|started| {
@@ -149,7 +149,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         };
         let line = Line::from(vec![
             span(look, Role::Focus, cursor),
-            span(look, Role::Warning, stop),
+            span(look, stop.1, stop.0),
             span(look, Role::Text, indent),
             span(look, role, format!("{sign} ")),
             span(look, text_role, title),

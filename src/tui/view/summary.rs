@@ -65,9 +65,10 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             } => say(
                 Role::Good,
                 &format!(
-                    "{} image {index}: {volume}, {} in {files} files",
+                    "{} image {index}: {volume}, {} in {}",
                     look.glyphs.done,
-                    units::bytes(*bytes)
+                    units::bytes(*bytes),
+                    units::count(*files, "file")
                 ),
             ),
             Artifact::SkippedVolume { volume, reason } => say(
@@ -131,7 +132,10 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if more > 0 {
         let text = fit(
             look,
-            &format!("          and {more} shorter steps"),
+            &format!(
+                "          and {}",
+                units::count(more as u64, "shorter step")
+            ),
             columns,
         );
         all.push(Line::from(span(look, Role::Dim, text)));

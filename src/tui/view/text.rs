@@ -43,17 +43,21 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// `text` made harmless, in the signs this terminal has.
+/// As much of a text as any screen shows of one: cleaning costs time.
+fn beginning(text: &str) -> &str {
+    text.char_indices()
+        .nth(LONGEST)
+        .map_or(text, |(at, _)| &text[..at])
+}
+
+/// `text` made harmless, in one row, in the signs this terminal has.
 pub(super) fn clean(look: &Look, text: &str) -> String {
     let ascii = look.glyphs.ellipsis.is_ascii();
     let mut marks = 0;
     let mut out = String::new();
-    // No screen shows more than this of one text, and cleaning costs time.
-    let text = text
-        .char_indices()
-        .nth(LONGEST)
-        .map_or(text, |(at, _)| &text[..at]);
-    for c in harmless(text).chars().filter(|c| !is_invisible(*c)) {
+    // A line break means no harm and is no question mark.
+    let text = beginning(text).replace('\n', " ");
+    for c in harmless(&text).chars().filter(|c| !is_invisible(*c)) {
         let columns = c.width().unwrap_or(0);
         marks = if columns == 0 { marks + 1 } else { 0 };
         match (ascii && !c.is_ascii(), columns) {
@@ -108,26 +112,36 @@ pub(super) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
     format!("{}{}", look.glyphs.ellipsis, &clean[from..])
 }
 
-/// `text` in at most `rows` pieces of at most `columns`, broken at blanks where there are any near; the last is cut.
+/// `text` in at most `rows` pieces of at most `columns`, broken at its line breaks and at blanks where there are any near; the
+/// last is cut.
 pub(super) fn pieces(look: &Look, text: &str, columns: usize, rows: usize) -> Vec<String> {
-    let clean = clean(look, text);
+    let clean: Vec<String> = beginning(text)
+        .lines()
+        .map(|line| clean(look, line))
+        .collect();
+    let clean = clean.join("\n");
     let mut rest = clean.as_str();
     let mut out = Vec::new();
-    while out.len() + 1 < rows && width(rest) > columns {
+    while out.len() + 1 < rows {
         let mut used = 0;
-        let end = rest
-            .char_indices()
-            .find(|(_, c)| {
-                used += c.width().unwrap_or(0);
-                used > columns
-            })
-            .map_or(rest.len(), |(at, _)| at);
-        if end == 0 {
-            break;
-        }
-        let cut = rest[..end].rfind(' ').map_or(end, |at| at + 1);
-        // A break that wastes most of the row is worse than one inside a word.
-        let cut = if cut * 2 > end { cut } else { end };
+        // The first one that stands in this row no more.
+        let beyond = rest.char_indices().find(|(_, c)| {
+            used += c.width().unwrap_or(0);
+            *c == '\n' || used > columns
+        });
+        let cut = match beyond {
+            Some((at, '\n')) => {
+                out.push(rest[..at].to_owned());
+                rest = &rest[at + 1..];
+                continue;
+            }
+            None | Some((0, _)) => break,
+            Some((end, _)) => match rest[..end].rfind(' ') {
+                // A break that wastes most of the row is worse than one inside a word.
+                Some(blank) if (blank + 1) * 2 > end => blank + 1,
+                _ => end,
+            },
+        };
         out.push(rest[..cut].trim_end().to_owned());
         // A word that just fitted leaves its blank behind.
         rest = rest[cut..].strip_prefix(' ').unwrap_or(&rest[cut..]);
@@ -291,6 +305,18 @@ mod tests {
             ["one two", "three f…"]
         );
         assert_eq!(pieces(&look, "abcdefghij", 4, 3), ["abcd", "efgh", "ij"]);
+        assert_eq!(
+            pieces(&look, "do:\r\n  1. this\n\nthen", 9, 9),
+            ["do:", "  1. this", "", "then"]
+        );
+        assert_eq!(
+            pieces(&look, "do:\n1. this\n2. that", 9, 2),
+            ["do:", "1. this …"]
+        );
+        assert_eq!(
+            (fit(&look, "a\nb", 9), pieces(&look, "", 9, 2)),
+            ("a b".into(), vec![String::new()])
+        );
         for columns in 0..6 {
             let parts = pieces(&look, "統合イメージ and more", columns, 3);
             assert!(

@@ -39,7 +39,11 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         .take(rows)
         .map(|(at, variable)| {
             let fresh = model.now.saturating_sub(variable.at) < FRESH;
-            let mark = if fresh { look.glyphs.changed } else { " " };
+            let (mark, role) = if fresh {
+                (look.glyphs.changed, Role::Warning)
+            } else {
+                (" ", Role::Text)
+            };
             let value = match &variable.value {
                 Shown::Plain(value) => value.as_str(),
                 Shown::Masked => MASK,
@@ -49,7 +53,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             let name = fit(look, &variable.name, columns.saturating_sub(2 + for_value));
             let room = columns.saturating_sub(width(&name) + 2);
             let line = Line::from(vec![
-                span(look, Role::Warning, mark),
+                span(look, role, mark),
                 span(look, if fresh { Role::Title } else { Role::Text }, name),
                 span(look, Role::Dim, "="),
                 span(look, Role::Text, fit(look, value, room)),
