@@ -156,6 +156,10 @@ impl Dispatcher {
                     let set = false;
                     self.emit_locked(inner, EventBody::BreakpointChanged { node, set, by });
                 }
+                if inner.state.run_to.is_some() {
+                    let by = who.clone();
+                    self.emit_locked(inner, EventBody::RunTo { node: None, by });
+                }
                 Ok(())
             }
             Request::RunTo { node } => self.run_to(inner, who, node),
