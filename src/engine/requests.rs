@@ -10,7 +10,7 @@ use crate::cancel::CancelLevel;
 use crate::event::{Answered, EventBody, NodeId, NodeKind, Origin, QuestionKind, Who};
 use crate::protocol::{Check, Refusal, Reply, Request, StepChange, StepField, StepText};
 use crate::run_state::{RunState, Status};
-use crate::secret::{MASK, Redactor, Secret};
+use crate::secret::{MASK, Redactor};
 use crate::sequence::rewrite;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
@@ -571,12 +571,4 @@ pub(super) fn describe_step(
         fields,
         original: redactor.redact(&original).into_owned(),
     })))
-}
-
-/// Secrets by name, for the start of a run.
-pub(super) fn as_values(answer: Answer) -> Vec<(String, Secret)> {
-    match answer {
-        Answer::Values(values) => values,
-        _ => Vec::new(),
-    }
 }
