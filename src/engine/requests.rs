@@ -348,6 +348,11 @@ impl Dispatcher {
         self.lock().overridden.get(&node).cloned()
     }
 
+    /// Whether a node is disabled, in the document or by a change for this run.
+    pub(super) fn is_off(&self, node: NodeId) -> bool {
+        is_off(&self.lock(), node)
+    }
+
     /// Every step that was changed for this run.
     pub(super) fn all_overridden(&self) -> Vec<(NodeId, Arc<Step>)> {
         let changed = &self.lock().overridden;
@@ -438,17 +443,21 @@ fn is_step(state: &RunState, node: NodeId) -> Result<(), Refusal> {
     }
 }
 
-/// A step that is disabled is passed over: the run would never stand before it.
-fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
+/// Whether a node is disabled, in the document or by a change for this run.
+fn is_off(inner: &Inner, node: NodeId) -> bool {
     let nodes = &inner.state.plan.nodes;
-    let off = nodes.get(node.index()).is_some_and(|planned| {
+    nodes.get(node.index()).is_some_and(|planned| {
         let above = planned.parent.and_then(|group| nodes.get(group.index()));
         match inner.overridden.get(&node) {
             Some(step) => step.disabled || above.is_some_and(|group| group.disabled),
             None => planned.disabled,
         }
-    });
-    if !off {
+    })
+}
+
+/// A step that is disabled is passed over: the run would never stand before it.
+fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
+    if !is_off(inner, node) {
         return Ok(());
     }
     Err(Refusal::NotNow(format!(
