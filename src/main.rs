@@ -1,6 +1,5 @@
 //! Arguments to a role, an error class to an exit code.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitCode, Stdio};
 use std::sync::Arc;
@@ -9,8 +8,8 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use wimforge::cli::{
-    AttachArgs, Cli, Command, EngineArgs, FirmwareArg, GrantArgs, Lab, Look, MachineArgs, Output,
-    ResumeArgs, RunArgs, SecretSource,
+    AttachArgs, Cli, Command, EngineArgs, FirmwareArg, Lab, Look, MachineArgs, ResumeArgs, RunArgs,
+    SecretSource,
 };
 use wimforge::engine::dispatcher::Dispatcher;
 use wimforge::engine::run_folder::{self, RunFolder};
@@ -25,26 +24,24 @@ use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::report::status;
 use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, Stream, runtime_folder};
-use wimforge::tui::theme::Theme;
 use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
 mod roles;
 
 use roles::common::{
-    Outcome, Trouble, failed, firmware, machine_maker, read_secret, read_secrets, runtime, say,
-    usage,
+    Outcome, Trouble, can_be_shown, failed, firmware, machine_maker, printed, read_secret,
+    read_secrets, runtime, say,
 };
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        None => console(cli.look, &cli.machine, None, &GrantArgs::default()),
+        None => console(cli.look, &cli.machine, None),
         Some(Command::Run(args)) => run(*args),
         Some(Command::Attach(args)) => attach(args),
         Some(Command::Resume(args)) => resume(*args),
         Some(Command::Preflight(args)) => roles::inspect::check(&args),
-        Some(Command::Replay(args)) => can_be_shown_unless(&args.output, &args.look)
-            .and_then(|()| roles::inspect::replay(args)),
+        Some(Command::Replay(args)) => roles::inspect::replay(args),
         Some(Command::Ctl { request }) => roles::control::control(request),
         Some(Command::Check { files }) => check(&files),
         Some(Command::Disks { json, machine }) => disks(json, &machine),
@@ -206,27 +203,26 @@ fn run(args: RunArgs) -> Outcome {
     if code != 0 {
         return Ok(code);
     }
-    let headless = args.output.plain || args.output.json;
-    let start = start_run(&args, headless && !args.grants.ask)?;
-    if headless {
+    let printed = printed(&args.output);
+    let start = start_run(&args, printed.is_some() && !args.grants.ask)?;
+    if let Some(mode) = printed {
         make_way(&Endpoint::standard())?;
         let linger = ["--linger".to_owned(), "1500".to_owned()];
         let engine = spawn_engine(&args.machine, &linger)?;
-        return follow_run(&args.output, Some(start), &args.machine, engine);
+        return follow_run(mode, Some(start), &args.machine, engine);
     }
-    console(args.look, &args.machine, Some(start), &args.grants)
+    console(args.look, &args.machine, Some(start))
 }
 
 fn follow_run(
-    output: &Output,
+    mode: Mode,
     start: Option<StartRun>,
     machine: &MachineArgs,
     mut engine: Child,
 ) -> Outcome {
     await_engine(&mut engine, machine)?;
-    let mode = if output.json { Mode::Json } else { Mode::Plain };
     let on_ctrl_c = OnCtrlC::Cancel;
-    let out = (std::io::stdout(), std::io::stdout());
+    let out = std::io::stdout();
     let endpoint = Endpoint::standard();
     runtime()?
         .block_on(follow::follow(&endpoint, mode, out, start, on_ctrl_c))
@@ -248,30 +244,21 @@ fn follow_run(
 }
 
 fn attach(args: AttachArgs) -> Outcome {
+    let endpoint = Endpoint::standard();
+    let out = std::io::stdout();
     if args.follow {
         return runtime()?
-            .block_on(status::watch(&Endpoint::standard(), std::io::stdout()))
+            .block_on(status::watch(&endpoint, out))
             .map_err(failed);
     }
-    if args.output.plain || args.output.json {
-        let mode = if args.output.json {
-            Mode::Json
-        } else {
-            Mode::Plain
-        };
-        let out = (std::io::stdout(), std::io::stdout());
+    if let Some(mode) = printed(&args.output) {
+        let leave = OnCtrlC::Leave;
         return runtime()?
-            .block_on(follow::follow(
-                &Endpoint::standard(),
-                mode,
-                out,
-                None,
-                OnCtrlC::Leave,
-            ))
+            .block_on(follow::follow(&endpoint, mode, out, None, leave))
             .map_err(failed);
     }
     can_be_shown(&args.look)?;
-    if !is_running(&Endpoint::standard())? {
+    if !is_running(&endpoint)? {
         return Err(failed(
             "no engine is running: start one with `wimforge` or `wimforge run`",
         ));
@@ -287,8 +274,8 @@ fn resume(args: ResumeArgs) -> Outcome {
         None => run_folder::interrupted(&state).map_err(failed)?,
     };
     let file = folder.load().map_err(failed)?;
-    let headless = args.output.plain || args.output.json;
-    if !headless {
+    let printed = printed(&args.output);
+    if printed.is_none() {
         can_be_shown(&args.look)?;
     }
     let mut more = vec![
@@ -297,7 +284,7 @@ fn resume(args: ResumeArgs) -> Outcome {
         "--linger".to_owned(),
         "1500".to_owned(),
     ];
-    if headless && !args.grants.ask && file.unattended {
+    if printed.is_some() && !args.grants.ask && file.unattended {
         more.push("--unattended".to_owned());
     }
     for disk in file.confirm_disks.iter().chain(&args.grants.confirm_disks) {
@@ -338,39 +325,14 @@ fn resume(args: ResumeArgs) -> Outcome {
         ))
     })?;
     let engine = spawn_engine(&machine, &more)?;
-    if headless {
-        return follow_run(&args.output, None, &machine, engine);
+    if let Some(mode) = printed {
+        return follow_run(mode, None, &machine, engine);
     }
     open_console(args.look, None, false)
 }
 
-fn can_be_shown_unless(output: &Output, look: &Look) -> Result<(), Trouble> {
-    if output.plain || output.json {
-        return Ok(());
-    }
-    can_be_shown(look)
-}
-
-/// Whether there is a terminal and a good theme: asked before an engine is started for nothing.
-fn can_be_shown(look: &Look) -> Result<(), Trouble> {
-    if let Some(theme) = &look.theme {
-        Theme::load(theme).map_err(usage)?;
-    }
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return Ok(());
-    }
-    Err(failed(
-        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
-    ))
-}
-
 /// The console: on the running engine, or on one started for it.
-fn console(
-    look: Look,
-    machine: &MachineArgs,
-    start: Option<StartRun>,
-    _grants: &GrantArgs,
-) -> Outcome {
+fn console(look: Look, machine: &MachineArgs, start: Option<StartRun>) -> Outcome {
     can_be_shown(&look)?;
     let endpoint = Endpoint::standard();
     if start.is_some() {

@@ -6,13 +6,15 @@ use wimforge::engine::replay::{self, Tape};
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::event::Gravity;
 use wimforge::hints;
-use wimforge::report::follow::{self, Mode, OnCtrlC};
+use wimforge::report::follow::{self, OnCtrlC};
 use wimforge::report::plain::preflight_text;
 use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
-use super::common::{Outcome, failed, machine_maker, read_secrets, runtime, say, usage};
+use super::common::{
+    Outcome, can_be_shown, failed, machine_maker, printed, read_secrets, runtime, say, usage,
+};
 
 /// Fastest and slowest speed of a replay.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
@@ -39,6 +41,10 @@ pub fn check(args: &PreflightArgs) -> Outcome {
 
 /// Plays a run folder through the console, or as lines.
 pub fn replay(args: ReplayArgs) -> Outcome {
+    let printed = printed(&args.output);
+    if printed.is_none() {
+        can_be_shown(&args.look)?;
+    }
     if !SPEEDS.contains(&args.speed) {
         return Err(usage(format!(
             "--speed {}: from {} to {}",
@@ -64,13 +70,8 @@ pub fn replay(args: ReplayArgs) -> Outcome {
     runtime()?.block_on(async {
         let listener = Listener::bind(&endpoint).map_err(failed)?;
         let playing = tokio::spawn(replay::serve(tape, speed, listener));
-        let shown = if args.output.plain || args.output.json {
-            let mode = if args.output.json {
-                Mode::Json
-            } else {
-                Mode::Plain
-            };
-            let out = (std::io::stdout(), std::io::stdout());
+        let shown = if let Some(mode) = printed {
+            let out = std::io::stdout();
             follow::follow(&endpoint, mode, out, None, OnCtrlC::Leave)
                 .await
                 .map(|_| 0)
