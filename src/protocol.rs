@@ -192,7 +192,7 @@ pub enum Request {
         /// Set or clear.
         set: bool,
     },
-    /// Clear every breakpoint.
+    /// Clear every breakpoint, and take back a [`Request::RunTo`] that was not reached.
     ClearBreaks,
     /// Go on, and pause before this step.
     RunTo {

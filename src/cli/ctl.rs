@@ -45,7 +45,7 @@ pub enum Ctl {
         /// Number of the step, as in `status`
         step: u32,
     },
-    /// Clear every breakpoint
+    /// Clear every breakpoint, and take back a run-to that was not reached
     ClearBreaks,
     /// Restart the machine, then run the failed step again
     RestartAndRetry,

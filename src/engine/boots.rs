@@ -11,9 +11,8 @@ use super::error::EngineError;
 use super::executor::{Restart, Walk, WalkEnd};
 use super::journal::Journal;
 use super::report;
-use super::requests::as_values;
 use super::run_folder::RunFolder;
-use super::waiting::AskError;
+use super::waiting::{Answer, AskError};
 use super::watched::{Watched, watched};
 use crate::codes;
 use crate::event::{
@@ -378,10 +377,11 @@ impl Boots {
             reason: "the run was interrupted and secrets are never kept on disk".to_owned(),
             variables: missing,
         };
-        let answer = self.dispatcher.ask(None, kind)?;
-        for (name, secret) in as_values(answer) {
-            let value = Value::Secret(secret);
-            self.dispatcher.set_variable(&name, value, Origin::Input);
+        if let Answer::Values(values) = self.dispatcher.ask(None, kind)? {
+            for (name, secret) in values {
+                let value = Value::Secret(secret);
+                self.dispatcher.set_variable(&name, value, Origin::Input);
+            }
         }
         Ok(())
     }

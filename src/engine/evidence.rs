@@ -113,7 +113,7 @@ pub struct Intervention {
     pub at: Millis,
     /// Who, for people.
     pub by: String,
-    /// One word: variable, retry, skip, abort, jump, pause, continue, breakpoint, cancel, answer.
+    /// In a word or two: "variable", "retry", "run to".
     pub kind: &'static str,
     /// What was done, one sentence without its subject.
     pub text: String,
@@ -382,6 +382,9 @@ impl Evidence {
             EventBody::RunTo { node: Some(to), by } => {
                 let text = format!("ran on to \"{}\"", state.title(to));
                 did(self, &by, "run to", text);
+            }
+            EventBody::RunTo { node: None, by } if by.client != 0 => {
+                did(self, &by, "run to", "took back a run to a step".to_owned());
             }
             EventBody::StepOverridden { node, text, by } => {
                 let what = match text {

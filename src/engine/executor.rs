@@ -127,7 +127,7 @@ impl<'a> Walk<'a> {
                 return WalkEnd::Done;
             }
             let id = node_id(at);
-            if self.is_off(id) {
+            if self.dispatcher.is_off(id) {
                 at = self.skip(id, SkipReason::Disabled);
                 continue;
             }
@@ -171,18 +171,6 @@ impl<'a> Walk<'a> {
                     return WalkEnd::Failed(id, failure);
                 }
             };
-        }
-    }
-
-    /// Whether a step is disabled, in the document or by a change for this run.
-    fn is_off(&self, id: NodeId) -> bool {
-        let nodes = &self.planned.plan.nodes;
-        match self.dispatcher.overridden(id) {
-            Some(step) => {
-                let above = nodes[id.index()].parent;
-                step.disabled || above.is_some_and(|group| nodes[group.index()].disabled)
-            }
-            None => nodes[id.index()].disabled,
         }
     }
 

@@ -70,6 +70,10 @@ pub struct Pages {
 struct Filter<'a> {
     query: &'a LogQuery,
     pattern: Option<Regex>,
+    /// Lines of a page.
+    most: usize,
+    /// When the page is given back as it is.
+    until: Instant,
 }
 
 impl Filter<'_> {
@@ -89,7 +93,12 @@ impl Filter<'_> {
                 Some(built.map_err(|error| format!("not a regular expression: {error}"))?)
             }
         };
-        Ok(Filter { query, pattern })
+        Ok(Filter {
+            query,
+            pattern,
+            most: query.most.clamp(1, LOG_PAGE) as usize,
+            until: Instant::now() + BUDGET,
+        })
     }
 
     /// The line, when the event is one and passes.
@@ -136,15 +145,13 @@ impl Pages {
     /// A bad regular expression, or the system's; one sentence.
     pub fn read(&self, query: &LogQuery) -> Result<LogPage, String> {
         let filter = Filter::new(query)?;
-        let most = query.most.clamp(1, LOG_PAGE) as usize;
         let file = File::open(&self.path)
             .map_err(|error| format!("opening {}: {error}", self.path.display()))?;
         let mut reader = BufReader::with_capacity(256 * 1024, file);
-        let until = Instant::now() + BUDGET;
         let page = if query.forward {
-            self.forward(&mut reader, &filter, most, until)
+            self.forward(&mut reader, &filter)
         } else {
-            self.backward(&mut reader, &filter, most, until)
+            self.backward(&mut reader, &filter)
         };
         page.map_err(|error| format!("reading {}: {error}", self.path.display()))
     }
@@ -153,8 +160,6 @@ impl Pages {
         &self,
         reader: &mut BufReader<File>,
         filter: &Filter<'_>,
-        most: usize,
-        until: Instant,
     ) -> std::io::Result<LogPage> {
         let mut page = LogPage {
             through: filter.query.from,
@@ -175,7 +180,9 @@ impl Pages {
             if seq >= first {
                 page.through = seq;
                 page.lines.extend(filter.line(&raw));
-                if page.lines.len() >= most || (seq % 64 == 0 && Instant::now() > until) {
+                if page.lines.len() >= filter.most
+                    || (seq % 64 == 0 && Instant::now() > filter.until)
+                {
                     page.end = seq == self.index.last;
                     return Ok(page);
                 }
@@ -190,13 +197,16 @@ impl Pages {
         &self,
         reader: &mut BufReader<File>,
         filter: &Filter<'_>,
-        most: usize,
-        until: Instant,
     ) -> std::io::Result<LogPage> {
-        let mut before = filter.query.from.min(self.index.last.saturating_add(1));
+        let from = filter.query.from.min(self.index.last.saturating_add(1));
+        let mut before = from;
         let mut newest_first: Vec<LogLine> = Vec::new();
         let mut raw = Vec::new();
-        while before > 1 && newest_first.len() < most && Instant::now() < until {
+        // Whoever asks again from the same place asks for ever: at least one block is looked through.
+        while before > 1
+            && newest_first.len() < filter.most
+            && (before == from || Instant::now() < filter.until)
+        {
             let Some((first, offset)) = self.index.block(before - 1) else {
                 break;
             };
@@ -209,7 +219,7 @@ impl Pages {
                 block.extend(filter.line(&raw));
             }
             before = first;
-            let room = most - newest_first.len();
+            let room = filter.most - newest_first.len();
             if block.len() > room {
                 // The rest of the block is for the next page.
                 let left = block.len() - room;
@@ -347,6 +357,31 @@ mod tests {
         assert_eq!(find(r"line \d{2} of", true, 2 * 99, false), Ok(vec![98]));
         assert_eq!(find(r"\d{2}", false, 0, true), Ok(Vec::new()));
         assert!(find("(", true, 0, true).is_err());
+    }
+
+    #[test]
+    fn a_page_that_runs_out_of_time_is_a_step_on_its_way_all_the_same() {
+        let (_folder, pages) = journal(3_000);
+        let file = File::open(&pages.path).unwrap();
+        let mut reader = BufReader::new(file);
+        let (mut from, mut seen) = (u64::MAX, 0);
+        loop {
+            let query = LogQuery {
+                from,
+                most: LOG_PAGE,
+                ..LogQuery::default()
+            };
+            let mut filter = Filter::new(&query).unwrap();
+            filter.until = Instant::now();
+            let page = pages.backward(&mut reader, &filter).unwrap();
+            assert!(page.through < from && !page.lines.is_empty());
+            seen += page.lines.len();
+            from = page.through;
+            if page.end {
+                break;
+            }
+        }
+        assert_eq!(seen, 3_000);
     }
 
     #[test]

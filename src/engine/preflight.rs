@@ -196,9 +196,7 @@ impl Walk<'_> {
     fn as_changed(&self) -> PlannedSequence {
         let mut planned = self.planned.clone();
         for (id, step) in self.dispatcher.all_overridden() {
-            let above = planned.plan.nodes[id.index()].parent;
-            let off = above.is_some_and(|group| planned.plan.nodes[group.index()].disabled);
-            planned.plan.nodes[id.index()].disabled = off || step.disabled;
+            planned.plan.nodes[id.index()].disabled = self.dispatcher.is_off(id);
             planned.defs[id.index()] = NodeDef::Step(Box::new((*step).clone()));
         }
         planned

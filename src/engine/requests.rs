@@ -10,7 +10,7 @@ use crate::cancel::CancelLevel;
 use crate::event::{Answered, EventBody, NodeId, NodeKind, Origin, QuestionKind, Who};
 use crate::protocol::{Check, Refusal, Reply, Request, StepChange, StepField, StepText};
 use crate::run_state::{RunState, Status};
-use crate::secret::{MASK, Redactor, Secret};
+use crate::secret::{MASK, Redactor};
 use crate::sequence::rewrite;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
@@ -155,6 +155,10 @@ impl Dispatcher {
                     let by = who.clone();
                     let set = false;
                     self.emit_locked(inner, EventBody::BreakpointChanged { node, set, by });
+                }
+                if inner.state.run_to.is_some() {
+                    let by = who.clone();
+                    self.emit_locked(inner, EventBody::RunTo { node: None, by });
                 }
                 Ok(())
             }
@@ -344,6 +348,11 @@ impl Dispatcher {
         self.lock().overridden.get(&node).cloned()
     }
 
+    /// Whether a node is disabled, in the document or by a change for this run.
+    pub(super) fn is_off(&self, node: NodeId) -> bool {
+        is_off(&self.lock(), node)
+    }
+
     /// Every step that was changed for this run.
     pub(super) fn all_overridden(&self) -> Vec<(NodeId, Arc<Step>)> {
         let changed = &self.lock().overridden;
@@ -434,17 +443,21 @@ fn is_step(state: &RunState, node: NodeId) -> Result<(), Refusal> {
     }
 }
 
-/// A step that is disabled is passed over: the run would never stand before it.
-fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
+/// Whether a node is disabled, in the document or by a change for this run.
+fn is_off(inner: &Inner, node: NodeId) -> bool {
     let nodes = &inner.state.plan.nodes;
-    let off = nodes.get(node.index()).is_some_and(|planned| {
+    nodes.get(node.index()).is_some_and(|planned| {
         let above = planned.parent.and_then(|group| nodes.get(group.index()));
         match inner.overridden.get(&node) {
             Some(step) => step.disabled || above.is_some_and(|group| group.disabled),
             None => planned.disabled,
         }
-    });
-    if !off {
+    })
+}
+
+/// A step that is disabled is passed over: the run would never stand before it.
+fn not_disabled(inner: &Inner, node: NodeId) -> Result<(), Refusal> {
+    if !is_off(inner, node) {
         return Ok(());
     }
     Err(Refusal::NotNow(format!(
@@ -567,12 +580,4 @@ pub(super) fn describe_step(
         fields,
         original: redactor.redact(&original).into_owned(),
     })))
-}
-
-/// Secrets by name, for the start of a run.
-pub(super) fn as_values(answer: Answer) -> Vec<(String, Secret)> {
-    match answer {
-        Answer::Values(values) => values,
-        _ => Vec::new(),
-    }
 }

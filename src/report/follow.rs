@@ -45,23 +45,23 @@ pub enum OnCtrlC {
     Leave,
 }
 
-/// Prints JSON when `json` is there, else plain lines.
-struct Printer<W> {
-    plain: Plain<W>,
-    json: Option<W>,
+/// Where the run is printed to, and how.
+enum Printer<W> {
+    Plain(Box<Plain<W>>),
+    Json(W),
 }
 
 impl<W: Write> Printer<W> {
-    fn push(&mut self, push: &Push) -> std::io::Result<()> {
-        match self.json.as_mut() {
-            None => match push {
-                Push::Snapshot(state) => self.plain.snapshot((**state).clone()),
-                Push::Event(event) => self.plain.event(event),
-                Push::Progress(progress) => self.plain.progress(progress),
+    fn push(&mut self, push: Push) -> std::io::Result<()> {
+        match self {
+            Self::Plain(plain) => match push {
+                Push::Snapshot(state) => plain.snapshot(*state),
+                Push::Event(event) => plain.event(&event),
+                Push::Progress(progress) => plain.progress(&progress),
                 Push::Bye(_) | Push::People(_) | Push::Replay(_) => Ok(()),
             },
-            Some(out) => {
-                let line = match push {
+            Self::Json(out) => {
+                let line = match &push {
                     Push::Event(event) => serde_json::to_string(event),
                     other => serde_json::to_string(other),
                 };
@@ -79,7 +79,7 @@ impl<W: Write> Printer<W> {
 pub async fn follow<W: Write>(
     endpoint: &Endpoint,
     mode: Mode,
-    out: (W, W),
+    out: W,
     start: Option<StartRun>,
     on_ctrl_c: OnCtrlC,
 ) -> Result<u8, FollowError> {
@@ -90,10 +90,9 @@ pub async fn follow<W: Write>(
     let manner = Manner::follower();
     let client = Client::connect_patiently(endpoint, name, &manner, PATIENCE).await?;
     let (mut sender, mut receiver) = client.split();
-    let (for_plain, for_json) = out;
-    let mut printer = Printer {
-        plain: Plain::new(for_plain, RunState::default()),
-        json: (mode == Mode::Json).then_some(for_json),
+    let mut printer = match mode {
+        Mode::Plain => Printer::Plain(Box::new(Plain::new(out, RunState::default()))),
+        Mode::Json => Printer::Json(out),
     };
     let starting = start.is_some();
     if let Some(start) = start {
@@ -113,8 +112,9 @@ pub async fn follow<W: Write>(
                             continue;
                         }
                     }
-                    printer.push(&push)?;
-                    if let Some(code) = ended(&push) {
+                    let end = ended(&push);
+                    printer.push(push)?;
+                    if let Some(code) = end {
                         return Ok(code);
                     }
                 }
@@ -123,7 +123,7 @@ pub async fn follow<W: Write>(
                 }
                 Some(Incoming::Reply(..)) => {}
                 Some(Incoming::Lost(_)) | None => {
-                    if printer.json.is_none() {
+                    if mode == Mode::Plain {
                         complain("wimforge: the engine is gone; go on with `wimforge resume`");
                     }
                     return Ok(4);

@@ -246,7 +246,9 @@ impl<W: Write> Plain<W> {
             }
             EventBody::RunTo { node, by } => match node {
                 Some(node) => format!("{} runs to {}", by.name, self.title(*node)),
-                None => return None,
+                // Reached: the pause says so.
+                None if by.client == 0 => return None,
+                None => format!("run to a step taken back by {}", by.name),
             },
             EventBody::StepOverridden { node, text, by } => {
                 let what = if text.is_some() {

@@ -1,15 +1,16 @@
 //! What every role needs: troubles and their exit codes, output, secrets, the machine.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
-use wimforge::cli::{FirmwareArg, MachineArgs, Output, SecretSource};
+use wimforge::cli::{FirmwareArg, Look, MachineArgs, Output, SecretSource};
 use wimforge::engine::boots::MachineMaker;
 use wimforge::engine::error::EngineError;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine};
 use wimforge::report::follow::Mode;
 use wimforge::secret::Secret;
+use wimforge::tui::theme::Theme;
 
 /// A message for people and the exit code that goes with it.
 pub struct Trouble {
@@ -48,15 +49,6 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
         .map_err(failed)
 }
 
-/// How the run is to be printed; nothing for the console.
-pub fn mode(output: &Output) -> Option<Mode> {
-    if output.json {
-        Some(Mode::Json)
-    } else {
-        output.plain.then_some(Mode::Plain)
-    }
-}
-
 /// Prints; a reader that went away is no trouble.
 pub fn say(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
@@ -64,6 +56,27 @@ pub fn say(text: &str) -> Outcome {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
         _ => Ok(0),
     }
+}
+
+/// How a run is printed; none where it is shown on the console.
+pub fn printed(output: &Output) -> Option<Mode> {
+    if output.json {
+        return Some(Mode::Json);
+    }
+    output.plain.then_some(Mode::Plain)
+}
+
+/// Whether there is a terminal and a good theme: asked before an engine is started for nothing.
+pub fn can_be_shown(look: &Look) -> Result<(), Trouble> {
+    if let Some(theme) = &look.theme {
+        Theme::load(theme).map_err(usage)?;
+    }
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(failed(
+        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
+    ))
 }
 
 /// Reads a secret.

@@ -1,17 +1,14 @@
 //! The console, and the other ways to look on.
 
-use std::io::IsTerminal;
-
 use wimforge::cli::{AttachArgs, Look, MachineArgs};
 use wimforge::event::RunOutcome;
 use wimforge::protocol::StartRun;
 use wimforge::report::follow::{self, OnCtrlC};
 use wimforge::report::status;
 use wimforge::transport::Endpoint;
-use wimforge::tui::theme::Theme;
 use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
-use super::common::{Outcome, Trouble, failed, mode, runtime, usage};
+use super::common::{Outcome, Trouble, can_be_shown, failed, printed, runtime};
 use super::launch::{is_running, make_way, spawn_engine};
 
 /// The console: on the running engine, or on one started for it.
@@ -53,8 +50,8 @@ pub fn attach(args: AttachArgs) -> Outcome {
             .block_on(status::watch(&Endpoint::standard(), std::io::stdout()))
             .map_err(failed);
     }
-    if let Some(mode) = mode(&args.output) {
-        let out = (std::io::stdout(), std::io::stdout());
+    if let Some(mode) = printed(&args.output) {
+        let out = std::io::stdout();
         return runtime()?
             .block_on(follow::follow(
                 &Endpoint::standard(),
@@ -72,17 +69,4 @@ pub fn attach(args: AttachArgs) -> Outcome {
         ));
     }
     open_console(args.look, None, args.watch)
-}
-
-/// Whether there is a terminal and a good theme: asked before an engine is started for nothing.
-pub fn can_be_shown(look: &Look) -> Result<(), Trouble> {
-    if let Some(theme) = &look.theme {
-        Theme::load(theme).map_err(usage)?;
-    }
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return Ok(());
-    }
-    Err(failed(
-        "the console needs a terminal; use `wimforge run --plain` or `wimforge attach --plain` where there is none",
-    ))
 }

@@ -18,8 +18,9 @@ use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
-use super::common::{Outcome, failed, machine_maker, mode, read_secrets, runtime, say, usage};
-use super::console::can_be_shown;
+use super::common::{
+    Outcome, can_be_shown, failed, machine_maker, printed, read_secrets, runtime, say, usage,
+};
 
 /// Fastest and slowest speed of a replay.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
@@ -72,8 +73,8 @@ pub fn replay(args: ReplayArgs) -> Outcome {
             SPEEDS.end()
         )));
     }
-    let mode = mode(&args.output);
-    if mode.is_none() {
+    let printed = printed(&args.output);
+    if printed.is_none() {
         can_be_shown(&args.look)?;
     }
     #[expect(
@@ -93,8 +94,8 @@ pub fn replay(args: ReplayArgs) -> Outcome {
     runtime()?.block_on(async {
         let listener = Listener::bind(&endpoint).map_err(failed)?;
         let playing = tokio::spawn(replay::serve(tape, speed, listener));
-        let shown = if let Some(mode) = mode {
-            let out = (std::io::stdout(), std::io::stdout());
+        let shown = if let Some(mode) = printed {
+            let out = std::io::stdout();
             follow::follow(&endpoint, mode, out, None, OnCtrlC::Leave)
                 .await
                 .map(|_| 0)

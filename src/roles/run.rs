@@ -12,8 +12,10 @@ use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::sequence::load;
 use wimforge::transport::Endpoint;
 
-use super::common::{Outcome, Trouble, failed, mode, read_secret, read_secrets, runtime};
-use super::console::{can_be_shown, console, open_console};
+use super::common::{
+    Outcome, Trouble, can_be_shown, failed, printed, read_secret, read_secrets, runtime,
+};
+use super::console::{console, open_console};
 use super::launch::{await_engine, engine_said, make_way, spawn_engine, state_folder};
 
 /// Starts a run and shows it.
@@ -24,9 +26,9 @@ pub fn run(args: RunArgs) -> Outcome {
         complain(&checked.render());
         return Ok(2);
     }
-    let mode = mode(&args.output);
-    let start = start_run(&args, mode.is_some() && !args.grants.ask)?;
-    if let Some(mode) = mode {
+    let printed = printed(&args.output);
+    let start = start_run(&args, printed.is_some() && !args.grants.ask)?;
+    if let Some(mode) = printed {
         make_way(&Endpoint::standard())?;
         let linger = ["--linger".to_owned(), "1500".to_owned()];
         let engine = spawn_engine(&args.machine, &linger)?;
@@ -44,8 +46,8 @@ pub fn resume(args: ResumeArgs) -> Outcome {
         None => run_folder::interrupted(&state).map_err(failed)?,
     };
     let file = folder.load().map_err(failed)?;
-    let mode = mode(&args.output);
-    if mode.is_none() {
+    let printed = printed(&args.output);
+    if printed.is_none() {
         can_be_shown(&args.look)?;
     }
     let mut arguments = vec![
@@ -54,7 +56,7 @@ pub fn resume(args: ResumeArgs) -> Outcome {
         "--linger".to_owned(),
         "1500".to_owned(),
     ];
-    if mode.is_some() && !args.grants.ask && file.unattended {
+    if printed.is_some() && !args.grants.ask && file.unattended {
         arguments.push("--unattended".to_owned());
     }
     for disk in file.confirm_disks.iter().chain(&args.grants.confirm_disks) {
@@ -94,7 +96,7 @@ pub fn resume(args: ResumeArgs) -> Outcome {
         ))
     })?;
     let engine = spawn_engine(&machine, &arguments)?;
-    if let Some(mode) = mode {
+    if let Some(mode) = printed {
         return follow_run(mode, None, &machine, engine);
     }
     open_console(args.look, None, false)
@@ -130,7 +132,7 @@ fn follow_run(
 ) -> Outcome {
     await_engine(&mut engine, machine)?;
     let on_ctrl_c = OnCtrlC::Cancel;
-    let out = (std::io::stdout(), std::io::stdout());
+    let out = std::io::stdout();
     let endpoint = Endpoint::standard();
     runtime()?
         .block_on(follow::follow(&endpoint, mode, out, start, on_ctrl_c))

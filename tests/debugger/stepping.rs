@@ -202,6 +202,28 @@ fn run_to_what_the_run_will_not_come_to_is_refused() {
 }
 
 #[test]
+fn a_run_to_is_taken_back_with_the_breakpoints() {
+    let live = Live::debugged(&(ok("1") + &slow("2", 500) + &ok("3") + &ok("4")));
+    live.must(on(live.node("4")));
+    live.must(live.to_node("3", |node| Request::RunTo { node }));
+    let two = live.node("2");
+    live.wait("the step", |state| state.current == Some(two));
+    let said = live.refused(Request::RunTo { node: two });
+    assert!(said.contains("not ahead"), "the step that runs: {said}");
+    assert_eq!(live.state().run_to, Some(live.node("3")));
+    live.must(Request::ClearBreaks);
+    let state = live.state();
+    assert_eq!((state.run_to, state.breakpoints), (None, Vec::new()));
+    let run = live.finish();
+    assert_eq!(run.outcome(), RunOutcome::Succeeded);
+    let pauses = run
+        .events
+        .iter()
+        .filter(|event| matches!(&event.body, EventBody::PauseChanged { paused: true, .. }));
+    assert_eq!(pauses.count(), 1, "only by the debugger");
+}
+
+#[test]
 fn breakpoints_survive_an_engine_that_died() {
     let live = Live::debugged(&(ok("1") + &ok("2") + &ok("3")));
     live.must(on(live.node("3")));

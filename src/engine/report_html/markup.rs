@@ -87,13 +87,8 @@ impl Html {
         self.0.push_str("</style>\n");
     }
 
-    /// A table with its heading; nothing at all without rows.
-    pub(super) fn table<T>(
-        &mut self,
-        columns: &[&str],
-        rows: impl IntoIterator<Item = T>,
-        mut row: impl FnMut(&mut Self, T),
-    ) {
+    /// A table with its heading; `rows` writes the rows.
+    pub(super) fn frame(&mut self, columns: &[&str], rows: impl FnOnce(&mut Self)) {
         self.element("div", &[("class", "wide")], |html| {
             html.element("table", &[], |html| {
                 html.element("thead", &[], |html| {
@@ -103,12 +98,22 @@ impl Html {
                         }
                     });
                 });
-                html.element("tbody", &[], |html| {
-                    for item in rows {
-                        html.element("tr", &[], |html| row(html, item));
-                    }
-                });
+                html.element("tbody", &[], rows);
             });
+        });
+    }
+
+    /// A table with a row for each item.
+    pub(super) fn table<T>(
+        &mut self,
+        columns: &[&str],
+        rows: impl IntoIterator<Item = T>,
+        mut row: impl FnMut(&mut Self, T),
+    ) {
+        self.frame(columns, |html| {
+            for item in rows {
+                html.element("tr", &[], |html| row(html, item));
+            }
         });
     }
 

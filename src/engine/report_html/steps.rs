@@ -56,22 +56,11 @@ pub(super) fn table(html: &mut Html, state: &RunState, evidence: &Evidence) {
     let columns = ["Step", "Outcome", "Took", "Time and attempts"];
     let nodes = state.plan.nodes.iter().zip(&state.nodes);
     let attempts = evidence.by_step();
-    html.element("div", &[("class", "wide")], |html| {
-        html.element("table", &[], |html| {
-            html.element("thead", &[], |html| {
-                html.element("tr", &[], |html| {
-                    for column in columns {
-                        html.element("th", &[("scope", "col")], |html| html.text(column));
-                    }
-                });
-            });
-            html.element("tbody", &[], |html| {
-                for (planned, node) in nodes {
-                    let attempts = attempts.get(&planned.id.0).map_or(&[][..], Vec::as_slice);
-                    row(html, state, attempts, planned, node, longest);
-                }
-            });
-        });
+    html.frame(&columns, |html| {
+        for (planned, node) in nodes {
+            let attempts = attempts.get(&planned.id.0).map_or(&[][..], Vec::as_slice);
+            row(html, state, attempts, planned, node, longest);
+        }
     });
 }
 
