@@ -5,7 +5,7 @@
 //! only its context.
 //!
 //! In reading order:
-//! [`secret`], [`units`], [`text`], [`codes`] and [`cancel`] are leaves;
+//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`] and [`input`] are leaves;
 //! [`hints`] is a leaf too: what to do about a failure;
 //! [`sequence`] is the document; [`event`] and [`run_state`] what can be said and what is known;
 //! [`platform`] and [`wim`] the machine; [`unattend`] the answer file; [`step`] the step kinds;
@@ -23,6 +23,7 @@ pub mod codes;
 pub mod engine;
 pub mod event;
 pub mod hints;
+pub mod input;
 pub mod lab;
 pub mod platform;
 pub mod protocol;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::protocol::{Check, InputInfo, SequenceInfo};
+use crate::protocol::{InputInfo, SequenceInfo};
 use crate::sequence::load;
-use crate::sequence::schema::{Action, InputCheck, Node, Sequence};
+use crate::sequence::schema::{Action, Node, Sequence};
 
 /// Folders that are always looked at: beside the working directory, installed, and on removable media.
 fn default_folders() -> Vec<PathBuf> {
@@ -91,7 +91,7 @@ fn info(path: &str, sequence: &Sequence) -> SequenceInfo {
                 default: input.default.clone(),
                 secret: input.secret,
                 optional: input.optional,
-                check: check(&input.check),
+                check: input.check.clone(),
             })
             .collect(),
         ..SequenceInfo::default()
@@ -110,18 +110,5 @@ fn count(nodes: &[Node], steps: &mut u32, disks: &mut Vec<u32>) {
             }
             _ => {}
         }
-    }
-}
-
-/// The wire form of an input's check.
-pub fn check(check: &InputCheck) -> Check {
-    match check {
-        InputCheck::Text => Check::Text,
-        InputCheck::ComputerName => Check::ComputerName,
-        InputCheck::ImagePath => Check::ImagePath,
-        InputCheck::Account => Check::Account,
-        InputCheck::Number(low, high) => Check::Number(*low, *high),
-        InputCheck::OneOf(choices) => Check::OneOf(choices.clone()),
-        InputCheck::ProductKey => Check::ProductKey,
     }
 }

@@ -390,10 +390,9 @@ impl Dispatcher {
     }
 }
 
-/// The check of the input with this name, or of a variable whose form Configuration Manager fixes. Empty deletes, and
-/// what holds `%` is known only when it is used.
+/// The check of the input with this name, or of a variable whose form Configuration Manager fixes. Empty deletes.
 fn typed_mistake(inner: &Inner, name: &str, value: &str) -> Option<String> {
-    if value.is_empty() || value.contains('%') {
+    if value.is_empty() {
         return None;
     }
     let name = name.trim().to_lowercase();

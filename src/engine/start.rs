@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::boots::{Boots, MachineMaker, RunEnding};
-use super::catalog;
 use super::clock;
 use super::cmtrace::Log;
 use super::dispatcher::{Dispatcher, Document, MARK, Opening};
@@ -241,7 +240,7 @@ fn document(checked: &Checked, sequence: &Sequence) -> Document {
         checks: sequence
             .inputs
             .iter()
-            .map(|input| (input.variable.to_lowercase(), catalog::check(&input.check)))
+            .map(|input| (input.variable.to_lowercase(), input.check.clone()))
             .collect(),
     }
 }
@@ -433,10 +432,7 @@ impl Values {
             let Some(value) = self.last(&input.variable) else {
                 continue;
             };
-            if value.reveal().contains('%') {
-                continue;
-            }
-            if let Some(why) = catalog::check(&input.check).mistake(value.reveal()) {
+            if let Some(why) = input.check.mistake(value.reveal()) {
                 return Err(EngineError::Variable(format!(
                     "{} ({}): {why}",
                     input.label, input.variable

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::text::harmless;
 use crate::units;
 
-use super::types::{Disk, FsKind, Partition, TableKind};
+use super::types::{BASIC_DATA, Disk, FsKind, Partition, TableKind};
 
 /// A file system by name; empty for none.
 pub fn file_system(kind: &FsKind) -> &str {
@@ -35,7 +35,7 @@ pub fn partition_type(type_id: &str) -> &str {
     match type_id {
         "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" | "0xef" => "EFI system",
         "e3c9e316-0b5c-4db8-817d-f92df00215ae" => "Microsoft reserved",
-        "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7" => "basic data",
+        BASIC_DATA => "basic data",
         "de94bba4-06d1-4d40-a16a-bfd50179d6ac" | "0x27" => "recovery",
         "0fc63daf-8483-4772-8e79-3d69d8477de4" | "0x83" => "Linux",
         "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f" | "0x82" => "Linux swap",

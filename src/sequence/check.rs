@@ -15,11 +15,11 @@ use super::plan;
 use super::schema::{Action, Compare, Condition, Node, SCHEMA, Sequence, Simulate, Step};
 use super::settings::RestartTarget;
 use super::variables::{LONGEST_VALUE, check_name};
+use crate::input::is_open;
 
-pub use inputs::check_value;
 pub(super) use inputs::{is_unused, words};
 pub use run::check_run;
-pub use settings::{check_computer_name, is_locale};
+pub use settings::is_locale;
 
 /// Checks every limit. `complete` says that the document was read without a mistake: only then may something
 /// that is not there be held against it.
@@ -60,11 +60,6 @@ fn place(spans: &Spans, path: &str) -> Span {
             None => return spans.get("").copied().unwrap_or_default(),
         }
     }
-}
-
-/// Whether a text may change when the run substitutes variables.
-pub(super) fn is_open(text: &str) -> bool {
-    text.matches('%').count() >= 2
 }
 
 fn length(text: &str) -> usize {

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::decode::decode;
 use super::diagnostic::{Source, Span};
 use super::load;
 use super::plan::{NodeDef, PlannedSequence};
@@ -24,9 +25,9 @@ pub enum RewriteError {
     #[error("the kind of a step cannot be changed: it is \"{was}\", the text says \"{is}\"")]
     OtherKind {
         /// In the document.
-        was: String,
+        was: &'static str,
         /// In the text.
-        is: String,
+        is: &'static str,
     },
 }
 
@@ -44,11 +45,9 @@ pub struct Setting {
 /// # Errors
 /// [`RewriteError::NoStep`].
 pub fn text_of(document: &str, node: u32) -> Result<String, RewriteError> {
-    let span = find(document, node)?.span;
-    Ok(document
-        .get(span.start..span.end)
-        .unwrap_or_default()
-        .to_owned())
+    let Span { start, end } = find(document, node)?.step.span;
+    let text = document.get(start..end);
+    text.map(str::to_owned).ok_or(RewriteError::NoStep(node))
 }
 
 /// The settings of a step, from its text.
@@ -126,8 +125,9 @@ pub fn change(text: &str, changes: &[Setting]) -> Result<String, RewriteError> {
 /// # Errors
 /// Mistakes in the text or between it and the document; another kind of step.
 pub fn replaced(document: &str, node: u32, text: &str) -> Result<Step, RewriteError> {
-    let span = find(document, node)?.span;
-    let (Some(before), Some(after)) = (document.get(..span.start), document.get(span.end..)) else {
+    let found = find(document, node)?;
+    let Span { start, end } = found.step.span;
+    let (Some(before), Some(after)) = (document.get(..start), document.get(end..)) else {
         return Err(RewriteError::NoStep(node));
     };
     let whole = format!("{before}{text}{after}");
@@ -135,30 +135,22 @@ pub fn replaced(document: &str, node: u32, text: &str) -> Result<Step, RewriteEr
     let Some(sequence) = checked.sequence.as_ref().filter(|_| checked.is_good()) else {
         return Err(RewriteError::Mistakes(checked.render()));
     };
-    let planned = PlannedSequence::new(sequence)
+    let mut planned = PlannedSequence::new(sequence)
         .map_err(|error| RewriteError::Mistakes(error.to_string()))?;
-    let was = original(document, node)?;
-    let kinds = |step: &Step| step.action.kind().to_owned();
-    match planned.defs.get(node as usize) {
-        Some(NodeDef::Step(_)) if planned.defs.len() != was.1 => Err(RewriteError::NotOne),
-        Some(NodeDef::Step(step)) if kinds(step) == kinds(&was.0) => Ok((**step).clone()),
-        Some(NodeDef::Step(step)) => Err(RewriteError::OtherKind {
-            was: kinds(&was.0),
-            is: kinds(step),
-        }),
-        _ => Err(RewriteError::NotOne),
+    if planned.defs.len() != found.nodes {
+        return Err(RewriteError::NotOne);
     }
-}
-
-fn original(document: &str, node: u32) -> Result<(Step, usize), RewriteError> {
-    let sequence = load::parse("the document", document).sequence;
-    let planned = sequence.and_then(|sequence| PlannedSequence::new(&sequence).ok());
-    let Some(planned) = planned else {
-        return Err(RewriteError::NoStep(node));
+    let NodeDef::Step(step) = planned.defs.swap_remove(node as usize) else {
+        return Err(RewriteError::NotOne);
     };
-    match planned.defs.get(node as usize) {
-        Some(NodeDef::Step(step)) => Ok(((**step).clone(), planned.defs.len())),
-        _ => Err(RewriteError::NoStep(node)),
+    let was = decode::<Step>(&found.step)
+        .value
+        .ok_or(RewriteError::NoStep(node))?;
+    let (was, is) = (was.action.kind(), step.action.kind());
+    if was == is {
+        Ok(*step)
+    } else {
+        Err(RewriteError::OtherKind { was, is })
     }
 }
 
@@ -177,44 +169,48 @@ fn action_name(step: &Tree) -> Option<String> {
     action.name.as_ref().map(|name| name.text.clone())
 }
 
+/// A step of a document.
+struct Found {
+    step: Tree,
+    /// Groups and steps of the whole document.
+    nodes: usize,
+}
+
 /// The tree of a step, counted as the plan counts: depth first, parents first.
-fn find(document: &str, node: u32) -> Result<Place, RewriteError> {
-    fn walk(nodes: &Tree, left: &mut u32) -> Option<(Span, bool)> {
+fn find(document: &str, node: u32) -> Result<Found, RewriteError> {
+    fn flatten<'a>(nodes: &'a Tree, all: &mut Vec<&'a Tree>) {
         let Body::List(nodes) = &nodes.body else {
-            return None;
+            return;
         };
         for node in nodes {
-            let is_group = node.name.as_ref().is_some_and(|name| name.text == "Group");
-            if *left == 0 {
-                return Some((node.span, is_group));
-            }
-            *left -= 1;
+            all.push(node);
             if let Body::Fields(fields) = &node.body
-                && is_group
+                && is_group(node)
                 && let Some(children) = field(fields, "steps")
-                && let Some(found) = walk(children, left)
             {
-                return Some(found);
+                flatten(children, all);
             }
         }
-        None
     }
     let source = Source::new("the document", document);
-    let mut left = node;
-    let found = syntax::parse(&source).0.and_then(|tree| {
-        let Body::Fields(fields) = &tree.body else {
-            return None;
-        };
-        walk(field(fields, "steps")?, &mut left)
-    });
-    match found {
-        Some((span, false)) => Ok(Place { span }),
+    let tree = syntax::parse(&source).0;
+    let mut all = Vec::new();
+    if let Some(Body::Fields(fields)) = tree.as_ref().map(|tree| &tree.body)
+        && let Some(steps) = field(fields, "steps")
+    {
+        flatten(steps, &mut all);
+    }
+    match all.get(node as usize) {
+        Some(step) if !is_group(step) => Ok(Found {
+            step: (*step).clone(),
+            nodes: all.len(),
+        }),
         _ => Err(RewriteError::NoStep(node)),
     }
 }
 
-struct Place {
-    span: Span,
+fn is_group(node: &Tree) -> bool {
+    node.name.as_ref().is_some_and(|name| name.text == "Group")
 }
 
 /// A value in the document's format, on one line and without comments.

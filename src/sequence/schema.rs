@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::settings;
+use crate::input::Check;
 
 /// The schema version this program reads.
 pub const SCHEMA: u32 = 1;
@@ -44,7 +45,7 @@ pub struct Input {
     pub label: String,
     /// How the value is checked while typing.
     #[serde(default)]
-    pub check: InputCheck,
+    pub check: Check,
     /// The value offered.
     #[serde(default)]
     pub default: String,
@@ -54,26 +55,6 @@ pub struct Input {
     /// May stay empty.
     #[serde(default)]
     pub optional: bool,
-}
-
-/// How an input's value is checked.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub enum InputCheck {
-    /// Any text.
-    #[default]
-    Text,
-    /// NetBIOS computer name: 1 to 15 characters, no blanks or `\ / : * ? " < > |`.
-    ComputerName,
-    /// `\\server\share\folder\file.wim`, or a path that ends in `.wim`; relative ones start at the current folder.
-    ImagePath,
-    /// `domain\user` or `user@domain`.
-    Account,
-    /// A whole number in this range, both ends included.
-    Number(u64, u64),
-    /// One of these.
-    OneOf(Vec<String>),
-    /// 25 characters in five groups.
-    ProductKey,
 }
 
 /// A group or a step.

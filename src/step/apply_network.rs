@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use xmltree::{Element, XMLNode};
 
+use crate::input::Check;
 use crate::secret::Secret;
 use crate::sequence::settings::{self, Adapter, Join};
 use crate::unattend::{self, DNS, Document, JOIN, NETBT, TCPIP, list_entry, set_path};
@@ -170,10 +171,8 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
                 .filter(|p| p.eq_ignore_ascii_case("LDAP://"))
                 .map_or(&*ou, |_| &ou[7..]);
             let account = limited(cx, "OSDJoinAccount", 1, 255)?;
-            if !account.contains(['\\', '@']) {
-                return Err(invalid(
-                    "OSDJoinAccount must be domain\\user or user@domain",
-                ));
+            if let Some(why) = Check::Account.fault(&account) {
+                return Err(invalid(format!("OSDJoinAccount: {why}")));
             }
             Ok(Joined::Domain {
                 name: limited(cx, "OSDDomainName", 1, 255)?,

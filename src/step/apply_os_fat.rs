@@ -10,7 +10,6 @@ use crate::codes;
 use crate::units;
 
 use super::apply_os_empty::Keep;
-use super::apply_os_fat_dots;
 use super::apply_os_target::Target;
 use super::cx::StepCx;
 use super::error::StepError;
@@ -134,17 +133,6 @@ pub fn copy(scratch: &Path, target: &Target, keep: &Keep, cx: &StepCx) -> Result
         StepError::because(error.code(), message, error)
     })?;
     closed?;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&target.node)
-        .and_then(|device| apply_os_fat_dots::mend(&device))
-        .map_err(|error| {
-            StepError::io(
-                format!("finishing the folders of {} failed", target.name()),
-                error,
-            )
-        })?;
     for lost in &report.lost {
         cx.warn(format!("FAT32 cannot keep {lost}"));
     }

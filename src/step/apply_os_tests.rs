@@ -9,7 +9,7 @@ use crate::cancel::CancelLevel;
 use crate::event::{Answered, Artifact, QuestionKind, Severity};
 use crate::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space};
 use crate::platform::{
-    Disk, Firmware, Layout, Machine, Partition, PartitionRef, PlatformError, TableKind,
+    BASIC_DATA, Disk, Firmware, Layout, Machine, Partition, PartitionRef, PlatformError, TableKind,
 };
 use crate::secret::Secret;
 use crate::sequence::settings::{Destination, RestartTarget};
@@ -18,7 +18,6 @@ use crate::step::cx::Host;
 use crate::wim::{Silent, WimCompression, WriteOptions};
 
 const ESP: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
-const DATA: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
 
 #[derive(Default)]
 struct FakeHost {
@@ -248,7 +247,7 @@ impl Lab {
         )];
         for number in 0..count {
             let node = self.ntfs(&format!("volume{number}.img"), 48);
-            list.push(partition(number + 2, node, 48, DATA, FsKind::Ntfs));
+            list.push(partition(number + 2, node, 48, BASIC_DATA, FsKind::Ntfs));
         }
         self.machine.disks[0].partitions = list;
         self

@@ -3,6 +3,7 @@
 use rand::Rng as _;
 use xmltree::{Element, XMLNode};
 
+use crate::input::Check;
 use crate::secret::Secret;
 use crate::sequence::settings::{self, ServerLicense};
 use crate::sequence::variables::Value;
@@ -96,10 +97,8 @@ pub(super) fn read(
     cx: &StepCx,
 ) -> Result<Wanted, StepError> {
     let computer = limited(cx, "OSDComputerName", 1, 15)?;
-    if computer.contains(|c: char| c.is_whitespace() || "\\/:*?\"<>|%,~!@#$^&'(){}.".contains(c)) {
-        return Err(invalid(
-            "OSDComputerName may not hold blanks or any of \\ / : * ? \" < > | and the like",
-        ));
+    if let Some(why) = Check::ComputerName.fault(&computer) {
+        return Err(invalid(format!("OSDComputerName: {why}")));
     }
     let user = limited(cx, "OSDRegisteredUserName", 1, 255)?;
     let organization = limited(cx, "OSDRegisteredOrgName", 1, 255)?;

@@ -1,7 +1,8 @@
 //! Attributes and times of FAT32 directory entries, put in place by an own walk: fatfs has no call for attributes,
-//! and none for the times of folders.
+//! and none for the times of folders. The walk also mends `.` and `..`, before which fatfs 0.3 writes a long name:
+//! fsck.fat and chkdsk take that for damage.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::fat_time::RawTimes;
@@ -11,10 +12,13 @@ use super::fat_time::RawTimes;
 pub(super) struct Facts {
     pub(super) attributes: u8,
     pub(super) times: RawTimes,
+    /// By their names in upper case.
     pub(super) children: HashMap<String, Facts>,
 }
 
 const ENTRY: usize = 32;
+/// UTF-16 units in the 20 parts that a long name may have.
+const LONGEST_NAME: usize = 20 * 13;
 const LONG_NAME: u8 = 0x0F;
 const VOLUME_LABEL: u8 = 0x08;
 const FOLDER: u8 = 0x10;
@@ -91,21 +95,30 @@ impl Table {
     }
 }
 
-/// Gives every entry named in `root`, the facts of the root folder, what it shall carry.
+/// Gives every entry named in `root`, the facts of the root folder, what it shall carry, and mends every folder.
 pub(super) fn patch(volume: &mut (impl Read + Write + Seek), root: &Facts) -> io::Result<()> {
     let table = Table::read(volume)?;
-    folder(volume, &table, table.root, root, true)
+    let mut waiting = vec![(table.root, Some(root))];
+    // A folder met twice is damage; once is enough.
+    let mut seen = HashSet::new();
+    while let Some((first, facts)) = waiting.pop() {
+        if seen.insert(first) {
+            folder(volume, &table, first, facts, &mut waiting)?;
+        }
+    }
+    Ok(())
 }
 
-fn folder(
+/// One folder; those in it go to `waiting`.
+fn folder<'f>(
     volume: &mut (impl Read + Write + Seek),
     table: &Table,
     first: u32,
-    facts: &Facts,
-    is_root: bool,
+    facts: Option<&'f Facts>,
+    waiting: &mut Vec<(u32, Option<&'f Facts>)>,
 ) -> io::Result<()> {
+    let is_root = first == table.root;
     let mut first_cluster = true;
-    let mut inner = Vec::new();
     let mut long: Vec<u16> = Vec::new();
     let mut cluster = vec![0; usize::try_from(table.cluster_bytes).map_err(io::Error::other)?];
     'chain: for start in table.chain(volume, first)? {
@@ -129,7 +142,7 @@ fn folder(
                 for at in [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] {
                     part.push(u16_at(entry, at));
                 }
-                if entry[0] & 0x40 == 0 {
+                if entry[0] & 0x40 == 0 && long.len() < LONGEST_NAME {
                     part.append(&mut long);
                 }
                 long = part;
@@ -146,12 +159,15 @@ fn folder(
                         (entry[20], entry[21], entry[26], entry[27]) = (0, 0, 0, 0);
                         changed = true;
                     }
-                } else if let Some(wanted) = facts.children.get(&name) {
+                    continue;
+                }
+                let wanted = facts.and_then(|facts| facts.children.get(&name.to_uppercase()));
+                if let Some(wanted) = wanted {
                     apply(entry, wanted);
                     changed = true;
-                    if attributes & FOLDER != 0 {
-                        inner.push((at, wanted));
-                    }
+                }
+                if attributes & FOLDER != 0 {
+                    waiting.push((at, wanted));
                 }
             }
         }
@@ -159,10 +175,6 @@ fn folder(
             volume.seek(SeekFrom::Start(start))?;
             volume.write_all(&cluster)?;
         }
-    }
-    debug_assert!(is_root || first != table.root, "the root is nobody's child");
-    for (at, facts) in inner {
-        folder(volume, table, at, facts, false)?;
     }
     Ok(())
 }
@@ -207,5 +219,57 @@ fn name_of(entry: &[u8], long: &[u16]) -> String {
         base
     } else {
         format!("{base}.{extension}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::Command;
+
+    use super::*;
+
+    fn tool(program: &str, args: &[&str]) {
+        let out = Command::new(program).args(args).output().unwrap();
+        assert!(out.status.success(), "{program}: {out:?}");
+    }
+
+    #[test]
+    fn folders_that_were_there_are_mended_and_found_in_whatever_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fat");
+        File::create(&path).unwrap().set_len(48 << 20).unwrap();
+        let node = path.to_str().unwrap();
+        tool("mkfs.vfat", &["-F", "32", "-s", "1", node]);
+        let open = || File::options().read(true).write(true).open(&path).unwrap();
+        let volume = || fatfs::FileSystem::new(open(), fatfs::FsOptions::new()).unwrap();
+        {
+            let volume = volume();
+            volume.root_dir().create_dir("efi").unwrap();
+            volume.root_dir().create_dir("efi/Boot").unwrap();
+            volume.root_dir().create_dir("kept").unwrap();
+            volume.root_dir().create_dir("kept/inner").unwrap();
+        }
+        let facts = |attributes, children: Vec<(&str, Facts)>| Facts {
+            attributes,
+            times: RawTimes::default(),
+            children: children
+                .into_iter()
+                .map(|(name, facts)| (name.to_owned(), facts))
+                .collect(),
+        };
+        let efi = facts(0x02, vec![("BOOT", facts(0x04, Vec::new()))]);
+        patch(&mut open(), &facts(0, vec![("EFI", efi)])).unwrap();
+        let volume = volume();
+        let root = volume.root_dir();
+        let attributes = |folder: &fatfs::Dir<'_, File>, name: &str| {
+            let mut entries = folder.iter().map(std::result::Result::unwrap);
+            let entry = entries.find(|entry| entry.file_name() == name).unwrap();
+            entry.attributes().bits()
+        };
+        assert_eq!(attributes(&root, "efi"), 0x12);
+        assert_eq!(attributes(&root.open_dir("efi").unwrap(), "Boot"), 0x14);
+        assert_eq!(attributes(&root.open_dir("kept").unwrap(), "inner"), 0x10);
+        tool("fsck.fat", &["-n", node]);
     }
 }

@@ -169,7 +169,7 @@ fn copy_folder(
             copy_file(job, &path, &inner, target, &name)?;
             job.report.files += 1;
         }
-        facts.children.insert(name, own);
+        facts.children.insert(name.to_uppercase(), own);
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ pub mod apply_network;
 pub mod apply_os;
 mod apply_os_empty;
 mod apply_os_fat;
-mod apply_os_fat_dots;
 mod apply_os_target;
 pub mod apply_windows;
 pub mod capture_os;

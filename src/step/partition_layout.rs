@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::platform::{LayoutEntry, TableKind};
+use crate::platform::{BASIC_DATA, LayoutEntry, TableKind};
 use crate::sequence::settings::{FileSystem, PartitionDef, PartitionKind, PartitionStyle, Size};
 use crate::units::{self, MIB};
 
@@ -86,7 +86,7 @@ fn type_of(def: &PartitionDef, style: PartitionStyle) -> Option<(&'static str, u
     Some(match (style, def.kind) {
         (PartitionStyle::Gpt, K::Efi) => ("c12a7328-f81f-11d2-ba4b-00a0c93ec93b", 0),
         (PartitionStyle::Gpt, K::Msr) => ("e3c9e316-0b5c-4db8-817d-f92df00215ae", 0),
-        (PartitionStyle::Gpt, K::Basic | K::Primary) => ("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", 0),
+        (PartitionStyle::Gpt, K::Basic | K::Primary) => (BASIC_DATA, 0),
         (PartitionStyle::Gpt, K::Recovery) => {
             ("de94bba4-06d1-4d40-a16a-bfd50179d6ac", RECOVERY_ATTRIBUTES)
         }

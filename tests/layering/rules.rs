@@ -76,6 +76,7 @@ const fn layer(name: &'static str, may_use: &'static [&'static str]) -> Layer {
 pub const LAYERS: &[Layer] = &[
     layer("cancel", &[]),
     layer("codes", &[]),
+    layer("input", &[]),
     layer("secret", &[]),
     layer("text", &[]),
     layer("units", &[]),
@@ -84,7 +85,9 @@ pub const LAYERS: &[Layer] = &[
     layer("hints", &["codes", "text", "event::Failure"]),
     layer(
         "sequence",
-        &["cancel", "codes", "secret", "text", "units", "event"],
+        &[
+            "cancel", "codes", "input", "secret", "text", "units", "event",
+        ],
     ),
     layer(
         "run_state",
@@ -96,8 +99,8 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "step",
         &[
-            "cancel", "codes", "secret", "text", "units", "event", "sequence", "platform", "wim",
-            "unattend",
+            "cancel", "codes", "input", "secret", "text", "units", "event", "sequence", "platform",
+            "wim", "unattend",
         ],
     ),
     layer(
@@ -105,6 +108,7 @@ pub const LAYERS: &[Layer] = &[
         &[
             "cancel",
             "codes",
+            "input",
             "secret",
             "text",
             "units",

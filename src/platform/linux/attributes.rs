@@ -1,21 +1,23 @@
 //! The GPT attribute "no default drive letter" (bit 63 of a basic data partition; UEFI specification, table of partition
-//! attributes, as Microsoft uses it): a Windows volume that carries it has no letter in Windows PE.
+//! attributes, as Microsoft uses it): a Windows volume that carries it has no letter in Windows PE. Recovery and system
+//! partitions carry it on purpose.
 
 use std::fs::OpenOptions;
 
 use gpt::GptConfig;
 
 use crate::platform::error::PlatformError;
-use crate::platform::types::{Disk, FsKind};
+use crate::platform::types::{BASIC_DATA, Disk, FsKind};
 
 const NO_DRIVE_LETTER: u64 = 1 << 63;
 
-/// Clears the attribute on the NTFS partitions of a disk; the numbers of those that had it.
+/// Clears the attribute on the basic data partitions of a disk that hold NTFS; the numbers of those that had it.
 pub(super) fn show_volumes(disk: &Disk) -> Result<Vec<u32>, PlatformError> {
     let hidden: Vec<u32> = disk
         .partitions
         .iter()
-        .filter(|p| matches!(p.fs, FsKind::Ntfs) && p.attributes & NO_DRIVE_LETTER != 0)
+        .filter(|p| p.type_id == BASIC_DATA && p.fs == FsKind::Ntfs)
+        .filter(|p| p.attributes & NO_DRIVE_LETTER != 0)
         .map(|p| p.at.partition)
         .collect();
     if hidden.is_empty() {
@@ -59,4 +61,60 @@ pub(super) fn show_volumes(disk: &Disk) -> Result<Vec<u32>, PlatformError> {
         .sync_all()
         .map_err(|error| PlatformError::io(doing(), error))?;
     Ok(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::types::{Partition, PartitionRef, TableKind};
+    use crate::units::MIB;
+
+    #[test]
+    fn a_windows_volume_is_shown_and_a_recovery_partition_stays_hidden() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        std::fs::File::create(&path)
+            .and_then(|file| file.set_len(64 * MIB))
+            .unwrap();
+        let out = std::process::Command::new("sgdisk")
+            .args(["-n", "1:0:+20M", "-t", "1:0700", "-A", "1:set:63"])
+            .args(["-n", "2:0:+20M", "-t", "2:2700", "-A", "2:set:63"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{out:?}");
+        let table = || GptConfig::new().open(&path).unwrap().partitions().clone();
+        let disk = Disk {
+            number: 0,
+            path: path.clone(),
+            backing: None,
+            model: String::new(),
+            serial: String::new(),
+            bytes: 64 * MIB,
+            sector_bytes: 512,
+            usb: false,
+            removable: false,
+            table: TableKind::Gpt,
+            digest: String::new(),
+            partitions: table()
+                .iter()
+                .map(|(&partition, found)| Partition {
+                    at: PartitionRef { disk: 0, partition },
+                    node: path.clone(),
+                    start_bytes: 0,
+                    bytes: 20 * MIB,
+                    type_id: found.part_type_guid.guid.to_string().to_lowercase(),
+                    name: String::new(),
+                    attributes: found.flags,
+                    fs: FsKind::Ntfs,
+                    label: String::new(),
+                    mounted_at: Vec::new(),
+                })
+                .collect(),
+            refusals: Vec::new(),
+        };
+        assert_eq!(show_volumes(&disk).unwrap(), [1]);
+        let flags: Vec<u64> = table().values().map(|found| found.flags).collect();
+        assert_eq!(flags, [0, NO_DRIVE_LETTER]);
+    }
 }

@@ -1,36 +1,11 @@
-//! Inputs: their definition and their values.
+//! Inputs: their definition and their defaults.
 
 use std::collections::HashSet;
 
-use super::{Checker, check_computer_name, is_open};
-use crate::sequence::schema::{InputCheck, Sequence};
+use super::{Checker, length};
+use crate::input::Check;
+use crate::sequence::schema::Sequence;
 use crate::sequence::variables::LONGEST_VALUE;
-
-/// Checks a value as the form does while it is typed; the error says what is wrong in one sentence.
-///
-/// # Errors
-/// The reason.
-pub fn check_value(check: &InputCheck, value: &str) -> Result<(), String> {
-    if value.chars().count() > LONGEST_VALUE {
-        return Err(format!("at most {LONGEST_VALUE} characters are allowed"));
-    }
-    if is_open(value) {
-        return Ok(());
-    }
-    match check {
-        InputCheck::Text => Ok(()),
-        InputCheck::ComputerName => check_computer_name(value),
-        InputCheck::ImagePath => super::settings::image_path(value),
-        InputCheck::Account => super::settings::account(value),
-        InputCheck::Number(low, high) => match value.trim().parse::<u64>() {
-            Ok(number) if (*low..=*high).contains(&number) => Ok(()),
-            _ => Err(format!("a whole number from {low} to {high} is needed")),
-        },
-        InputCheck::OneOf(values) if values.iter().any(|known| known == value) => Ok(()),
-        InputCheck::OneOf(values) => Err(format!("one of these is needed: {}", values.join(", "))),
-        InputCheck::ProductKey => super::settings::plain_key(value),
-    }
-}
 
 impl Checker<'_> {
     pub(super) fn inputs(&mut self, sequence: &Sequence) {
@@ -61,14 +36,14 @@ impl Checker<'_> {
             self.writes(&format!("{path}.variable"), &input.variable);
             self.filled(&format!("{path}.label"), "the label", &input.label, 100);
             match &input.check {
-                InputCheck::Number(low, high) if low > high => {
+                Check::Number(low, high) if low > high => {
                     self.error(
                         &format!("{path}.check"),
                         format!("no number lies between {low} and {high}"),
                         "",
                     );
                 }
-                InputCheck::OneOf(values) if values.is_empty() => {
+                Check::OneOf(values) if values.is_empty() => {
                     self.error(
                         &format!("{path}.check"),
                         "there is nothing to choose from",
@@ -76,9 +51,12 @@ impl Checker<'_> {
                     );
                 }
                 check => {
-                    if !input.default.is_empty()
-                        && let Err(reason) = check_value(check, &input.default)
-                    {
+                    let reason = if length(&input.default) > LONGEST_VALUE {
+                        Some(format!("at most {LONGEST_VALUE} characters are allowed"))
+                    } else {
+                        check.mistake(&input.default)
+                    };
+                    if let Some(reason) = reason.filter(|_| !input.default.is_empty()) {
                         self.error(
                             &format!("{path}.default"),
                             format!("the default does not fit: {reason}"),

@@ -2,83 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::{Checker, is_open, length};
+use super::{Checker, length};
+use crate::input::{Check, is_open};
 use crate::sequence::settings::{
     Adapter, ApplyNetworkSettings, ApplyOperatingSystem, ApplyWindowsSettings,
     CaptureOperatingSystem, ConnectNetworkFolder, Destination, FileSystem, ImageSelect, Join,
     PartitionDef, PartitionDisk, PartitionKind, PartitionStyle, ServerLicense, Size,
 };
-
-/// Checks a NetBIOS computer name (spec 2.4).
-///
-/// # Errors
-/// The reason.
-pub fn check_computer_name(name: &str) -> Result<(), String> {
-    if !(1..=15).contains(&length(name)) {
-        return Err(format!(
-            "a computer name has 1 to 15 characters, not {}",
-            length(name)
-        ));
-    }
-    if let Some(bad) = name
-        .chars()
-        .find(|&c| c.is_whitespace() || c.is_control() || r#"\/:*?"<>|"#.contains(c))
-    {
-        return Err(format!(
-            "a computer name cannot hold `{}`",
-            bad.escape_debug()
-        ));
-    }
-    if name.chars().all(|c| c.is_ascii_digit()) {
-        return Err("a computer name cannot consist of digits only".to_owned());
-    }
-    Ok(())
-}
-
-pub(super) fn image_path(path: &str) -> Result<(), String> {
-    if length(path) > 255 {
-        return Err("a path has at most 255 characters".to_owned());
-    }
-    if !path.to_lowercase().ends_with(".wim") {
-        return Err("the path must end in .wim".to_owned());
-    }
-    if let Some(rest) = path.strip_prefix(r"\\") {
-        let parts: Vec<&str> = rest.split('\\').collect();
-        if parts.len() < 3 || parts.iter().any(|part| part.is_empty()) {
-            return Err(r"write \\server\share\folder\file.wim".to_owned());
-        }
-    }
-    if path.contains(['*', '?']) {
-        return Err("wildcards are not allowed".to_owned());
-    }
-    Ok(())
-}
-
-pub(super) fn account(text: &str) -> Result<(), String> {
-    let good = match (text.split_once('\\'), text.split_once('@')) {
-        (Some((domain, user)), _) => !domain.is_empty() && !user.is_empty() && !user.contains('\\'),
-        (None, Some((user, domain))) => !user.is_empty() && !domain.is_empty(),
-        _ => false,
-    };
-    if good {
-        Ok(())
-    } else {
-        Err(r"write domain\user or user@domain".to_owned())
-    }
-}
-
-pub(super) fn plain_key(key: &str) -> Result<(), String> {
-    let groups: Vec<&str> = key.split('-').collect();
-    let good = groups.len() == 5
-        && groups
-            .iter()
-            .all(|group| group.len() == 5 && group.chars().all(|c| c.is_ascii_alphanumeric()));
-    if good {
-        Ok(())
-    } else {
-        Err("a product key has five groups of five, joined by `-`".to_owned())
-    }
-}
 
 /// Whether the text looks like a locale (`de-DE`) or an input locale (`0407:00000407`), several with `;` between.
 pub fn is_locale(text: &str) -> bool {
@@ -102,10 +32,8 @@ pub fn is_locale(text: &str) -> bool {
 }
 
 impl Checker<'_> {
-    fn value(&mut self, path: &str, text: &str, check: fn(&str) -> Result<(), String>) {
-        if !is_open(text)
-            && let Err(reason) = check(text)
-        {
+    fn value(&mut self, path: &str, text: &str, check: &Check) {
+        if let Some(reason) = check.mistake(text) {
             self.error(path, reason, "");
         }
     }
@@ -344,7 +272,7 @@ impl Checker<'_> {
     pub(super) fn windows_settings(&mut self, path: &str, settings: &ApplyWindowsSettings) {
         let field = |name: &str| format!("{path}.{name}");
         if let Some(name) = &settings.computer_name {
-            self.value(&field("computer_name"), name, check_computer_name);
+            self.value(&field("computer_name"), name, &Check::ComputerName);
         }
         self.filled(&field("user"), "the registered user", &settings.user, 255);
         self.filled(
@@ -357,7 +285,7 @@ impl Checker<'_> {
             // Encoded volume keys are longer than 29 characters and have no groups.
             self.at_most(&field("product_key"), "the product key", key, 255);
             if length(key) <= 29 {
-                self.value(&field("product_key"), key, plain_key);
+                self.value(&field("product_key"), key, &Check::ProductKey);
             }
         }
         if let Some(ServerLicense::PerServer(count)) = settings.server_license
@@ -412,7 +340,7 @@ impl Checker<'_> {
             Join::Domain {
                 name,
                 ou,
-                account: user,
+                account,
                 password_variable,
             } => {
                 self.filled(&format!("{join}.name"), "the domain", name, 255);
@@ -426,7 +354,7 @@ impl Checker<'_> {
                         );
                     }
                 }
-                self.value(&format!("{join}.account"), user, account);
+                self.value(&format!("{join}.account"), account, &Check::Account);
                 self.reads_option(
                     &format!("{join}.password_variable"),
                     password_variable.as_ref(),
@@ -531,7 +459,11 @@ impl Checker<'_> {
             }
         }
         if !connect.account.is_empty() {
-            self.value(&format!("{path}.account"), &connect.account, account);
+            self.value(
+                &format!("{path}.account"),
+                &connect.account,
+                &Check::Account,
+            );
         }
         self.reads_option(
             &format!("{path}.password_variable"),
@@ -544,9 +476,13 @@ impl Checker<'_> {
 
     pub(super) fn capture(&mut self, path: &str, capture: &CaptureOperatingSystem) {
         let field = |name: &str| format!("{path}.{name}");
-        self.value(&field("destination"), &capture.destination, image_path);
+        self.value(
+            &field("destination"),
+            &capture.destination,
+            &Check::ImagePath,
+        );
         if !capture.account.is_empty() {
-            self.value(&field("account"), &capture.account, account);
+            self.value(&field("account"), &capture.account, &Check::Account);
         }
         self.reads_option(
             &field("password_variable"),

@@ -7,9 +7,9 @@
 
 use std::cmp::Ordering;
 
-use super::super::check::is_open;
 use super::super::condition::{compare, like};
 use super::super::schema::Condition;
+use crate::input::is_open;
 
 /// More alternatives than this are not looked at.
 const MOST: usize = 512;

@@ -1,6 +1,5 @@
 //! Apply and capture: their order, and what an image must not hold.
 
-use super::super::check::is_open;
 use super::super::plan::PlannedSequence;
 use super::super::schema::{Action, Condition};
 use super::super::settings::{CaptureOperatingSystem, Existing, Join, RestartTarget};
@@ -8,6 +7,7 @@ use super::contradiction::{Verdict, judge};
 use super::outline::{Outline, Place, conditions};
 use super::{finding, variables};
 use crate::event::{Finding, Gravity};
+use crate::input::is_open;
 
 /// The name of the step that takes a Windows out of its domain and generalizes it.
 const PREPARE: &str = "Prepare Windows for Capture";

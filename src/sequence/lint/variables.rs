@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::check::{is_open, is_unused, words};
+use super::super::check::{is_unused, words};
 use super::super::schema::{Action, Condition};
 use super::super::settings::{Destination, Join};
 use super::finding;
 use super::outline::{Outline, Written};
 use crate::event::{Finding, Gravity};
+use crate::input::is_open;
 
 /// Action variables that hold passwords by definition (spec section 2).
 const PASSWORDS: [&str; 4] = [

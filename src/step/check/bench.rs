@@ -9,8 +9,8 @@ use crate::cancel::CancelToken;
 use crate::event::{Finding, Gravity, NodeId};
 use crate::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space, Tool};
 use crate::platform::{
-    Disk, Firmware, FsKind, Layout, Machine, NtfsState, Partition, PartitionRef, PlatformError,
-    TableKind,
+    BASIC_DATA, Disk, Firmware, FsKind, Layout, Machine, NtfsState, Partition, PartitionRef,
+    PlatformError, TableKind,
 };
 use crate::secret::Secret;
 use crate::sequence::load::read_text;
@@ -19,8 +19,6 @@ use crate::sequence::settings::RestartTarget;
 use crate::sequence::variables::{Value, Variables};
 use crate::units::{GIB, MIB};
 use crate::wim::{Silent, Wim, WimCompression, WriteOptions};
-
-pub(super) const DATA: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
 
 /// What the machine under check has.
 #[derive(Clone)]
@@ -80,7 +78,7 @@ pub(super) fn ntfs(disk: u32, partition: u32, bytes: u64) -> Partition {
         node: format!("/dev/none{disk}p{partition}").into(),
         start_bytes: MIB,
         bytes,
-        type_id: DATA.to_owned(),
+        type_id: BASIC_DATA.to_owned(),
         name: String::new(),
         attributes: 0,
         fs: FsKind::Ntfs,
