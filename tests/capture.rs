@@ -5,11 +5,14 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+#[path = "common/system.rs"]
+mod system;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
+use system::{Small, skip_lab, text, tool};
 use wimforge::cancel::{CancelLevel, CancelToken};
 use wimforge::codes;
 use wimforge::event::{Answered, Artifact};
@@ -42,27 +45,8 @@ const ANSWER: &str = r#"<?xml version="1.0" encoding="utf-8"?>
   </settings>
 </unattend>"#;
 
-fn skip() -> bool {
-    std::env::var_os("WIMFORGE_SKIP_LAB").is_some()
-}
-
-fn tool(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{program} {arguments:?}: {text}");
-    text
-}
-
 fn sparse(path: &Path, mib: u64) {
     fs::File::create(path).unwrap().set_len(mib << 20).unwrap();
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 fn set(path: &Path, attributes: u32, short: Option<&str>) {
@@ -107,7 +91,7 @@ fn system_tree(root: &Path) {
 
 #[test]
 fn fat_keeps_names_attributes_and_times_both_ways() {
-    if skip() {
+    if skip_lab() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -308,7 +292,7 @@ fn code_of(result: Result<StepEnd, StepError>) -> (u32, String) {
 
 #[test]
 fn volumes_become_images_and_policies_hold() {
-    if skip() {
+    if skip_lab() {
         return;
     }
     let lab = Lab::new();
@@ -420,28 +404,14 @@ fn volumes_become_images_and_policies_hold() {
     tool("wimlib-imagex", &["verify", text(&wim)]);
 }
 
-struct Tmpfs(PathBuf);
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn full_destination_and_unfit_volumes_are_named_and_the_old_image_survives() {
-    if skip() {
+    if skip_lab() {
         return;
     }
     let lab = Lab::new();
-    let small = lab.dir.path().join("small");
-    fs::create_dir(&small).unwrap();
-    tool(
-        "mount",
-        &["-t", "tmpfs", "-o", "size=12m", "none", text(&small)],
-    );
-    let small = Tmpfs(small);
-    let wim = small.0.join("ref.wim");
+    let small = Small::new(lab.dir.path().join("small"), "size=12m");
+    let wim = small.join("ref.wim");
     fs::write(&wim, vec![5; 1_000_000]).unwrap();
     let mut wanted = settings(&wim);
     wanted.existing = Existing::Replace;
@@ -450,8 +420,8 @@ fn full_destination_and_unfit_volumes_are_named_and_the_old_image_survives() {
     assert!(message.starts_with("writing "), "{message}");
     assert_eq!(code, codes::DISK_FULL, "{message}");
     assert_eq!(fs::read(&wim).unwrap(), vec![5; 1_000_000]);
-    assert!(!small.0.join("ref.wim.partial").exists());
-    tool("mount", &["-o", "remount,size=64m", text(&small.0)]);
+    assert!(!small.join("ref.wim.partial").exists());
+    small.remount("size=64m");
     assert_eq!(
         lab.run(&wanted, Some(Answered::Yes)).1.unwrap(),
         StepEnd::Done

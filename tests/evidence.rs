@@ -12,6 +12,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::system::{Small, names, skip_lab, text, tool};
 use common::{Bench, Finished, document, who};
 use wimforge::cancel::CancelToken;
 use wimforge::engine::bundle;
@@ -366,28 +367,8 @@ fn leaky_run(bench: &Bench) -> (Finished, RunFolder) {
 
 fn unpacked(archive: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new("tar")
-        .arg("-xzf")
-        .arg(archive)
-        .arg("-C")
-        .arg(folder.path())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    tool("tar", &["-xzf", text(archive), "-C", text(folder.path())]);
     folder
-}
-
-fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -397,7 +378,7 @@ fn a_bundle_holds_everything_but_the_secrets() {
     let to = bench.path("out");
     fs::create_dir(&to).unwrap();
     let facts = bundle::write(&folder, &run.state, Some(&Leaky), &redactor(), &to).unwrap();
-    assert_eq!(names_in(&to).len(), 1);
+    assert_eq!(names(&to).len(), 1);
     assert_eq!(facts.bytes, fs::metadata(&facts.path).unwrap().len());
     assert_eq!(facts.missing, [] as [String; 0]);
 
@@ -417,7 +398,7 @@ fn a_bundle_holds_everything_but_the_secrets() {
         "wimforge.1.log",
         "wimforge.log",
     ];
-    assert_eq!(names_in(&inside), expected);
+    assert_eq!(names(&inside), expected);
     let mut members = facts.members.clone();
     members.sort();
     assert_eq!(members, expected);
@@ -487,7 +468,7 @@ fn names_are_made_anew_and_nothing_is_overwritten() {
     fs::write(to.join("second.tar.gz.partial"), "somebody's").unwrap();
     let error = write(&to.join("second.tar.gz")).unwrap_err().to_string();
     assert!(error.contains("remove it, then try again"), "{error}");
-    assert_eq!(names_in(&to).len(), 6, "four, mine, and somebody's");
+    assert_eq!(names(&to).len(), 6, "four, mine, and somebody's");
 }
 
 #[test]
@@ -527,31 +508,9 @@ fn a_run_that_goes_on_and_a_folder_with_gaps_can_be_bundled() {
     assert!(facts.members.contains(&"report.html".to_owned()));
 }
 
-/// A small file system of its own, taken down at the end.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn new(options: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(folder.path())
-            .status()
-            .unwrap();
-        assert!(status.success(), "this test needs root");
-        Self(folder)
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_and_a_read_only_destination_are_named_and_nothing_is_left() {
-    if std::env::var_os("WIMFORGE_SKIP_LAB").is_some() {
+    if skip_lab() {
         return;
     }
     let bench = Bench::new();
@@ -566,13 +525,13 @@ fn a_full_and_a_read_only_destination_are_named_and_nothing_is_left() {
         ("size=128k", "make room there or choose another destination"),
         ("size=1m,ro", "choose a destination that can be written"),
     ] {
-        let small = Small::new(options);
-        let to = small.0.path();
+        let mounted = tempfile::tempdir().unwrap();
+        let to: &Path = &Small::new(mounted.path().join("small"), options);
         let error = bundle::write(&folder, &run.state, None, &redactor(), to).unwrap_err();
         let error = error.to_string();
         assert!(error.contains(wanted), "{error}");
         assert!(error.contains(&to.display().to_string()), "{error}");
-        assert_eq!(names_in(to), [] as [String; 0]);
+        assert_eq!(names(to), [] as [String; 0]);
     }
 }
 

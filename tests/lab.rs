@@ -9,36 +9,18 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+#[path = "common/system.rs"]
+mod system;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use system::{skip_lab, tool, wait};
+
 const CANARY: &str = "Pl4nted-S3cret-0815";
-
-fn skipped() -> bool {
-    std::env::var_os("WIMFORGE_SKIP_LAB").is_some()
-}
-
-fn run(program: &str, args: &[&str]) -> Output {
-    Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C.UTF-8")
-        .output()
-        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"))
-}
-
-fn good(program: &str, args: &[&str]) -> String {
-    let output = run(program, args);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{program} {args:?}: {text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
-}
 
 fn wimforge() -> Command {
     Command::new(env!("CARGO_BIN_EXE_wimforge"))
@@ -154,7 +136,7 @@ impl Machine {
 
 /// Image names and indexes by `wimlib-imagex info`.
 fn images(wim: &Path) -> Vec<String> {
-    good("wimlib-imagex", &["info", wim.to_str().unwrap()])
+    tool("wimlib-imagex", &["info", wim.to_str().unwrap()])
         .lines()
         .filter_map(|line| line.strip_prefix("Name:"))
         .map(|name| name.trim().to_owned())
@@ -181,15 +163,15 @@ impl Applied {
             .set_len(3 << 30)
             .unwrap();
         let volume = volume.to_str().unwrap();
-        good("mkntfs", &["-Q", "-F", volume]);
-        good(
+        tool("mkntfs", &["-Q", "-F", volume]);
+        tool(
             "wimlib-imagex",
             &["apply", wim.to_str().unwrap(), index, volume],
         );
         let mount = folder.path().join("mount");
         std::fs::create_dir(&mount).unwrap();
         let options = "ro,streams_interface=xattr";
-        good("ntfs-3g", &["-o", options, volume, mount.to_str().unwrap()]);
+        tool("ntfs-3g", &["-o", options, volume, mount.to_str().unwrap()]);
         Self {
             _folder: folder,
             mount,
@@ -291,12 +273,12 @@ impl Facts {
 
 #[test]
 fn the_reference_image_is_windows_shaped() {
-    if skipped() {
+    if skip_lab() {
         return;
     }
     let wim = lab().join("reference.wim");
-    good("wimlib-imagex", &["verify", wim.to_str().unwrap()]);
-    let listing = good("wimlib-imagex", &["dir", wim.to_str().unwrap(), "1"]);
+    tool("wimlib-imagex", &["verify", wim.to_str().unwrap()]);
+    let listing = tool("wimlib-imagex", &["dir", wim.to_str().unwrap(), "1"]);
     assert!(listing.lines().count() >= 5_000);
     assert!(listing.contains("/Windows/System32"));
     assert!(!listing.contains("pagefile.sys") && !listing.contains("hiberfil.sys"));
@@ -304,15 +286,15 @@ fn the_reference_image_is_windows_shaped() {
 
 #[test]
 fn uefi_build_and_capture_keeps_everything_that_other_tools_can_see() {
-    if skipped() {
+    if skip_lab() {
         return;
     }
     let machine = Machine::new();
     let text = machine.run("uefi");
     let wim = machine.captured();
     let wim_text = wim.to_str().unwrap();
-    good("wimlib-imagex", &["verify", wim_text]);
-    good("7z", &["t", wim_text]);
+    tool("wimlib-imagex", &["verify", wim_text]);
+    tool("7z", &["t", wim_text]);
     let names = images(&wim);
     assert!(
         names.len() >= 2,
@@ -322,21 +304,21 @@ fn uefi_build_and_capture_keeps_everything_that_other_tools_can_see() {
         text.contains("MSR"),
         "the reserved partition is named as skipped"
     );
-    let table = good(
+    let table = tool(
         "sgdisk",
         &["-p", machine.path("disk.img").to_str().unwrap()],
     );
     assert!(table.contains("EF00") && table.contains("0C01"), "{table}");
-    good(
+    tool(
         "sgdisk",
         &["-v", machine.path("disk.img").to_str().unwrap()],
     );
-    let listing = good("wimlib-imagex", &["dir", wim_text, &windows_index(&wim)]);
+    let listing = tool("wimlib-imagex", &["dir", wim_text, &windows_index(&wim)]);
     for left_out in ["pagefile.sys", "hiberfil.sys", "System Volume Information"] {
         assert!(!listing.contains(left_out), "{left_out} was captured");
     }
     let unattend = "/Windows/Panther/unattend.xml";
-    let xml = good(
+    let xml = tool(
         "wimlib-imagex",
         &[
             "extract",
@@ -390,14 +372,14 @@ fn uefi_build_and_capture_keeps_everything_that_other_tools_can_see() {
 
 #[test]
 fn bios_build_and_capture_succeeds_and_says_so() {
-    if skipped() {
+    if skip_lab() {
         return;
     }
     let machine = Machine::new();
     machine.run("bios");
     let wim = machine.captured();
-    good("wimlib-imagex", &["verify", wim.to_str().unwrap()]);
-    let table = good(
+    tool("wimlib-imagex", &["verify", wim.to_str().unwrap()]);
+    let table = tool(
         "sfdisk",
         &["-d", machine.path("disk.img").to_str().unwrap()],
     );
@@ -426,7 +408,7 @@ fn bios_build_and_capture_succeeds_and_says_so() {
 /// The engine is killed at every edge of a whole run: each start and end of a step, each phase. Each time it is resumed.
 #[test]
 fn an_engine_killed_at_every_edge_still_captures_the_image() {
-    if skipped() {
+    if skip_lab() {
         return;
     }
     let machine = Machine::new();
@@ -483,14 +465,14 @@ fn an_engine_killed_at_every_edge_still_captures_the_image() {
     }
     eprintln!("{} kills", edges.len());
     assert!(edges.len() >= 20, "only these kills: {edges:#?}");
-    good(
+    tool(
         "wimlib-imagex",
         &["verify", machine.captured().to_str().unwrap()],
     );
     assert!(images(&machine.captured()).len() >= 2);
     assert!(!machine.path("captures/reference.wim.partial").exists());
     machine.no_secret("");
-    let loops = good("losetup", &["-a"]);
+    let loops = tool("losetup", &["-a"]);
     assert!(
         !loops.contains(machine.folder.path().to_str().unwrap()),
         "loop devices are left: {loops}"
@@ -523,19 +505,6 @@ fn edge(journal: &[u8], from: usize, known: &std::collections::BTreeSet<String>)
             }
         })
         .find(|edge| !known.contains(edge))
-}
-
-fn wait(child: &mut std::process::Child, time: Duration) -> Option<i32> {
-    let end = Instant::now() + time;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status.code().unwrap_or(-1));
-        }
-        if Instant::now() > end {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Kills every engine process of this runtime folder with SIGKILL.

@@ -7,48 +7,23 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
-use std::path::Path;
-use std::process::Command;
+#[path = "common/system.rs"]
+mod system;
+
 use std::time::Instant;
+
+use system::{names, skip_lab, tool};
 
 use wimforge::cancel::{CancelLevel, CancelToken};
 use wimforge::lab::{LabError, PrepareOptions, Prepared, prepare};
-
-fn skipped() -> bool {
-    std::env::var_os("WIMFORGE_SKIP_LAB").is_some()
-}
 
 fn quiet(options: &PrepareOptions) -> Result<Prepared, LabError> {
     prepare(options, &|_| {}, &|_, _, _| {}, &CancelToken::new())
 }
 
-fn good(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C.UTF-8")
-        .output()
-        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{program} {args:?}: {text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn a_lab_of_two_volumes_is_made_and_kept() {
-    if skipped() {
+    if skip_lab() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -63,8 +38,8 @@ fn a_lab_of_two_volumes_is_made_and_kept() {
     assert_eq!(std::fs::metadata(&made.disk).unwrap().len(), 8 << 30);
 
     let wim = made.wim.to_str().unwrap();
-    good("wimlib-imagex", &["verify", wim]);
-    let listing = good("wimlib-imagex", &["dir", wim, "2"]);
+    tool("wimlib-imagex", &["verify", wim]);
+    let listing = tool("wimlib-imagex", &["dir", wim, "2"]);
     assert!(listing.lines().count() > 5_200);
     for there in [
         "/Windows/System32/config/SYSTEM",
@@ -96,9 +71,9 @@ fn a_lab_of_two_volumes_is_made_and_kept() {
     ] {
         assert!(!listing.contains(out), "{out} was captured");
     }
-    let boot = good("wimlib-imagex", &["dir", wim, "1"]);
+    let boot = tool("wimlib-imagex", &["dir", wim, "1"]);
     assert!(boot.contains("/EFI/Microsoft/Boot/BCD"));
-    let details = good("wimlib-imagex", &["dir", wim, "2", "--detailed"]);
+    let details = tool("wimlib-imagex", &["dir", wim, "2", "--detailed"]);
     for property in [
         "FILE_ATTRIBUTE_HIDDEN",
         "FILE_ATTRIBUTE_SYSTEM",
@@ -113,7 +88,7 @@ fn a_lab_of_two_volumes_is_made_and_kept() {
     ] {
         assert!(details.contains(property), "{property}");
     }
-    let info = good("wimlib-imagex", &["info", wim, "2"]);
+    let info = tool("wimlib-imagex", &["info", wim, "2"]);
     let bytes: u64 = info
         .lines()
         .find_map(|line| line.strip_prefix("Total Bytes:"))
@@ -127,8 +102,8 @@ fn a_lab_of_two_volumes_is_made_and_kept() {
         .unwrap()
         .set_len(2 << 30)
         .unwrap();
-    good("mkntfs", &["-Q", "-F", volume.to_str().unwrap()]);
-    good(
+    tool("mkntfs", &["-Q", "-F", volume.to_str().unwrap()]);
+    tool(
         "wimlib-imagex",
         &["apply", wim, "2", volume.to_str().unwrap()],
     );
@@ -156,12 +131,12 @@ fn a_lab_of_two_volumes_is_made_and_kept() {
     std::os::unix::fs::FileExt::write_all_at(&file, b"damage", 1_000_000).unwrap();
     drop(file);
     assert!(quiet(&options).unwrap().made_wim);
-    good("wimlib-imagex", &["verify", wim]);
+    tool("wimlib-imagex", &["verify", wim]);
 }
 
 #[test]
 fn a_cancelled_lab_leaves_nothing_behind() {
-    if skipped() {
+    if skip_lab() {
         return;
     }
     for end_in in ["copying", "capturing"] {

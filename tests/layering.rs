@@ -19,6 +19,34 @@ use std::path::{Path, PathBuf};
 use rules::{Breach, EXCEPTIONS, LAYERS, Rule, breaches};
 use source::Source;
 
+/// A variable of the environment that nobody knows of is of no use.
+#[test]
+fn the_variables_that_tests_obey_are_told_by_their_script() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    collect(&project.join("tests"), &mut paths);
+    let texts: Vec<String> = paths
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let read: BTreeSet<&str> = texts
+        .iter()
+        .flat_map(|text| ["asked(", "var_os("].map(|call| (text, call)))
+        .flat_map(|(text, call)| text.split(call).skip(1))
+        .filter_map(|rest| rest.strip_prefix('"')?.split('"').next())
+        .filter(|name| name.starts_with("WIMFORGE_"))
+        .collect();
+    assert!(read.len() >= 3, "{read:?}");
+    let help = std::process::Command::new(project.join("scripts/test"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for name in read {
+        assert!(help.contains(&format!("{name}=1")), "{name}: {help}");
+    }
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

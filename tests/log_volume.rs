@@ -8,6 +8,9 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+#[path = "common/system.rs"]
+mod system;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,8 +25,11 @@ use wimforge::transport::Endpoint;
 const GROWTH_KIB: u64 = 40 * 1024;
 
 fn lines() -> u64 {
-    let quick = std::env::var_os("WIMFORGE_QUICK").is_some_and(|value| !value.is_empty());
-    if quick { 500_000 } else { 10_000_000 }
+    if system::asked("WIMFORGE_QUICK") {
+        500_000
+    } else {
+        10_000_000
+    }
 }
 
 struct Engine {
@@ -163,7 +169,7 @@ async fn look_on(endpoint: Endpoint) -> u64 {
     pushes
 }
 
-/// The first line of the flood with this number, found by going there.
+/// The numbers of the lines of the flood among these.
 fn number(page: &LogPage) -> Vec<u64> {
     let number = |text: &str| text.strip_prefix("line ")?.parse().ok();
     page.lines

@@ -5,6 +5,9 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+#[path = "common/system.rs"]
+mod system;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +127,7 @@ fn on_volume<T>(machine: &LinuxMachine, work: impl FnOnce(&Path) -> T) -> T {
 
 #[test]
 fn settings_are_merged_on_ntfs_never_logged_and_scrubbed() {
-    if std::env::var_os("WIMFORGE_SKIP_LAB").is_some() {
+    if system::skip_lab() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -140,8 +140,7 @@ impl LogView {
             return;
         }
         self.back += 1;
-        let there = self.lines(state).count();
-        if state.log_dropped > 0 && self.back + NEAR >= there {
+        if state.log_dropped > 0 && self.back + NEAR >= self.lines(state).count() {
             // The state is about to let them go.
             self.browse = Some(self.here(state));
         }
@@ -155,11 +154,6 @@ impl LogView {
             begin: state.log_dropped == 0,
             end: false,
         }
-    }
-
-    /// Another filter: what was fetched no longer fits.
-    pub fn refilter(&mut self) {
-        self.follow();
     }
 
     /// Whether lines older than those here exist.

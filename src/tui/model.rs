@@ -94,16 +94,19 @@ impl Model {
         self.hints = hints::best(failure, kind);
     }
 
+    /// Whether this console may never act.
+    pub fn only_watches(&self) -> bool {
+        let mut attached = self.state.people.attached.iter();
+        attached.any(|attached| attached.who.client == self.client && !attached.may_act)
+    }
+
     /// Why nothing can be changed from this console: it only looks on, or another one holds the pen.
     pub fn cannot_act(&self) -> Option<String> {
-        let people = &self.state.people;
-        let me = people
-            .attached
-            .iter()
-            .find(|attached| attached.who.client == self.client);
-        match (me, people.holder()) {
-            (Some(me), _) if !me.may_act => Some(Refusal::OnlyWatching.to_string()),
-            (_, Some(holder)) if holder.who.client != self.client => {
+        if self.only_watches() {
+            return Some(Refusal::OnlyWatching.to_string());
+        }
+        match self.state.people.holder() {
+            Some(holder) if holder.who.client != self.client => {
                 Some(Refusal::NoPen(holder.who.name.clone()).to_string())
             }
             _ => None,

@@ -25,17 +25,11 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// What is to be written, gathered until [`Output::send`]: a frame goes out in one write, and a frame broken off by a panic
 /// never. Flushes from within are ignored on purpose: drawing flushes several times a frame.
 #[derive(Clone, Debug, Default)]
-struct Output(Rc<RefCell<Gathered>>);
-
-#[derive(Debug, Default)]
-struct Gathered {
-    waiting: Vec<u8>,
-    written: u64,
-}
+struct Output(Rc<RefCell<Vec<u8>>>);
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().waiting.extend_from_slice(bytes);
+        self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -46,12 +40,11 @@ impl Write for Output {
 
 impl Output {
     fn send(&self) -> io::Result<()> {
-        let mut gathered = self.0.borrow_mut();
+        let mut waiting = self.0.borrow_mut();
         let mut out = io::stdout().lock();
-        out.write_all(&gathered.waiting)?;
+        out.write_all(&waiting)?;
         out.flush()?;
-        gathered.written += gathered.waiting.len() as u64;
-        gathered.waiting.clear();
+        waiting.clear();
         Ok(())
     }
 }
@@ -183,11 +176,6 @@ impl Screen {
             queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         }
         self.output.send()
-    }
-
-    /// Bytes written to the terminal so far.
-    pub fn written(&self) -> u64 {
-        self.output.0.borrow().written
     }
 
     /// Uses another size and draws everything anew.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod system;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,15 +83,10 @@ impl Bench {
 
     fn read(&self, ending: RunEnding, folder: &Path) -> Finished {
         let state = self.dispatcher.state();
-        let mut events = Vec::new();
-        journal::read(&RunFolder::at(folder).journal(), &mut |event| {
-            events.push(event);
-        })
-        .unwrap();
         Finished {
             ending,
             state,
-            events,
+            events: recorded(&RunFolder::at(folder).journal()),
         }
     }
 
@@ -126,6 +123,21 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// Every event of a journal.
+pub fn recorded(path: &Path) -> Vec<Event> {
+    let mut events = Vec::new();
+    journal::read(path, &mut |event| events.push(event)).unwrap();
+    events
+}
+
+/// For clients in a test that is no async function.
+pub fn tokio_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 pub fn who() -> Who {

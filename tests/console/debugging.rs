@@ -25,14 +25,6 @@ fn trace(place: &Place) -> String {
     place.read("trace").split_whitespace().collect()
 }
 
-fn press(console: &mut Console, keys: &str, count: usize) {
-    for _ in 0..count {
-        console.keys(keys);
-        // One by one: several escape sequences at once would be a paste in disguise.
-        std::thread::sleep(std::time::Duration::from_millis(15));
-    }
-}
-
 #[test]
 fn a_failure_its_hint_a_changed_setting_and_success() {
     let place = Place::new();
@@ -54,7 +46,7 @@ fn a_failure_its_hint_a_changed_setting_and_success() {
     console.keys("o");
     console.wait_text("Change this step for this run");
     console.wait_text("> action.command");
-    press(&mut console, key::BACKSPACE, 3);
+    console.press(key::BACKSPACE, 3);
     // A mistake is told and nothing typed is lost.
     console.keys("yes\r");
     console.wait_text("error: ");
@@ -65,7 +57,7 @@ fn a_failure_its_hint_a_changed_setting_and_success() {
     console.keys("r");
     console.wait_text("SUCCEEDED after");
     // What was changed is known, beside what the document says.
-    press(&mut console, key::UP, 3);
+    console.press(key::UP, 3);
     console.wait_text("changed; Run Command Line: succeeded");
     console.keys(key::ENTER);
     console.wait_text("attempt 2 at");
@@ -92,7 +84,7 @@ fn back_by_a_jump_that_says_what_is_done_twice() {
     console.keys("n");
     console.wait_text("PAUSED  step 2 of 4");
     assert_eq!(trace(&place), "ab");
-    press(&mut console, key::UP, 3);
+    console.press(key::UP, 3);
     console.wait_text("Run Command Line: succeeded");
     console.keys("g");
     console.wait_text("The next step will be \"Step a\".");
@@ -120,10 +112,10 @@ fn a_run_goes_to_a_step_stops_at_breakpoints_and_all_are_cleared() {
     place.sequence("stops", DEBUG, &steps);
     let mut console = place.run("stops");
     console.wait_text("PAUSED");
-    press(&mut console, key::DOWN, 2);
+    console.press(key::DOWN, 2);
     console.keys("k");
     console.wait_text("breakpoint; Run Command Line");
-    press(&mut console, key::DOWN, 1);
+    console.press(key::DOWN, 1);
     console.keys("u");
     // The breakpoint lies before it.
     console.wait_text("PAUSED  step 2 of 5");
@@ -132,11 +124,11 @@ fn a_run_goes_to_a_step_stops_at_breakpoints_and_all_are_cleared() {
     console.wait_text("PAUSED  step 3 of 5");
     assert_eq!(trace(&place), "abc");
     // One more at the last one, then none any more.
-    press(&mut console, key::DOWN, 1);
+    console.press(key::DOWN, 1);
     console.keys("k");
     console.wait_text("breakpoint; Run Command Line");
     // A step that was passed cannot be run to: the run would go on to its end.
-    press(&mut console, key::UP, 4);
+    console.press(key::UP, 4);
     console.keys("u");
     console.wait_text("that step has been passed: g goes back to it");
     console.keys("K");
@@ -252,7 +244,7 @@ fn a_shell_in_a_moving_run_pauses_it_and_every_way_out_leads_back() {
             // The step that was running comes to its end; the next one waits.
             place.write("go", "");
             until("the step to end", || {
-                place.status()["current"].is_null() || place.status()["phase"].is_null()
+                place.status()["nodes"][1]["status"]["Ended"] == "Succeeded"
             });
         }
         // A key or a line at a time, as they are typed.

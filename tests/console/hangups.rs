@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::pty::{Console, DISK, Place, key, until};
+use crate::pty::{Console, DISK, Place, deaf_engine, key, until};
 use crate::{FAILING, LAST, PAUSE};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -45,11 +45,7 @@ fn every_way(place: &Place, start: &[&str], first: &str, ways: &[Way]) {
         let what = format!("{keys:?}");
         let mut window = place.start_in_window(start);
         window.wait_text(first);
-        for key in *keys {
-            window.keys(key);
-            // One after the other, so that Esc is no Alt.
-            std::thread::sleep(Duration::from_millis(40));
-        }
+        window.one_by_one(keys.iter().copied());
         window.wait_text(there);
         close(place, &window, &what);
         assert_eq!(place.engine(), engine, "{what}");
@@ -210,10 +206,7 @@ fn before_a_run() {
         let what = format!("{keys:?}");
         let mut window = place.start_in_window(&DISK);
         window.wait_text("Task sequences (2 of 2)");
-        for key in keys {
-            window.keys(key);
-            std::thread::sleep(Duration::from_millis(60));
-        }
+        window.one_by_one(keys.iter().copied());
         window.wait_text(there);
         close(&place, &window, &what);
     }
@@ -249,25 +242,18 @@ fn at_the_pre_flight_page() {
         (&[key::DOWN, "\x03"], "Cancel the run?"),
         (&[key::ESC, "P"], "arrows scroll"),
     ];
-    let leave = |place: &Place| {
-        let console = place.start(&["attach"]);
-        console.wait_text("or type override");
-        console
-    };
     let before = place.status();
     for (keys, there) in ways {
         let mut window = place.start_in_window(&["attach"]);
         window.wait_text("or type override");
-        for key in keys {
-            window.keys(key);
-            std::thread::sleep(Duration::from_millis(40));
-        }
+        window.one_by_one(keys.iter().copied());
         window.wait_text(there);
         close(&place, &window, &format!("{keys:?}"));
         assert_eq!(place.status()["question"], before["question"]);
     }
     // The word in one go, by whoever comes after; the step then fails by itself.
-    let mut console = leave(&place);
+    let mut console = place.start(&["attach"]);
+    console.wait_text("or type override");
     console.keys("overrid\r");
     console.wait_text("type override, or mend it and press F5");
     console.keys("\x1b[15~");
@@ -288,7 +274,7 @@ fn at_the_pre_flight_page() {
 
 #[test]
 fn at_the_wipe_question_and_at_secrets() {
-    if std::env::var_os("WIMFORGE_SKIP_LAB").is_none() {
+    if !crate::system::skip_lab() {
         let place = Place::new();
         let wipe = "Step(name: \"Partition\", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: \"All\", size: Percent(100), format: Ntfs, label: \"All\")])),";
         place.sequence("wipe", "", wipe);
@@ -352,18 +338,10 @@ fn without_an_engine() {
     window.wait_text("FAILED: Look for the fix");
     kill(place.engine().unwrap(), Signal::SIGKILL).unwrap();
     window.wait_text("NOT CONNECTED");
-    // One listens that never answers: the console is in the middle of its hello.
-    let socket = place.path("rt/engine-v2.sock");
-    std::fs::remove_file(&socket).unwrap();
-    let deaf = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    deaf.set_nonblocking(true).unwrap();
-    let greeted = std::cell::RefCell::new(None);
-    until("the console to try again", || {
-        *greeted.borrow_mut() = deaf.accept().ok();
-        greeted.borrow().is_some()
-    });
+    // The console is in the middle of its hello.
+    let deaf = deaf_engine(&place);
     close(&place, &window, "lost");
-    drop((greeted, deaf));
+    drop(deaf);
 
     // A recording ends with its terminal, too.
     let runs = std::fs::read_dir(place.path("rt/runs")).unwrap();

@@ -1,11 +1,12 @@
 //! Clients without a terminal: `attach --plain`, and status lines that go on over restarts of the engine.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::pty::{Place, key, until};
+use crate::pty::{LIMIT, Place, key, until};
+use crate::system::wait;
 use crate::{FAILING, LAST, PAUSE, SECRET};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -43,7 +44,7 @@ impl Said {
         let started = Instant::now();
         while self.count(text) == 0 {
             assert!(
-                started.elapsed() < Duration::from_secs(30),
+                started.elapsed() < LIMIT,
                 "no line holds {text}: {:#?}",
                 self.all()
             );
@@ -56,18 +57,9 @@ impl Said {
         kill(Pid::from_raw(pid), signal).unwrap();
     }
 
-    fn end(&mut self) -> ExitStatus {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(
-                started.elapsed() < Duration::from_secs(30),
-                "it does not end"
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    /// Waits for its end; the exit code.
+    fn end(&mut self) -> Option<i32> {
+        wait(&mut self.child, LIMIT)
     }
 
     fn errors(&mut self) -> String {
@@ -107,7 +99,7 @@ fn plain_lines_beside_a_console() {
     }
     // Ctrl-C leaves; the run goes on.
     leaving.signal(Signal::SIGINT);
-    assert_eq!(leaving.end().code(), Some(0));
+    assert_eq!(leaving.end(), Some(0));
     assert!(leaving.errors().contains("detached; the run goes on"));
     assert!(!place.status()["question"].is_null());
     console.keys(key::ENTER);
@@ -117,14 +109,14 @@ fn plain_lines_beside_a_console() {
     assert_eq!(place.ctl(&["set", "Fix=yes"]).status.code(), Some(0));
     assert_eq!(place.ctl(&["retry"]).status.code(), Some(0));
     staying.wait("SUCCEEDED: ");
-    assert_eq!(staying.end().code(), Some(0));
+    assert_eq!(staying.end(), Some(0));
     let all = staying.all().join("\n");
     assert!(!all.contains(SECRET) && !all.contains('\u{1b}'), "{all}");
     assert!(all.contains("Copy = ********"), "{all}");
     console.wait_text("SUCCEEDED after");
     // Attached after the end it says how it ended, by its code.
     let mut late = Said::start(&place, &["attach", "--plain"]);
-    assert_eq!(late.end().code(), Some(0));
+    assert_eq!(late.end(), Some(0));
     let _ = place.ctl(&["shutdown"]);
     until("the engine to end", || place.engine().is_none());
     let mut none = place.piped(&["attach", "--plain"]);
@@ -180,7 +172,7 @@ fn status_lines_outlive_engines() {
     assert_eq!(place.ctl(&["set", "Fix=yes"]).status.code(), Some(0));
     assert_eq!(place.ctl(&["retry"]).status.code(), Some(0));
     said.wait("SUCCEEDED: ");
-    assert_eq!(resume.end().code(), Some(0));
+    assert_eq!(resume.end(), Some(0));
     console.wait_text("SUCCEEDED after");
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);
@@ -192,7 +184,7 @@ fn status_lines_outlive_engines() {
     console.abort_run();
     said.wait("CANCELLED: ");
     said.signal(Signal::SIGINT);
-    assert_eq!(said.end().code(), Some(0));
+    assert_eq!(said.end(), Some(0));
     assert_eq!(said.errors(), "");
     let all = texts(&said);
     assert!(
@@ -233,7 +225,7 @@ fn a_status_line_comes_about_every_five_seconds() {
         asked.elapsed()
     );
     said.signal(Signal::SIGTERM);
-    assert_eq!(said.end().code(), Some(0));
+    assert_eq!(said.end(), Some(0));
     console.keys("q");
     assert_eq!(console.end(), 0);
 }

@@ -15,6 +15,9 @@ mod pty;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
+#[path = "../common/system.rs"]
+mod system;
+#[cfg(test)]
 mod terminals;
 
 const SECRET: &str = "Tr0ub4dor-and-3";

@@ -1,12 +1,15 @@
 //! The real program in a pseudo-terminal: what it draws is read by a terminal parser, never by guessing at bytes.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::system::{detach_loops, skip_lab};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -14,7 +17,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 /// The program.
 const WIMFORGE: &str = env!("CARGO_BIN_EXE_wimforge");
 /// Nothing that is waited for may take longer.
-const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// The image is the only disk: no real one exists for the run.
 pub const DISK: [&str; 2] = ["--disk", "0=disk.img"];
@@ -106,7 +109,7 @@ impl Place {
     fn command(&self, args: &[&str], env: &[(&str, &str)]) -> CommandBuilder {
         let mut command = CommandBuilder::new(WIMFORGE);
         // Without loop devices the image cannot be a disk; no step here touches one.
-        let skip_lab = std::env::var_os("WIMFORGE_SKIP_LAB").is_some();
+        let skip_lab = skip_lab();
         command.args(
             args.iter()
                 .filter(|arg| !skip_lab || (**arg != DISK[0] && **arg != DISK[1])),
@@ -212,6 +215,25 @@ impl Place {
     }
 }
 
+/// Puts one in the engine's place that listens and never says hello, and waits until a console has come to it.
+pub fn deaf_engine(place: &Place) -> (UnixListener, UnixStream) {
+    let socket = std::fs::read_dir(place.path("rt"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "sock"))
+        .unwrap();
+    std::fs::remove_file(&socket).unwrap();
+    let listener = UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let greeted = Cell::new(None);
+    until("the console to try again", || {
+        let came = listener.accept().ok();
+        came.is_some() && greeted.replace(came).is_none()
+    });
+    let (console, _) = greeted.into_inner().unwrap();
+    (listener, console)
+}
+
 /// Waits until something is so.
 pub fn until(what: &str, so: impl Fn() -> bool) {
     let started = Instant::now();
@@ -236,18 +258,6 @@ impl Drop for Place {
             let _ = kill(pid, Signal::SIGKILL);
         }
         detach_loops(&self.path("disk.img"));
-    }
-}
-
-/// Detaches what a killed engine left.
-fn detach_loops(image: &Path) {
-    let Ok(listed) = Command::new("losetup").arg("-j").arg(image).output() else {
-        return;
-    };
-    for line in String::from_utf8_lossy(&listed.stdout).lines() {
-        if let Some((device, _)) = line.split_once(':') {
-            let _ = Command::new("losetup").args(["-d", device]).status();
-        }
     }
 }
 
@@ -339,6 +349,19 @@ impl Console {
         let mut writer = self.writer.lock().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
         writer.flush().unwrap();
+    }
+
+    /// Presses keys one after the other, so that Esc is no Alt and several escape sequences are no paste in disguise.
+    pub fn one_by_one<'a>(&mut self, keys: impl IntoIterator<Item = &'a str>) {
+        for key in keys {
+            self.keys(key);
+            std::thread::sleep(Duration::from_millis(40));
+        }
+    }
+
+    /// Presses a key so many times.
+    pub fn press(&mut self, key: &str, count: usize) {
+        self.one_by_one(std::iter::repeat_n(key, count));
     }
 
     /// Aborts a run from the failure screen.

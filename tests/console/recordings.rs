@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::pty::{DISK, Place, key, until};
+use crate::pty::{DISK, LIMIT, Place, deaf_engine, key, until};
+use crate::system::wait;
 use crate::{FAILING, LAST, PAUSE, contains};
 use nix::sys::signal::{Signal, kill};
 
@@ -42,18 +43,12 @@ fn a_recorded_run_is_played_stopped_and_moved_through() {
     replay.keys("-");
     replay.wait_text("REPLAY, stopped x1.00");
     // To a step that is chosen, forwards and back.
-    for _ in 0..5 {
-        replay.keys(key::DOWN);
-        std::thread::sleep(Duration::from_millis(15));
-    }
+    replay.press(key::DOWN, 5);
     replay.wait_text("1 Set Task Sequence Variable");
     replay.keys("g");
     replay.wait_text("step 5 of 5");
     replay.wait_text("stopped");
-    for _ in 0..3 {
-        replay.keys(key::UP);
-        std::thread::sleep(Duration::from_millis(15));
-    }
+    replay.press(key::UP, 3);
     replay.wait_text("Run Command Line: succeeded");
     replay.keys("g");
     replay.wait_text("step 2 of 5");
@@ -121,9 +116,7 @@ fn a_bundle_is_written_from_the_failure_and_from_the_end() {
     console.wait_text("cannot be written");
     console.wait_text("Write a bundle");
     console.wait_text("nowhere_");
-    for _ in 0.."nowhere".len() {
-        console.keys(key::BACKSPACE);
-    }
+    console.keys(&key::BACKSPACE.repeat("nowhere".len()));
     console.keys("usb\r");
     console.wait_text("written, ");
     console.wait_text("FAILED: Look for the fix");
@@ -167,16 +160,7 @@ fn an_engine_killed_and_resumed_elsewhere_is_found_again() {
     console.wait_text("SUCCEEDED after");
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);
-    let mut ended = None;
-    until("the resume to end", || place.path("rt").exists());
-    for _ in 0..500 {
-        ended = resume.try_wait().unwrap();
-        if ended.is_some() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(ended.and_then(|status| status.code()), Some(0));
+    assert_eq!(wait(&mut resume, LIMIT), Some(0));
 }
 
 #[test]
@@ -187,16 +171,7 @@ fn an_engine_that_does_not_answer_leaves_the_console_its_keys() {
     console.wait_text("Enter go on");
     kill(place.engine().unwrap(), Signal::SIGKILL).unwrap();
     console.wait_text("NOT CONNECTED");
-    // Something listens there that never says hello.
-    let socket = std::fs::read_dir(place.path("rt"))
-        .unwrap()
-        .filter_map(Result::ok)
-        .find(|file| file.file_name().to_string_lossy().ends_with(".sock"))
-        .unwrap()
-        .path();
-    std::fs::remove_file(&socket).unwrap();
-    let _deaf = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    std::thread::sleep(Duration::from_millis(700));
+    let _deaf = deaf_engine(&place);
     let started = std::time::Instant::now();
     console.keys("?");
     console.wait_text("Help: any key");

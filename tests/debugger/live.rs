@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wimforge::engine::journal;
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::engine::start::{self, RunThread};
 use wimforge::engine::waiting::Grants;
@@ -13,7 +12,7 @@ use wimforge::platform::Machine;
 use wimforge::protocol::{Refusal, Reply, Request, StartRun};
 use wimforge::run_state::{RunState, Status};
 
-use crate::common::{Bench, Finished, document, who};
+use crate::common::{Bench, Finished, document, recorded, who};
 
 pub fn ok(name: &str) -> String {
     step(name, "")
@@ -210,7 +209,7 @@ impl Live {
 
     /// Every event that stands in the journal now.
     pub fn events(&self) -> Vec<Event> {
-        events(&self.folder())
+        recorded(&RunFolder::at(&self.folder).journal())
     }
 
     pub fn finish(mut self) -> Finished {
@@ -246,6 +245,15 @@ impl Live {
         let folder = bench.path("state/runs/1");
         copy(&self.folder(), &folder);
         Self::resume(bench, &folder, self.state().unattended)
+    }
+
+    /// What another engine makes of the run in a folder whose journal ends behind these lines.
+    pub fn cut(folder: &Path, journal: &[&str]) -> Self {
+        let bench = Bench::new();
+        let to = bench.path("state/runs/1");
+        copy(folder, &to);
+        std::fs::write(to.join("journal.jsonl"), journal.join("\n") + "\n").unwrap();
+        Self::resume(bench, &to, true)
     }
 
     /// Takes up the run in a folder.
@@ -303,15 +311,6 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
         }
     }
-}
-
-pub fn events(folder: &Path) -> Vec<Event> {
-    let mut events = Vec::new();
-    journal::read(&RunFolder::at(folder).journal(), &mut |event| {
-        events.push(event);
-    })
-    .unwrap();
-    events
 }
 
 /// The names of the steps that began, in order.

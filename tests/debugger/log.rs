@@ -4,6 +4,7 @@ use wimforge::event::{NodeId, Severity};
 use wimforge::protocol::{LOG_PAGE, LogPage, LogQuery, Pattern, Refusal, Reply, Request};
 use wimforge::run_state::LogLine;
 
+use crate::common::system::{Small, skip_lab};
 use crate::live::{Live, command, ok};
 
 fn read(live: &Live, query: LogQuery) -> LogPage {
@@ -204,41 +205,17 @@ fn without_a_run_there_is_no_log() {
     assert_eq!(reply, Reply::Refused(Refusal::NoRun));
 }
 
-/// A small file system in memory; none where that is not allowed.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn new(mebibytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "small"])
-            .arg(folder.path())
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(folder))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg("-l")
-            .arg(self.0.path())
-            .status();
-    }
-}
-
 #[test]
 fn a_full_disk_costs_lines_of_the_log_and_neither_the_run_nor_its_memory() {
-    let Some(small) = Small::new(14) else {
-        eprintln!("skipped: no file system can be mounted here");
+    if skip_lab() {
         return;
-    };
-    let ballast = small.0.path().join("ballast");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let small = Small::new(folder.path().join("small"), "size=14m");
+    let ballast = small.join("ballast");
     std::fs::write(&ballast, vec![1; 7 << 20]).unwrap();
     let mut bench = crate::common::Bench::new();
-    bench.options.state = small.0.path().join("state");
+    bench.options.state = small.join("state");
     let steps = command("flood", "seq -f 'line %.0f' 1 200000", "")
         + &command("room", &format!("rm {}", ballast.display()), "")
         + &ok("after");

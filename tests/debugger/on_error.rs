@@ -51,11 +51,7 @@ fn debug_mode_stops_whatever_the_moment_of_the_death() {
         .position(|line| line.contains("TSDebugMode"))
         .unwrap();
     for cut in set + 1..=lines.len() {
-        let bench = crate::common::Bench::new();
-        let folder = bench.path("state/runs/1");
-        crate::live::copy(&live.folder(), &folder);
-        std::fs::write(folder.join("journal.jsonl"), lines[..cut].join("\n") + "\n").unwrap();
-        let second = Live::resume(bench, &folder, true);
+        let second = Live::cut(&live.folder(), &lines[..cut]);
         second.wait("the pause", |state| state.paused);
         second.held_before("1");
     }

@@ -13,6 +13,7 @@ use wimforge::protocol::{Push, Refusal, Reply, Request, Role};
 use wimforge::run_state::{People, RunState};
 use wimforge::transport::{Endpoint, Listener};
 
+use crate::common::tokio_runtime;
 use crate::live::{Live, ok};
 
 /// One that is attached.
@@ -149,20 +150,13 @@ impl Served {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
 fn no_pen(holder: &str) -> Reply {
     Reply::Refused(Refusal::NoPen(holder.to_owned()))
 }
 
 #[test]
 fn the_pen_goes_from_hand_to_hand() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&(ok("1") + &ok("2"))));
         let mut first = served.console("first").await;
         let people = served.wait("the first", |people| people.attached.len() == 1).await;
@@ -214,7 +208,7 @@ fn the_pen_goes_from_hand_to_hand() {
 
 #[test]
 fn a_console_that_comes_while_the_pen_lies_free_has_it() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&ok("1")));
         let first = served.console("first").await;
         served
@@ -236,7 +230,7 @@ fn a_console_that_comes_while_the_pen_lies_free_has_it() {
 
 #[test]
 fn a_watcher_only_reads_and_a_tool_may_always() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&(ok("1") + &ok("2"))));
         let mut watcher = Person::attach(&served.endpoint, "watcher", &manner(Role::Watcher)).await;
         let people = served
@@ -312,7 +306,7 @@ fn a_watcher_only_reads_and_a_tool_may_always() {
 
 #[test]
 fn sizes_and_comings_are_told_to_everybody_once() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&ok("1")));
         let mut first = served.console("first").await;
         let second = served.console("second").await;
@@ -342,7 +336,7 @@ fn sizes_and_comings_are_told_to_everybody_once() {
 
 #[test]
 fn names_of_clients_are_made_harmless() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&ok("1")));
         let long = format!("\u{1b}[31mred\u{7}\u{202e} {}", "x".repeat(500));
         let _client = served.console(&long).await;
@@ -361,7 +355,7 @@ fn names_of_clients_are_made_harmless() {
 /// A whole process that is attached and killed: nothing says good-bye for it.
 #[test]
 fn a_killed_client_disappears_and_its_pen_with_it() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&ok("1")));
         let folder: PathBuf = served.endpoint.path().parent().unwrap().to_owned();
         let mut other = std::process::Command::new(env!("CARGO_BIN_EXE_wimforge"))
@@ -409,7 +403,7 @@ fn a_killed_client_disappears_and_its_pen_with_it() {
 
 #[test]
 fn the_end_of_a_run_stays_its_last_event_whoever_comes_and_goes() {
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let served = serve(Live::debugged(&ok("1")));
         let mut console = served.console("console").await;
         assert_eq!(console.ask(Request::Continue).await, Reply::Accepted);

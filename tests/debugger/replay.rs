@@ -14,7 +14,7 @@ use wimforge::protocol::{
 use wimforge::run_state::RunState;
 use wimforge::transport::{Endpoint, Listener};
 
-use crate::common::Finished;
+use crate::common::{Finished, tokio_runtime};
 use crate::live::{Live, command, failing, group, ok, slow};
 use crate::people::Person;
 
@@ -119,17 +119,10 @@ async fn steer(person: &mut Person, command: ReplayCommand) -> Reply {
     person.ask(Request::Replay(command)).await
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
 #[test]
 fn every_event_comes_in_order_and_the_end_is_the_same() {
     let recorded = recorded();
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100);
         let mut person = played.attach().await;
         let begun = Instant::now();
@@ -159,7 +152,7 @@ fn every_event_comes_in_order_and_the_end_is_the_same() {
 #[test]
 fn faster_is_faster_and_a_huge_speed_comes_as_a_snapshot_or_events_without_gaps() {
     let recorded = recorded();
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         for speed in [1_000, u32::MAX] {
             let played = play(recorded.folder.path(), speed);
             let begun = Instant::now();
@@ -178,7 +171,7 @@ fn faster_is_faster_and_a_huge_speed_comes_as_a_snapshot_or_events_without_gaps(
 #[test]
 fn the_lowest_speed_moves_still() {
     let recorded = recorded();
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 1);
         let mut person = played.attach().await;
         assert_eq!(
@@ -204,7 +197,7 @@ fn the_lowest_speed_moves_still() {
 fn it_can_be_stopped_and_moved() {
     let recorded = recorded();
     let length = recorded.run.events.last().unwrap().at - recorded.run.events[0].at;
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100);
         let mut person = played.attach().await;
         assert_eq!(
@@ -271,7 +264,7 @@ fn it_goes_to_a_step_and_knows_no_more_than_was_played() {
         let nodes = &recorded.run.state.plan.nodes;
         nodes.iter().find(|node| node.name == name).unwrap().id
     };
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100);
         let mut person = played.attach().await;
         steer(&mut person, ReplayCommand::Toggle).await;
@@ -334,7 +327,7 @@ fn it_goes_to_a_step_and_knows_no_more_than_was_played() {
 fn whoever_moves_back_does_not_begin_at_the_start_again() {
     let steps = command("1", "seq 1 20000", "") + &slow("2", 100) + &ok("3");
     let recorded = record(&steps);
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100);
         let mut person = played.attach().await;
         steer(&mut person, ReplayCommand::Move(i64::MAX)).await;
@@ -370,7 +363,7 @@ fn whoever_moves_back_does_not_begin_at_the_start_again() {
 fn nothing_can_be_changed() {
     let recorded = recorded();
     let journal = std::fs::read(recorded.folder.path().join("journal.jsonl")).unwrap();
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100);
         let mut person = played.attach().await;
         let node = NodeId(0);
@@ -424,7 +417,7 @@ fn nothing_can_be_changed() {
 #[test]
 fn one_console_after_the_other_and_one_that_says_nothing() {
     let recorded = recorded();
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100_000);
         let mut first = played.attach().await;
         to_the_end(&mut first).await;
@@ -496,7 +489,7 @@ fn damaged_torn_and_empty_journals() {
     // Torn in its last line: the rest is played.
     let cut = lines[..20].join("\n") + "\n{\"seq\":20,\"at\":17";
     std::fs::write(&path, cut).unwrap();
-    runtime().block_on(async {
+    tokio_runtime().block_on(async {
         let played = play(recorded.folder.path(), 100_000);
         let mut person = played.attach().await;
         to_the_end(&mut person).await;

@@ -277,11 +277,7 @@ fn run_to_is_kept_whatever_the_moment_of_the_death() {
         lines[mark + 1]
     );
     for cut in mark + 2..=lines.len() {
-        let bench = crate::common::Bench::new();
-        let folder = bench.path("state/runs/1");
-        crate::live::copy(&live.folder(), &folder);
-        std::fs::write(folder.join("journal.jsonl"), lines[..cut].join("\n") + "\n").unwrap();
-        let second = Live::resume(bench, &folder, true);
+        let second = Live::cut(&live.folder(), &lines[..cut]);
         second.held_before("3");
         assert_eq!(second.state().run_to, None, "cut at {cut}");
     }

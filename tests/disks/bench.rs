@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Layout, LayoutEntry, TableKind};
@@ -11,6 +10,8 @@ use wimforge::sequence::settings::{
     FileSystem, PartitionDef, PartitionDisk, PartitionKind, PartitionStyle, Size,
 };
 use wimforge::step::error::StepError;
+
+pub use crate::system::{text, tool};
 
 pub const MIB: u64 = 1024 * 1024;
 
@@ -114,31 +115,6 @@ pub fn bios() -> PartitionDisk {
         style: PartitionStyle::Mbr,
         partitions,
     }
-}
-
-/// Runs a tool that must succeed; its output.
-pub fn tool(name: &str, args: &[&str]) -> String {
-    let out = Command::new(name)
-        .args(args)
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|error| panic!("{name} is needed for this test: {error}"));
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    );
-    assert!(
-        out.status.success(),
-        "{name} {args:?}: {}\n{text}",
-        out.status
-    );
-    text
-}
-
-pub fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 pub fn failure(error: &StepError) -> wimforge::event::Failure {

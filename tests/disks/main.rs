@@ -7,7 +7,7 @@
 
 macro_rules! lab {
     () => {
-        if std::env::var_os("WIMFORGE_SKIP_LAB").is_some() {
+        if crate::system::skip_lab() {
             return;
         }
     };
@@ -19,3 +19,5 @@ mod failures;
 mod layouts;
 mod ntfs;
 mod refusals;
+#[path = "../common/system.rs"]
+mod system;

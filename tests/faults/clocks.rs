@@ -2,7 +2,7 @@
 //! run can be taken up.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use wimforge::event::{Event, EventBody};
@@ -115,16 +115,22 @@ fn sane(plain: &Plain, output: &Output, real: Duration) -> Vec<Event> {
     events
 }
 
+/// A run under a clock of its own that has come to the step which leaves this file.
+fn started(marker: &str) -> (Plain, Clock, Instant, Child) {
+    let plain = Plain::new(STEPS);
+    let clock = Clock::new(&plain);
+    let started = Instant::now();
+    let client = clock.on(plain.run(&[])).spawn().unwrap();
+    until(&plain.path(marker));
+    (plain, clock, started, client)
+}
+
 #[test]
 fn a_clock_that_jumps_back_and_forth_spoils_no_duration() {
     if skip() {
         return;
     }
-    let plain = Plain::new(STEPS);
-    let clock = Clock::new(&plain);
-    let started = Instant::now();
-    let client = clock.on(plain.run(&[])).spawn().unwrap();
-    until(&plain.path("one"));
+    let (plain, clock, started, client) = started("one");
     for offset in [
         "+3d", "-2d", "+10y", "-20y", "+1h", "-1h", "+400d", "+0d", "-3d",
     ] {
@@ -151,11 +157,7 @@ fn a_run_interrupted_before_the_clock_was_set_back_goes_on() {
     if skip() {
         return;
     }
-    let plain = Plain::new(STEPS);
-    let clock = Clock::new(&plain);
-    let started = Instant::now();
-    let client = clock.on(plain.run(&[])).spawn().unwrap();
-    until(&plain.path("two"));
+    let (plain, clock, started, client) = started("two");
     assert!(shoot(engine_of(&plain.path("runtime")).unwrap()));
     let output = client.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));

@@ -13,7 +13,7 @@ use wimforge::run_state::RunState;
 use wimforge::transport::Endpoint;
 use wimforge::transport::codec::write_frame;
 
-use crate::common::{Bench, document};
+use crate::common::{Bench, document, tokio_runtime};
 use crate::machine::engine_of;
 use crate::plain::{Plain, said, wimforge};
 
@@ -73,10 +73,7 @@ fn fifty_clients_come_and_go_and_the_run_does_not_notice() {
     let client = std::thread::spawn(move || client.wait_with_output().unwrap());
     let runtime = plain.path("runtime");
     let limit = Instant::now() + Duration::from_secs(20);
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let tokio = tokio_runtime();
     let state = || {
         tokio.block_on(async {
             let endpoint = Endpoint::in_folder(&runtime);
@@ -189,9 +186,7 @@ fn long_document() -> String {
 fn snapshot_bytes(state: &RunState) -> usize {
     let frame = ToClient::Push(Push::Snapshot(Box::new(state.clone())));
     let mut wire = Vec::new();
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
+    tokio_runtime()
         .block_on(write_frame(&mut wire, &frame, LONGEST_PUSH))
         .unwrap();
     wire.len()

@@ -2,7 +2,6 @@
 //! test's own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use wimforge::engine::start::RunThread;
@@ -12,29 +11,7 @@ use wimforge::protocol::{Reply, Request};
 
 use crate::common::{Bench, who};
 
-/// Left out only on request: a test that cannot run must be seen.
-pub fn skip() -> bool {
-    std::env::var_os("WIMFORGE_SKIP_LAB").is_some()
-}
-
-pub fn tool(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .env("LC_ALL", "C.UTF-8")
-        .output()
-        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
-}
-
-pub fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+pub use crate::common::system::{skip_lab as skip, text, tool};
 
 /// Bytes that do not compress, the same each time.
 pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,7 +14,12 @@ use wimforge::protocol::{Reply, Request};
 use wimforge::run_state::RunState;
 use wimforge::transport::Endpoint;
 
+use crate::common::system::detach_loops;
+use crate::common::tokio_runtime;
 use crate::lab::{inside, kept, text, tool, windows};
+
+pub use crate::common::recorded;
+pub use crate::common::system::wait;
 
 /// A short build and capture with every kind of step that takes time. `{command}` is what its command line does.
 const SEQUENCE: &str = r#"Sequence(schema: 1, name: "Small build and capture", steps: [
@@ -146,10 +151,7 @@ impl Machine {
     /// Asks the engine; `None` when there is none.
     pub fn ask(&self, request: Request) -> Option<Reply> {
         let endpoint = Endpoint::in_folder(&self.path("runtime"));
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
+        tokio_runtime()
             .block_on(client::ask(&endpoint, "test", request))
             .ok()
     }
@@ -232,12 +234,7 @@ impl Drop for Machine {
         };
         shoot(engine);
         // A killed engine leaves its loop device to the next one, which does not come here.
-        let disk = self.path("disk.img");
-        let list = Command::new("losetup").arg("-j").arg(&disk).output();
-        for line in String::from_utf8_lossy(&list.unwrap().stdout).lines() {
-            let device = line.split(':').next().unwrap_or_default();
-            let _ = Command::new("losetup").args(["-d", device]).status();
-        }
+        detach_loops(&self.path("disk.img"));
     }
 }
 
@@ -265,20 +262,6 @@ fn row(pid: i32) -> Option<(i32, i32, String)> {
 /// Kills at once; false when it is gone already.
 pub fn shoot(pid: i32) -> bool {
     kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
-}
-
-/// The exit code, if the process ends in this time.
-pub fn wait(child: &mut Child, time: Duration) -> Option<i32> {
-    let end = Instant::now() + time;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status.code().unwrap_or(-1));
-        }
-        if Instant::now() >= end {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(3));
-    }
 }
 
 /// Everything about the images of a file that does not depend on when it was made: names, attributes, permissions, links, streams
@@ -315,10 +298,7 @@ fn contents(image: &Path) -> String {
 /// A technician who passes every pre-flight page on which nothing blocks, for as long as the client lives.
 fn pass_preflight(runtime: &Path, client_process: u32) {
     let endpoint = Endpoint::in_folder(runtime);
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let tokio = tokio_runtime();
     let ask = |request| tokio.block_on(client::ask(&endpoint, "test", request)).ok();
     while Path::new(&format!("/proc/{client_process}/exe")).exists() {
         if let Some(Reply::Snapshot(state)) = ask(Request::Status)
@@ -363,11 +343,4 @@ pub fn assert_undisturbed(image: &Path, what: &str) {
         "{what}: {lines} lines instead of {lines_wanted}:\n{}",
         differences[..differences.len().min(10)].join("\n")
     );
-}
-
-/// Every event of a journal.
-pub fn recorded(path: &Path) -> Vec<Event> {
-    let mut events = Vec::new();
-    journal::read(path, &mut |event| events.push(event)).unwrap();
-    events
 }

@@ -4,43 +4,19 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::lab::{skip, text, tool};
+use crate::common::system::Small;
+use crate::lab::{skip, text};
 use crate::machine::{engine_of, shoot};
 use crate::plain::{Plain, said, wimforge};
 
-/// A small file system in memory.
-struct Small(PathBuf);
-
-impl Small {
-    fn new(at: PathBuf, kib: u32) -> Self {
-        std::fs::create_dir_all(&at).unwrap();
-        let size = format!("size={kib}k");
-        tool("mount", &["-t", "tmpfs", "-o", &size, "none", text(&at)]);
-        Self(at)
-    }
-
-    fn grow(&self, kib: u32) {
-        let size = format!("remount,size={kib}k");
-        tool("mount", &["-o", &size, text(&self.0)]);
-    }
-
-    /// Takes all the room there is.
-    fn fill(&self) {
-        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
-        while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
-    }
-
-    fn empty(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
+/// Takes all the room there is.
+fn fill(small: &Small) {
+    let mut file = std::fs::File::create(small.join("filler")).unwrap();
+    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
 }
 
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .args(["-l", text(&self.0)])
-            .status();
-    }
+fn empty(small: &Small) {
+    std::fs::remove_file(small.join("filler")).unwrap();
 }
 
 fn until(what: &str, wanted: impl Fn() -> bool) {
@@ -73,27 +49,33 @@ fn journal(state: &Path) -> PathBuf {
     runs.next().unwrap().unwrap().path().join("journal.jsonl")
 }
 
+/// A run at its second waiting step, on whose state folder there has been no room since the first.
+fn full_in_the_middle() -> (Plain, Small, std::process::Child) {
+    let plain = Plain::new(STEPS);
+    let small = Small::new(plain.path("state"), "size=2000k");
+    let client = start(&plain, &small);
+    until("the first step", || plain.path("one").exists());
+    fill(&small);
+    touch(&plain.path("go-one"));
+    until("the second step", || plain.path("two").exists());
+    (plain, small, client)
+}
+
 #[test]
 fn a_full_state_folder_is_told_and_the_run_goes_on() {
     if skip() {
         return;
     }
-    let plain = Plain::new(STEPS);
-    let small = Small::new(plain.path("state"), 2_000);
-    let client = start(&plain, &small.0);
-    until("the first step", || plain.path("one").exists());
-    small.fill();
-    touch(&plain.path("go-one"));
-    until("the second step", || plain.path("two").exists());
+    let (plain, small, client) = full_in_the_middle();
     // Room again: everything that could not be written meanwhile is written now.
-    small.empty();
+    empty(&small);
     touch(&plain.path("go-two"));
     let output = client.wait_with_output().unwrap();
     let words = said(&output);
     assert_eq!(output.status.code(), Some(0), "{words}");
     assert!(words.contains("the journal cannot be written"), "{words}");
     assert!(words.contains("No space left on device"), "{words}");
-    let events = crate::machine::recorded(&journal(&small.0));
+    let events = crate::machine::recorded(&journal(&small));
     let last = events.last().unwrap();
     assert!(format!("{last:?}").contains("RunFinished"), "{last:?}");
     assert!(
@@ -108,37 +90,27 @@ fn an_engine_killed_while_the_state_folder_was_full_is_taken_up_where_there_was_
     if skip() {
         return;
     }
-    let plain = Plain::new(STEPS);
-    let small = Small::new(plain.path("state"), 2_000);
-    let client = start(&plain, &small.0);
-    until("the first step", || plain.path("one").exists());
-    small.fill();
-    touch(&plain.path("go-one"));
-    until("the second step", || plain.path("two").exists());
+    let (plain, small, client) = full_in_the_middle();
     assert!(shoot(engine_of(&plain.path("runtime")).unwrap()));
     let output = client.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
-    // Still full: that is said, and nothing is lost.
-    let before = std::fs::read(journal(&small.0)).unwrap();
-    let resume = || {
-        let arguments = ["resume", "--plain", "--state", text(&small.0)];
-        wimforge(&plain.path("runtime"), &arguments)
-            .output()
-            .unwrap()
-    };
+    // Nothing of what was written is lost.
+    let before = std::fs::read(journal(&small)).unwrap();
     touch(&plain.path("go-two"));
-    small.empty();
-    small.grow(4_000);
-    let output = resume();
+    empty(&small);
+    small.remount("size=4000k");
+    let arguments = ["resume", "--plain", "--state", text(&small)];
+    let resume = wimforge(&plain.path("runtime"), &arguments).output();
+    let output = resume.unwrap();
     let words = said(&output);
     assert_eq!(output.status.code(), Some(0), "{words}");
-    let after = std::fs::read(journal(&small.0)).unwrap();
+    let after = std::fs::read(journal(&small)).unwrap();
     let whole = before.iter().rposition(|&byte| byte == b'\n').unwrap();
     assert!(
         after.starts_with(&before[..=whole]),
         "the journal lost something"
     );
-    let events = crate::machine::recorded(&journal(&small.0));
+    let events = crate::machine::recorded(&journal(&small));
     let value = |event: &wimforge::event::Event| format!("{event:?}").contains("before and after");
     assert!(events.iter().any(value), "{words}");
 }
@@ -149,17 +121,17 @@ fn a_state_folder_that_is_full_from_the_start_refuses_the_run_in_clear_words() {
         return;
     }
     let plain = Plain::new(STEPS);
-    let small = Small::new(plain.path("state"), 64);
-    small.fill();
-    let output = start(&plain, &small.0).wait_with_output().unwrap();
+    let small = Small::new(plain.path("state"), "size=64k");
+    fill(&small);
+    let output = start(&plain, &small).wait_with_output().unwrap();
     let words = said(&output);
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains("No space left on device"), "{words}");
-    assert!(words.contains(text(&small.0)), "{words}");
-    small.empty();
-    small.grow(2_000);
+    assert!(words.contains(text(&small)), "{words}");
+    empty(&small);
+    small.remount("size=2000k");
     touch(&plain.path("go-one"));
     touch(&plain.path("go-two"));
-    let output = start(&plain, &small.0).wait_with_output().unwrap();
+    let output = start(&plain, &small).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }

@@ -2,39 +2,16 @@
 
 use wimforge::event::{EventBody, NodeId, QuestionKind, RunOutcome, Severity, Shown};
 use wimforge::protocol::{Push, Refusal, Reply, Request, StartRun};
-use wimforge::tui::model::{Model, Over, Pane, RunView, Screen};
+use wimforge::tui::model::{Model, Over, Pane, Screen};
 use wimforge::tui::msg::{Effect, Msg, shell_variables};
 use wimforge::tui::update::update;
 use wimforge::tui::view::draw_text;
 
 use crate::fixtures::{self, APPLY, technician};
+use crate::look::{question, run_view};
+use crate::overlays::requests;
 use crate::press::press;
 use crate::snapshots::{form, picker, secrets};
-
-fn requests(effects: Vec<Effect>) -> Vec<Request> {
-    effects
-        .into_iter()
-        .map(|effect| match effect {
-            Effect::Send(_, request) => request,
-            other => panic!("no request: {other:?}"),
-        })
-        .collect()
-}
-
-fn run_view(model: &Model) -> &RunView {
-    match &model.screen {
-        Screen::Run(view) => view,
-        other => panic!("not the run screen: {other:?}"),
-    }
-}
-
-fn open_question(model: &Model) -> u32 {
-    model
-        .state
-        .question
-        .as_ref()
-        .map_or(0, |question| question.id)
-}
 
 fn yes(question: u32) -> Vec<Request> {
     vec![Request::Answer {
@@ -92,7 +69,7 @@ fn a_value_for_a_secret_variable_is_masked_and_sent_as_a_secret() {
 #[test]
 fn a_disk_is_wiped_by_the_typed_word_only() {
     let mut model = fixtures::wipe().model;
-    let question = open_question(&model);
+    let question = question(&model);
     for keys in ["<Enter>", "y", "<Enter>", "<Backspace>", "wip<Enter>"] {
         assert_eq!(press(&mut model, keys), [], "{keys}");
         press(&mut model, "");
@@ -112,7 +89,7 @@ fn a_disk_is_wiped_by_the_typed_word_only() {
 #[test]
 fn a_disk_is_not_wiped_where_its_facts_cannot_be_seen() {
     let mut model = fixtures::wipe().model;
-    let question = open_question(&model);
+    let question = question(&model);
     update(&mut model, Msg::Resize(39, 12));
     assert_eq!(press(&mut model, "wipe<Enter>"), []);
     assert!(model.note.contains("enlarge"));
@@ -128,7 +105,7 @@ fn a_disk_is_not_wiped_where_its_facts_cannot_be_seen() {
 #[test]
 fn a_question_is_put_aside_and_comes_back_whole() {
     let mut model = fixtures::wipe().model;
-    let question = open_question(&model);
+    let question = question(&model);
     assert_eq!(press(&mut model, "<Esc>"), []);
     assert!(draw_text(&model, 80, 24).contains("1 Steps"));
     // A filter and the cancel box in between change nothing.
@@ -151,7 +128,7 @@ fn while_a_question_is_shown_the_keys_of_the_panels_sleep() {
 #[test]
 fn yes_and_no_about_an_image_and_enter_after_a_pause() {
     let mut model = fixtures::replace().model;
-    let question = open_question(&model);
+    let question = question(&model);
     assert_eq!(press(&mut model, "<Enter>"), []);
     assert_eq!(requests(press(&mut model, "y")), yes(question));
     let no = Request::Answer {
@@ -160,15 +137,15 @@ fn yes_and_no_about_an_image_and_enter_after_a_pause() {
     };
     assert_eq!(requests(press(&mut model, "n")), [no]);
     let mut model = fixtures::pause().model;
-    let question = open_question(&model);
-    assert_eq!(requests(press(&mut model, "<Enter>")), yes(question));
+    let yes = yes(crate::look::question(&model));
+    assert_eq!(requests(press(&mut model, "<Enter>")), yes);
 }
 
 #[test]
 fn an_answer_given_elsewhere_closes_what_was_open_here() {
     for mut story in [fixtures::wipe(), secrets()] {
         press(&mut story.model, "v");
-        let id = open_question(&story.model);
+        let id = question(&story.model);
         story.tell(EventBody::QuestionAnswered {
             id,
             answer: wimforge::event::Answered::Yes,
@@ -277,7 +254,7 @@ fn a_secret_is_shown_on_demand_only() {
 #[test]
 fn secrets_asked_for_in_the_run_answer_that_question() {
     let mut model = secrets().model;
-    let asked = open_question(&model);
+    let asked = question(&model);
     let effects = press(&mut model, "swordfish<Enter>opensesame<Enter>");
     assert!(!format!("{effects:?}").contains("swordfish"));
     let [Request::GiveSecrets { question, values }] = &requests(effects)[..] else {

@@ -3,25 +3,14 @@
 use wimforge::event::{NodeId, Severity};
 use wimforge::protocol::{LogPage, LogQuery, Refusal, Reply, Request};
 use wimforge::run_state::LOG_KEPT;
-use wimforge::tui::model::{Model, RunView, Screen};
+use wimforge::tui::model::Model;
 use wimforge::tui::msg::{Effect, Msg};
 use wimforge::tui::update::update;
-use wimforge::tui::view::draw_text;
 
 use crate::fixtures::{self, APPLY, Story};
+use crate::look::{run_view, shown};
 use crate::overlays::{failed_twice, number, page, reply};
 use crate::press::press;
-
-fn view(model: &Model) -> &RunView {
-    match &model.screen {
-        Screen::Run(view) => view,
-        other => panic!("not the run screen: {other:?}"),
-    }
-}
-
-fn shown(model: &Model) -> String {
-    draw_text(model, 80, 24)
-}
 
 fn query(effects: &[Effect]) -> LogQuery {
     match effects {
@@ -108,7 +97,7 @@ fn regular_expressions_are_told_and_told_to_be_none() {
         model.note
     );
     press(&mut model, "/<Esc>");
-    assert_eq!(view(&model).log.search.value(), "");
+    assert_eq!(run_view(&model).log.search.value(), "");
 }
 
 #[test]
@@ -141,7 +130,7 @@ fn a_search_goes_on_in_the_journal_until_it_is_stopped() {
         ),
         []
     );
-    assert!(view(&story.model).log.browse.is_none());
+    assert!(run_view(&story.model).log.browse.is_none());
     // A hit is shown with what is around it.
     let sent = press(&mut story.model, "n");
     let around = reply(
@@ -297,19 +286,19 @@ fn severities_steps_and_attempts_are_filtered() {
     assert!(model.note.contains("s first"), "{}", model.note);
     press(&mut model, "s");
     assert!(shown(&model).contains("of \"Apply Operating System\""));
-    assert_eq!(view(&model).log.node, Some(APPLY));
+    assert_eq!(run_view(&model).log.node, Some(APPLY));
     press(&mut model, "s");
-    assert_eq!(view(&model).log.node, None);
+    assert_eq!(run_view(&model).log.node, None);
     let mut model = failed_twice().model;
     press(&mut model, "<Esc>3s");
     for attempt in [Some(2), Some(1), None] {
         press(&mut model, "a");
-        assert_eq!(view(&model).log.attempt, attempt);
+        assert_eq!(run_view(&model).log.attempt, attempt);
     }
     // Of a step that was chosen in its panel.
     let mut model = fixtures::applying().model;
     press(&mut model, "<Up>3s");
-    assert_eq!(view(&model).log.node, Some(NodeId(3)));
+    assert_eq!(run_view(&model).log.node, Some(NodeId(3)));
 }
 
 #[test]

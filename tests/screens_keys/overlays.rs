@@ -278,22 +278,12 @@ pub fn recording(mut story: Story, playing: bool) -> Story {
 
 pub fn rehearsal() -> Story {
     let mut story = Story::new();
-    let EventBody::RunStarted { plan, .. } = (EventBody::RunStarted {
-        run: String::new(),
-        folder: String::new(),
-        source: String::new(),
-        plan: fixtures::plan(),
-        unattended: false,
-        rehearsal: true,
-    }) else {
-        unreachable!()
-    };
     story
         .tell(EventBody::RunStarted {
             run: "20260314-090001".to_owned(),
             folder: "/var/lib/wimforge/runs/20260314-090001".to_owned(),
             source: "/srv/sequences/lab.ron".to_owned(),
-            plan,
+            plan: fixtures::plan(),
             unattended: false,
             rehearsal: true,
         })

@@ -30,13 +30,18 @@ pub fn looks() -> [(&'static str, Look); 2] {
     ]
 }
 
-/// Compares the screen in both sizes and looks with what was kept.
-pub fn keep(name: &str, model: &Model) {
+/// Where and how screens are kept.
+fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| {
+    settings
+}
+
+/// Compares the screen in both sizes and looks with what was kept.
+pub fn keep(name: &str, model: &Model) {
+    settings().bind(|| {
         for (look_name, look) in looks() {
             for size in [(80, 24), (120, 40)] {
                 keep_one(name, look_name, &look, size, model);
@@ -48,12 +53,8 @@ pub fn keep(name: &str, model: &Model) {
 /// Compares the screen in three sizes with what was kept; the two usual ones on a colour terminal, the smallest on a serial
 /// line, too.
 pub fn keep_small(name: &str, model: &Model) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
     let [(unicode, colours), (ascii, serial)] = looks();
-    settings.bind(|| {
+    settings().bind(|| {
         for size in [(80, 24), (120, 40), (40, 12)] {
             keep_one(name, unicode, &colours, size, model);
         }

@@ -12,6 +12,9 @@ use crate::tui::model::{Explained, Model, Over, RunView, Screen, Sent, StepCard}
 use crate::tui::msg::Effect;
 use crate::tui::view::last_top;
 
+/// Why what has run stays as it was.
+const ENDED: &str = "the run has ended: nothing can be changed any more";
+
 /// Names the image to be captured.
 const DESTINATION: &str = "OSDCaptureDestination";
 
@@ -229,7 +232,7 @@ fn step_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect
     let node = card.node;
     match key.code {
         KeyCode::Char('o') if model.state.end.is_some() => {
-            model.note = String::from("the run has ended: nothing can be changed any more");
+            model.note = String::from(ENDED);
         }
         KeyCode::Char('o') => match (model.cannot_act(), &card.text) {
             (Some(why), _) => model.note = why,
@@ -293,7 +296,7 @@ fn explain_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Eff
 /// Opens the form for a variable, the named one when there is a name.
 pub(super) fn change_variable(model: &mut Model, view: &mut RunView, name: &str) {
     if model.state.end.is_some() {
-        model.note = String::from("the run has ended: nothing can be changed any more");
+        model.note = String::from(ENDED);
     } else if name.starts_with('_') {
         model.note = format!("{name} is the engine's own: it can be read, not changed");
     } else if let Some(why) = model.cannot_act() {

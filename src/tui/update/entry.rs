@@ -46,9 +46,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Push(push) => pushed(model, push),
         Msg::Reply(number, reply) => {
-            if let Some(effects) = log::replied(model, number, &reply) {
-                return effects;
-            }
+            let reply = match log::replied(model, number, reply) {
+                Ok(effects) => return effects,
+                Err(reply) => reply,
+            };
             if closer::replied(model, number, &reply) {
                 return Vec::new();
             }
@@ -130,6 +131,13 @@ impl Model {
         let number = self.next_request;
         self.next_request += 1;
         Effect::Send(number, request)
+    }
+
+    /// Asks for the sequences in the folders that the engine knows.
+    pub(super) fn list_sequences(&mut self) -> Effect {
+        self.send(Request::ListSequences {
+            folders: Vec::new(),
+        })
     }
 }
 
@@ -221,9 +229,7 @@ fn arrived(model: &mut Model) -> Vec<Effect> {
     if matches!(model.screen, Screen::Connecting | Screen::Run(_)) {
         model.screen = Screen::Picker(Picker::default());
     }
-    vec![model.send(Request::ListSequences {
-        folders: Vec::new(),
-    })]
+    vec![model.list_sequences()]
 }
 
 fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
@@ -266,9 +272,7 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             model.screen = Screen::Mistakes(Mistakes { text, top: 0, back });
             // The list that is asked for now must not be taken for what this run's sequence asks.
             model.start = None;
-            vec![model.send(Request::ListSequences {
-                folders: Vec::new(),
-            })]
+            vec![model.list_sequences()]
         }
         Reply::Refused(refusal) => {
             model.note = refusal.to_string();
@@ -277,9 +281,7 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             run::question_changed(model);
             if matches!(model.screen, Screen::Connecting) {
                 model.screen = Screen::Picker(Picker::default());
-                return vec![model.send(Request::ListSequences {
-                    folders: Vec::new(),
-                })];
+                return vec![model.list_sequences()];
             }
             Vec::new()
         }

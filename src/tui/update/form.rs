@@ -256,9 +256,7 @@ pub(super) fn start_keys(model: &mut Model, mut form: Form, key: KeyEvent) -> Ve
         }
         FormEnd::Left => {
             model.screen = Screen::Picker(Picker::default());
-            vec![model.send(Request::ListSequences {
-                folders: Vec::new(),
-            })]
+            vec![model.list_sequences()]
         }
         FormEnd::Nothing(_) => Vec::new(),
         FormEnd::Done(request) => {

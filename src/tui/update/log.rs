@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use crate::event::{NodeId, Severity};
-use crate::protocol::{LogPage, Refusal, Reply, Request};
+use crate::protocol::{LogPage, Reply, Request};
 use crate::tui::log_view::{Arrived, Wanted};
 use crate::tui::model::{Model, Pane, RunView, Screen};
 use crate::tui::msg::Effect;
@@ -16,44 +16,31 @@ fn ask(model: &mut Model, view: &mut RunView, wanted: Wanted, from: u64) -> Vec<
     vec![model.send(Request::ReadLog(query))]
 }
 
-/// A reply came; `None` when it is not the log's.
-pub(super) fn replied(model: &mut Model, number: u64, reply: &Reply) -> Option<Vec<Effect>> {
-    let page = match reply {
-        Reply::Log(page) => Ok(page.clone()),
-        Reply::Refused(refusal) => Err(refusal.clone()),
-        _ => return None,
-    };
+/// A reply came; given back when it is not the log's.
+pub(super) fn replied(model: &mut Model, number: u64, reply: Reply) -> Result<Vec<Effect>, Reply> {
     let mut screen = std::mem::take(&mut model.screen);
-    let answered = match &mut screen {
-        Screen::Run(view) => match view.log.wanted {
-            Some((asked, wanted)) if asked == number => Some(came(model, view, wanted, page)),
-            _ => None,
-        },
+    let asked = match &mut screen {
+        Screen::Run(view) => {
+            let wanted = view.log.wanted.take_if(|(asked, _)| *asked == number);
+            wanted.map(|(_, wanted)| (view, wanted))
+        }
         _ => None,
     };
-    model.screen = screen;
-    match (answered, reply) {
-        (Some(effects), _) => Some(effects),
+    let answered = match (asked, reply) {
+        (Some((view, wanted)), Reply::Log(page)) => Ok(came(model, view, wanted, page)),
+        (Some(_), Reply::Refused(refusal)) => {
+            model.note = refusal.to_string();
+            Ok(Vec::new())
+        }
         // Given up meanwhile.
-        (None, Reply::Log(_)) => Some(Vec::new()),
-        (None, _) => None,
-    }
+        (None, Reply::Log(_)) => Ok(Vec::new()),
+        (_, other) => Err(other),
+    };
+    model.screen = screen;
+    answered
 }
 
-fn came(
-    model: &mut Model,
-    view: &mut RunView,
-    wanted: Wanted,
-    page: Result<LogPage, Refusal>,
-) -> Vec<Effect> {
-    view.log.wanted = None;
-    let page = match page {
-        Ok(page) => page,
-        Err(refusal) => {
-            model.note = refusal.to_string();
-            return Vec::new();
-        }
-    };
+fn came(model: &mut Model, view: &mut RunView, wanted: Wanted, page: LogPage) -> Vec<Effect> {
     let through = page.through;
     match view.log.take(wanted, page, &model.state) {
         Arrived::Shown => Vec::new(),
@@ -217,7 +204,8 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Opti
         }
         _ => return None,
     }
-    view.log.refilter();
+    // Another filter: what was fetched no longer fits.
+    view.log.follow();
     // What is here may hold nothing of it: the rest is with the engine.
     if view.log.has_older(&model.state) && view.log.lines(&model.state).count() < 50 {
         let from = view.log.edge(&model.state, false);

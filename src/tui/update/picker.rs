@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::entry::begin;
-use crate::protocol::{Request, StartRun};
+use crate::protocol::StartRun;
 use crate::tui::model::{Mistakes, Model, Picker, Screen};
 use crate::tui::msg::Effect;
 
@@ -28,9 +28,7 @@ pub(super) fn keys(model: &mut Model, mut picker: Picker, key: KeyEvent) -> Vec<
         KeyCode::End => picker.row = rows.saturating_sub(1),
         KeyCode::F(5) => {
             model.screen = Screen::Picker(picker);
-            return vec![model.send(Request::ListSequences {
-                folders: Vec::new(),
-            })];
+            return vec![model.list_sequences()];
         }
         KeyCode::Enter => {
             let Some(info) = picker.shown().get(picker.row).map(|info| (*info).clone()) else {

@@ -188,13 +188,8 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
 
 /// Keys of a console that only looks on, or that has to take the pen first.
 fn watching_keys(model: &Model, view: &RunView) -> Keys {
-    let people = &model.state.people;
-    let me = people
-        .attached
-        .iter()
-        .find(|a| a.who.client == model.client);
     let mut keys = Vec::new();
-    if me.is_none_or(|me| me.may_act) {
+    if !model.only_watches() {
         keys.push(("t", "take the pen"));
     }
     match (&view.over, &model.state.question) {

@@ -98,11 +98,7 @@ fn company(model: &Model) -> String {
         return String::new();
     }
     let people = &model.state.people;
-    let me = people
-        .attached
-        .iter()
-        .find(|a| a.who.client == model.client);
-    if me.is_some_and(|me| !me.may_act) {
+    if model.only_watches() {
         return "only watching  ".to_owned();
     }
     match (people.attached.len(), people.holder()) {
