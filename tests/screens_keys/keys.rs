@@ -467,3 +467,21 @@ fn a_long_label_does_not_cut_what_is_said_below_it() {
         "{screen}"
     );
 }
+
+#[test]
+fn a_question_and_the_end_are_not_shown_with_an_old_note() {
+    let mut story = fixtures::applying();
+    press(&mut story.model, "o");
+    assert!(story.model.note.contains("choose a step"));
+    story.ask(
+        Some(APPLY),
+        QuestionKind::Pause {
+            message: "Look.".to_owned(),
+        },
+    );
+    assert_eq!(story.model.note, "");
+    press(&mut story.model, "P");
+    assert!(story.model.note.contains("no pre-flight check"));
+    story.finish(RunOutcome::Succeeded, 0, "completed");
+    assert_eq!(story.model.note, "");
+}
