@@ -7,6 +7,7 @@
 
 mod common;
 
+use common::system::holding;
 use common::{Bench, document, who};
 use wimforge::event::{EventBody, NodeId, Outcome, QuestionKind, RunOutcome};
 use wimforge::protocol::{Refusal, Reply, Request};
@@ -347,27 +348,9 @@ fn a_variable_set_before_wins_over_a_steps_setting_and_secrets_reach_no_sink() {
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
     std::fs::remove_file(&file).unwrap();
     assert_eq!(run.variable("Copy").as_deref(), Some("(masked)"));
-    let mut searched = 0;
-    let mut folders = vec![bench.folder.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = std::fs::read(&path).unwrap();
-                let found = bytes
-                    .windows(canary.len())
-                    .any(|window| window == canary.as_bytes());
-                assert!(!found, "the secret stands in {}", path.display());
-                searched += 1;
-            }
-        }
-    }
-    assert!(
-        searched >= 5,
-        "journal, log, sequence, run.json and report were to be searched"
-    );
+    // Journal, log, sequence, run.json and report at least.
+    let found = holding(bench.folder.path(), canary, 5);
+    assert_eq!(found, Vec::<std::path::PathBuf>::new());
     let snapshot = serde_json::to_string(&run.state).unwrap();
     assert!(!snapshot.contains(canary));
 }

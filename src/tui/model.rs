@@ -100,6 +100,11 @@ impl Model {
         attached.any(|attached| attached.who.client == self.client && !attached.may_act)
     }
 
+    /// Whether this console holds the pen already.
+    pub fn holds_pen(&self) -> bool {
+        self.state.people.pen == Some(self.client)
+    }
+
     /// Why nothing can be changed from this console: it only looks on, or another one holds the pen.
     pub fn cannot_act(&self) -> Option<String> {
         if self.only_watches() {

@@ -50,6 +50,35 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The files below a folder.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files
+}
+
+/// The files below a folder that hold this text; there must be at least so many to look through.
+pub fn holding(folder: &Path, wanted: &str, least: usize) -> Vec<PathBuf> {
+    let mut files = files_below(folder);
+    assert!(files.len() >= least, "only these: {files:?}");
+    files.retain(|file| {
+        let bytes = std::fs::read(file).unwrap();
+        let mut parts = bytes.windows(wanted.len());
+        parts.any(|part| part == wanted.as_bytes())
+    });
+    files
+}
+
 /// The exit code (-1 after a signal), if the process ends in this time.
 pub fn wait(child: &mut Child, time: Duration) -> Option<i32> {
     let end = Instant::now() + time;

@@ -1,7 +1,6 @@
 //! A rehearsal: the shipped sequence runs to its end without disks, image or root, and nothing is written but its folder.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wimforge::engine::start::EngineOptions;
 use wimforge::event::{EventBody, QuestionKind, RunOutcome};
@@ -9,6 +8,7 @@ use wimforge::protocol::{Request, StartRun};
 use wimforge::run_state::Status;
 
 use crate::common::Bench;
+use crate::common::system::files_below;
 use crate::live::{Live, command, ok};
 
 const SHIPPED: &str = include_str!("../../sequences/lab-build-and-capture.ron");
@@ -30,24 +30,6 @@ fn rehearse(text: &str, change: impl FnOnce(&mut StartRun)) -> Live {
     })
 }
 
-/// Every file below a folder, with its length and time of change.
-fn files(folder: &Path) -> BTreeMap<PathBuf, (u64, std::time::SystemTime)> {
-    let mut all = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let meta = std::fs::metadata(&path).unwrap();
-                all.insert(path, (meta.len(), meta.modified().unwrap()));
-            }
-        }
-    }
-    all
-}
-
 /// At the pace of a rehearsal: about ten seconds.
 fn rehearse_the_shipped_sequence(firmware: Option<bool>) {
     let mut bench = bench();
@@ -57,8 +39,8 @@ fn rehearse_the_shipped_sequence(firmware: Option<bool>) {
     let folder = live.folder();
     let outside = |path: &PathBuf| !path.starts_with(&folder);
     live.wait("the end", |state| state.end.is_some());
-    let written: Vec<PathBuf> = files(live.bench.folder.path())
-        .into_keys()
+    let written: Vec<PathBuf> = files_below(live.bench.folder.path())
+        .into_iter()
         .filter(outside)
         .collect();
     assert_eq!(

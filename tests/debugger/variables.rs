@@ -1,12 +1,13 @@
 //! Variables changed by a technician: who did it, what is refused, what stays secret; and where every value came from.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use wimforge::event::{EventBody, NodeId, Origin, Shown};
 use wimforge::protocol::{Change, Refusal, Reply, Request, WireSecret};
 use wimforge::secret::{MASK, Secret};
 
 use crate::common::Bench;
+use crate::common::system::holding;
 use crate::live::{Live, ok, slow};
 
 fn set(name: &str, value: &str) -> Request {
@@ -256,32 +257,6 @@ fn the_list_of_values_is_bounded() {
     assert_eq!(words(&explain(&second, "Counter")), all);
 }
 
-/// Files below a folder that hold these bytes.
-fn holds(folder: &Path, wanted: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    let mut files = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            files += 1;
-            let bytes = std::fs::read(&path).unwrap();
-            let is_in = bytes
-                .windows(wanted.len())
-                .any(|window| window == wanted.as_bytes());
-            if is_in {
-                found.push(path.display().to_string());
-            }
-        }
-    }
-    assert!(files >= 4, "only {files} files looked through");
-    found
-}
-
 #[test]
 fn a_secret_of_a_technician_reaches_no_sink() {
     let canary = "c4nary \"quoted\" \\ back";
@@ -306,7 +281,7 @@ fn a_secret_of_a_technician_reaches_no_sink() {
     live.wait("the end", |state| state.end.is_some());
     live.wait("the report", |_| !live.bench.dispatcher.run().1);
     for form in [canary, "c4nary", "quoted\\\" \\\\\\\\ back"] {
-        assert_eq!(holds(&live.folder(), form), Vec::<String>::new());
+        assert_eq!(holding(&live.folder(), form, 4), Vec::<PathBuf>::new());
     }
 }
 

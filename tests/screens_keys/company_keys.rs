@@ -132,6 +132,7 @@ fn a_bundle_goes_where_it_is_wanted() {
     let mut model = fixtures::succeeded().model;
     press(&mut model, "b");
     assert!(shown(&model).contains("Write a bundle"));
+    assert!(shown(&model).contains("empty: into the run's own folder"));
     assert_eq!(
         requests(press(&mut model, "<Enter>")),
         [Request::Bundle { to: String::new() }]
@@ -348,4 +349,82 @@ fn after_the_end_nothing_can_be_changed_but_all_be_seen() {
     press(&mut model, "<Esc>");
     ask(&mut model, "2<Enter>", Reply::History(changes()));
     assert!(shown(&model).contains("latest value first"));
+}
+
+#[test]
+fn a_held_run_names_the_step_it_goes_on_with() {
+    let mut story = paused();
+    let second = |model: &Model| shown(model).lines().nth(1).unwrap().to_owned();
+    let group = "Build the Reference Machine";
+    assert_eq!(
+        second(&story.model),
+        format!("next: {group}: Apply Windows Settings")
+    );
+    // Gone back: what was done is ahead again.
+    story.tell(EventBody::Jumped {
+        to: PARTITION,
+        by: fixtures::technician(),
+    });
+    assert_eq!(
+        second(&story.model),
+        format!("next: {group}: Partition Disk 0 - UEFI")
+    );
+    // While a step runs, and while somebody is asked, that is what counts.
+    let going = fixtures::applying().model;
+    assert_eq!(second(&going), format!("{group}: Apply Operating System"));
+    assert!(!second(&fixtures::failed().model).contains("next"));
+    assert!(!second(&fixtures::succeeded().model).contains("next"));
+}
+
+#[test]
+fn a_cancel_says_what_it_waits_for_and_which_key_kills() {
+    let mut story = fixtures::applying();
+    story.tell(EventBody::CancelRequested {
+        kill: false,
+        by: fixtures::technician(),
+        waiting_for: "the step \"Apply Operating System\"".to_owned(),
+        seconds: 30,
+    });
+    let screen = shown(&story.model);
+    let waits = "killed in 30 s: waits for the step \"Apply Operating System\"";
+    assert_eq!(screen.lines().nth(1), Some(waits), "{screen}");
+    let keys = screen.lines().last().unwrap();
+    assert!(
+        keys.starts_with("x kill") && !keys.contains("pause"),
+        "{screen}"
+    );
+    assert_eq!(
+        requests(press(&mut story.model, "xy")),
+        [Request::Cancel { kill: true }]
+    );
+}
+
+#[test]
+fn who_holds_the_pen_is_not_offered_it() {
+    let mut model = with_people(fixtures::applying(), Some(1), true).model;
+    press(&mut model, "w");
+    assert!(!shown(&model).contains("take the pen"), "{}", shown(&model));
+}
+
+#[test]
+fn the_summary_names_what_failed_or_was_left_out() {
+    let mut story = fixtures::applying();
+    let failed = Outcome::Failed {
+        failure: fixtures::failure(),
+        ignored: true,
+    };
+    story
+        .end(APPLY, 1, failed, 1)
+        .tell(EventBody::Skipped {
+            node: CAPTURE,
+            reason: wimforge::event::SkipReason::Technician(fixtures::technician()),
+        })
+        .finish(wimforge::event::RunOutcome::Succeeded, 0, "completed");
+    let screen = shown(&story.model);
+    assert!(
+        screen.contains("failed, ignored: \"Apply Operating System\"")
+            && screen.contains("skipped by hand: \"Capture Operating System\""),
+        "{screen}"
+    );
+    assert!(!shown(&fixtures::succeeded().model).contains("skipped by hand"));
 }

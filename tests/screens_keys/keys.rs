@@ -451,3 +451,37 @@ fn the_next_key_stands_on_every_screen_of_forty_columns() {
     story.ask(Some(APPLY), kind);
     assert!(draw_text(&story.model, 40, 12).contains("Enter go on"));
 }
+
+#[test]
+fn a_long_label_does_not_cut_what_is_said_below_it() {
+    let mut model = form();
+    model.keyboard.clear();
+    let Screen::Form(open) = &mut model.screen else {
+        panic!("no form");
+    };
+    open.at = open.fields.iter().position(|field| field.secret).unwrap();
+    open.fields[open.at].label = "Password of the share for the captured image".to_owned();
+    let screen = crate::look::shown(&model);
+    assert!(
+        screen.contains("a value is needed; F2 shows it; keyboard layout unknown"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_question_and_the_end_are_not_shown_with_an_old_note() {
+    let mut story = fixtures::applying();
+    press(&mut story.model, "o");
+    assert!(story.model.note.contains("choose a step"));
+    story.ask(
+        Some(APPLY),
+        QuestionKind::Pause {
+            message: "Look.".to_owned(),
+        },
+    );
+    assert_eq!(story.model.note, "");
+    press(&mut story.model, "P");
+    assert!(story.model.note.contains("no pre-flight check"));
+    story.finish(RunOutcome::Succeeded, 0, "completed");
+    assert_eq!(story.model.note, "");
+}

@@ -158,8 +158,13 @@ fn pushed(model: &mut Model, push: Push) -> Vec<Effect> {
             if model.state.has_run() && !matches!(model.screen, Screen::Run(_)) {
                 model.screen = Screen::Run(Box::default());
             }
-            if let (Screen::Run(view), EventBody::Log { .. }) = (&mut model.screen, &event.body) {
-                view.log.line_came(&model.state);
+            match (&mut model.screen, &event.body) {
+                (Screen::Run(view), EventBody::Log { .. }) => view.log.line_came(&model.state),
+                // What was said to an earlier key has nothing to do with this, and takes the room of its keys.
+                (_, EventBody::QuestionAsked { .. } | EventBody::RunFinished { .. }) => {
+                    model.note.clear();
+                }
+                _ => {}
             }
             run::question_changed(model);
             Vec::new()

@@ -67,7 +67,11 @@ fn open(model: &Model, view: &RunView) -> Option<Card> {
             card(&title, said, &keys, *top)
         }
         Over::People(top) => {
-            let keys = "t take the pen   any other key: back";
+            let keys = if model.holds_pen() {
+                "any key: back"
+            } else {
+                "t take the pen   any other key: back"
+            };
             card("Who is here", people(model), keys, *top)
         }
         _ => return None,
@@ -169,7 +173,8 @@ pub(super) fn titled(
 /// Rows that one text of a card takes at most.
 const LONGEST: usize = 12;
 
-fn names(model: &Model, nodes: impl Iterator<Item = NodeId>) -> String {
+/// The names of steps, at most six of them.
+pub(super) fn names(model: &Model, nodes: impl Iterator<Item = NodeId>) -> String {
     let all: Vec<String> = nodes
         .map(|node| format!("\"{}\"", model.state.title(node)))
         .collect();

@@ -205,7 +205,7 @@ fn watching_keys(model: &Model, view: &RunView) -> Keys {
     let asked = matches!(view.over, Over::Nothing) && model.state.question.is_some();
     if !asked {
         let of_panel: Fixed = match view.pane {
-            Pane::Steps => &[("arrows", "choose"), ("Enter", "closer")],
+            Pane::Steps => &[("arrows", "choose"), ("Enter", "details")],
             Pane::Variables => &[("Enter", "where from"), ("/", "filter")],
             Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
         };
@@ -249,7 +249,7 @@ fn ended_keys(view: &RunView) -> Keys {
     }
     let mut keys = vec![("q", "leave")];
     match view.pane {
-        Pane::Steps | Pane::Variables => keys.push(("Enter", "closer")),
+        Pane::Steps | Pane::Variables => keys.push(("Enter", "details")),
         Pane::Log => keys.extend([("/", "search"), ("f", "severity")]),
     }
     keys.extend([("Esc", "summary"), ("Tab", "panel"), ("?", "help")]);
@@ -292,6 +292,7 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
             keys.push(("Esc", "back"));
             return Some(keys);
         }
+        Over::People(_) if model.holds_pen() => vec![("Esc", "back")],
         Over::People(_) => vec![("t", "take the pen"), ("Esc", "back")],
         Over::Hints { row, .. } => {
             let acts = model
@@ -344,7 +345,7 @@ fn panel_keys(model: &Model, view: &RunView) -> Keys {
     };
     let mut keys = vec![("Esc", "back to the question")];
     let of_panel: Fixed = match view.pane {
-        Pane::Steps => &[("Enter", "closer"), ("o", "settings"), ("k", "break")],
+        Pane::Steps => &[("Enter", "details"), ("o", "settings"), ("k", "break")],
         Pane::Variables => &[("Enter", "where from"), ("e", "change"), ("/", "filter")],
         Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
     };
@@ -366,6 +367,16 @@ fn panel_keys(model: &Model, view: &RunView) -> Keys {
 }
 
 fn free_keys(model: &Model, view: &RunView) -> Fixed {
+    if model.state.cancelling.is_some() {
+        return &[
+            ("x", "kill"),
+            ("Tab", "panel"),
+            ("arrows", "choose"),
+            ("Enter", "details"),
+            ("?", "help"),
+            ("q", "detach"),
+        ];
+    }
     match (view.pane, model.state.paused) {
         (Pane::Steps, true) => &[
             ("c", "continue"),
@@ -374,7 +385,7 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
             ("u", "run to"),
             ("k", "break"),
             ("o", "settings"),
-            ("Enter", "closer"),
+            ("Enter", "details"),
             ("x", "cancel"),
             ("Tab", "panel"),
             ("?", "help"),
@@ -385,7 +396,7 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
             ("x", "cancel"),
             ("Tab", "panel"),
             ("arrows", "choose"),
-            ("Enter", "closer"),
+            ("Enter", "details"),
             ("k", "break"),
             ("u", "run to"),
             ("?", "help"),

@@ -117,7 +117,11 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
                 (Role::Dim, "empty: it is taken away".to_owned())
             }
             None if here && field.optional && value.is_empty() => {
-                (Role::Dim, "may stay empty".to_owned())
+                let empty = match form.purpose {
+                    Purpose::Bundle => "empty: into the run's own folder",
+                    _ => "may stay empty",
+                };
+                (Role::Dim, empty.to_owned())
             }
             _ => (Role::Dim, String::new()),
         };
@@ -125,7 +129,8 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         let indent = if columns < 60 {
             4
         } else {
-            label_columns.min(columns / 3) + 4
+            let beside = label_columns.min(columns / 3) + 4;
+            beside.min(columns.saturating_sub(width(&below.1)).max(4))
         };
         let indent = " ".repeat(indent);
         let room = columns.saturating_sub(indent.len());

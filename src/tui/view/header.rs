@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::text::{fit, lines, span, width};
-use crate::run_state::Status;
+use crate::event::{NodeId, NodeKind, Outcome};
+use crate::run_state::{Cancelling, RunState, Status};
 use crate::tui::model::{Model, Screen};
 use crate::tui::theme::Role;
 use crate::units;
@@ -138,6 +139,70 @@ fn right(model: &Model, columns: usize) -> String {
     .unwrap_or_else(|| format!(" {short}{now}"))
 }
 
+/// What becomes of what a cancel waits for, and in how many seconds.
+pub(super) fn deadline(model: &Model, cancelling: &Cancelling) -> String {
+    let fate = if cancelling.kill {
+        "given up"
+    } else {
+        "killed"
+    };
+    let seconds = cancelling.until.saturating_sub(model.now).max(0) / 1000;
+    format!("{fate} in {seconds} s")
+}
+
+/// The step that a run which is held goes on with.
+fn next(state: &RunState) -> Option<NodeId> {
+    let ahead = |status: &Status| {
+        matches!(
+            status,
+            Status::Waiting | Status::Ended(Outcome::Interrupted)
+        )
+    };
+    let mut nodes = state.plan.nodes.iter().zip(&state.nodes);
+    nodes
+        .find(|(planned, node)| {
+            planned.kind != NodeKind::Group && !planned.disabled && ahead(&node.status)
+        })
+        .map(|(planned, _)| planned.id)
+}
+
+/// What the run does now, or will do next.
+fn doing(model: &Model, columns: usize) -> String {
+    let state = &model.state;
+    if let (Some(cancelling), None) = (&state.cancelling, &state.end) {
+        let deadline = deadline(model, cancelling);
+        return format!("{deadline}: waits for {}", cancelling.waiting_for);
+    }
+    let held = state.paused && state.question.is_none() && state.end.is_none() && !runs(model);
+    let (lead, id) = match next(state).filter(|_| held) {
+        Some(next) => ("next: ", Some(next)),
+        None => ("", state.current),
+    };
+    let Some(id) = id else {
+        return String::new();
+    };
+    let group = state
+        .plan
+        .nodes
+        .get(id.index())
+        .and_then(|node| node.parent)
+        .map(|parent| format!("{}: ", state.title(parent)))
+        .unwrap_or_default();
+    let attempt = state.node(id).map_or(0, |node| node.attempt);
+    let again = if attempt > 1 && lead.is_empty() {
+        format!(" (attempt {attempt})")
+    } else {
+        String::new()
+    };
+    let step = format!("{}{again}", state.title(id));
+    // The step matters more than its group where there is no room for both.
+    if width(lead) + width(&group) + width(&step) > columns {
+        format!("{lead}{step}")
+    } else {
+        format!("{lead}{group}{step}")
+    }
+}
+
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
     let columns = usize::from(area.width);
@@ -163,28 +228,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         span(look, Role::Text, pad),
         span(look, Role::Title, right),
     ]);
-    let second = state.current.map_or_else(String::new, |id| {
-        let group = state
-            .plan
-            .nodes
-            .get(id.index())
-            .and_then(|node| node.parent)
-            .map(|parent| format!("{}: ", state.title(parent)))
-            .unwrap_or_default();
-        let attempt = state.node(id).map_or(0, |node| node.attempt);
-        let again = if attempt > 1 {
-            format!(" (attempt {attempt})")
-        } else {
-            String::new()
-        };
-        let step = format!("{}{again}", state.title(id));
-        // The step matters more than its group where there is no room for both.
-        if width(&group) + width(&step) > columns {
-            step
-        } else {
-            format!("{group}{step}")
-        }
-    });
+    let second = doing(model, columns);
     let second = Line::from(span(look, Role::Active, fit(look, &second, columns)));
     lines(frame, area, vec![first, second]);
 }

@@ -31,7 +31,7 @@ const KEYS: [(&str, &str); 34] = [
     ),
     ("u", "run to the chosen step"),
     ("k / K", "breakpoint at the chosen step / clear all"),
-    ("Enter, on a step", "closer: attempts, settings; l its log"),
+    ("Enter, on a step", "details: attempts, settings; l its log"),
     ("o", "change the chosen step's settings for this run"),
     ("variables", ""),
     ("Enter", "where the value came from; Enter there: the log"),

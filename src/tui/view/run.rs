@@ -4,7 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::{closer, form, gauges, log, preflight, question, steps, summary, text, variables};
+use super::{
+    closer, form, gauges, header, log, preflight, question, steps, summary, text, variables,
+};
 use crate::tui::model::{Model, Over, Pane, RunView};
 use crate::tui::theme::Role;
 
@@ -79,14 +81,9 @@ fn draw_cancel(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let (what, keys) = match &model.state.cancelling {
         Some(cancelling) => (
             format!(
-                "The run is being cancelled and waits for {}. It is {} in {} s. Killing may leave a volume or image half written.",
+                "The run is being cancelled and waits for {}. It is {}. Killing may leave a volume or image half written.",
                 cancelling.waiting_for,
-                if cancelling.kill {
-                    "given up"
-                } else {
-                    "killed"
-                },
-                cancelling.until.saturating_sub(model.now).max(0) / 1000
+                header::deadline(model, cancelling)
             ),
             "y kill what runs   d detach   any other key: wait",
         ),

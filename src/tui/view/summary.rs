@@ -6,13 +6,23 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::closer::names;
 use super::header;
 use super::question::code_text;
 use super::text::{fit, lines, panel, pieces, span};
-use crate::event::{Artifact, NodeKind, RunOutcome};
+use crate::event::{Artifact, NodeKind, Outcome, RunOutcome, SkipReason};
+use crate::run_state::Status;
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 use crate::units;
+
+fn is_ignored(status: &Status) -> bool {
+    matches!(status, Status::Ended(Outcome::Failed { ignored: true, .. }))
+}
+
+fn is_skipped_by_hand(status: &Status) -> bool {
+    matches!(status, Status::Skipped(SkipReason::Technician(_)))
+}
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = &model.look;
@@ -92,6 +102,18 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             who.name
         );
         say(Role::Warning, &text);
+    }
+    for (what, status) in [
+        ("failed, ignored", is_ignored as fn(&Status) -> bool),
+        ("skipped by hand", is_skipped_by_hand),
+    ] {
+        let steps = state.plan.nodes.iter().zip(&state.nodes);
+        let steps =
+            steps.filter(|(planned, node)| planned.kind != NodeKind::Group && status(&node.status));
+        let names = names(model, steps.map(|(planned, _)| planned.id));
+        if !names.is_empty() {
+            say(Role::Warning, &format!("{what}: {names}"));
+        }
     }
     // Where the log is comes last of what must be seen, however little room there is.
     let place = format!("log, journal, report: {}", state.folder);
