@@ -109,14 +109,15 @@ impl<W: Write> Plain<W> {
             return Ok(());
         };
         let share = phase.permille.unwrap_or(0);
-        let due = share / 100 > self.told.0 / 100 || progress.at - self.told.1 >= PROGRESS_EVERY;
+        let waited = progress.at.saturating_sub(self.told.1);
+        let due = share / 100 > self.told.0 / 100 || waited >= PROGRESS_EVERY;
         if !due || phase.unit == Unit::Nothing || (phase.done == 0 && phase.total == 0) {
             return Ok(());
         }
         self.told = (share, progress.at);
         let mut text = format!("  {}: {}.{} %", phase.name, share / 10, share % 10);
         if phase.unit == Unit::Bytes {
-            let elapsed = u64::try_from(progress.at - phase.started).unwrap_or(0);
+            let elapsed = u64::try_from(progress.at.saturating_sub(phase.started)).unwrap_or(0);
             let _ = write!(
                 text,
                 ", {} of {}",
