@@ -188,6 +188,15 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
+    /// The outcome as a word that stands out.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
     /// The exit code of `wimforge run` for this outcome.
     pub fn exit_code(self) -> u8 {
         match self {

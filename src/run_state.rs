@@ -317,7 +317,7 @@ impl RunState {
                 if let Some(state) = self.node_mut(*node) {
                     state.status = Status::Ended(outcome.clone());
                     state.ended = Some(at);
-                    state.spent_millis += millis;
+                    state.spent_millis = state.spent_millis.saturating_add(*millis);
                     if *attempt > 0 {
                         if state.attempts.len() >= ATTEMPTS_KEPT {
                             state.attempts.remove(0);

@@ -14,7 +14,7 @@ pub const MASK: &str = "********";
 
 /// Secrets shorter than this are not searched for in running text: replacing every "a" of a log
 /// would destroy the log and give the secret away all the same. Values are still masked as values.
-const SHORTEST_REDACTED: usize = 4;
+pub(crate) const SHORTEST_REDACTED: usize = 4;
 
 /// A secret text. Cleared from memory on drop; `Debug` shows the mask; there is no `Display` and no
 /// `Serialize` on purpose (the wire form lives in `protocol`, for requests only).

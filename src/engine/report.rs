@@ -126,7 +126,9 @@ fn report<'a>(state: &'a RunState, evidence: &'a Evidence, digests: &'a Digests)
         summary: end.map_or("", |end| &end.summary),
         started: state.started.map(iso),
         ended: end.map(|end| iso(end.at)),
-        millis: end.map_or(state.now, |end| end.at) - state.started.unwrap_or_default(),
+        millis: end
+            .map_or(state.now, |end| end.at)
+            .saturating_sub(state.started.unwrap_or_default()),
         boots: state.boot,
         steps: steps(state, evidence),
         produced: artifacts().collect(),

@@ -98,7 +98,8 @@ fn head(html: &mut Html, state: &RunState) {
 fn run(html: &mut Html, state: &RunState, evidence: &Evidence) {
     let end = state.end.as_ref();
     let started = state.started.unwrap_or(state.now);
-    let took = u64::try_from(end.map_or(state.now, |end| end.at) - started).unwrap_or(0);
+    let took =
+        u64::try_from(end.map_or(state.now, |end| end.at).saturating_sub(started)).unwrap_or(0);
     let retries = evidence
         .attempts
         .iter()

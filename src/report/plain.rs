@@ -69,12 +69,11 @@ impl<W: Write> Plain<W> {
             .current
             .and_then(|id| self.state.plan.nodes.get(id.index()))
             .map_or(0, |node| usize::from(node.depth));
-        let seconds = at.div_euclid(1000).rem_euclid(86_400);
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let time = time_of_day(at);
         for part in text.lines() {
             writeln!(
                 self.out,
-                "{hours:02}:{minutes:02}:{seconds:02}Z {:indent$}{}",
+                "{time} {:indent$}{}",
                 "",
                 harmless(part),
                 indent = depth * 2
@@ -110,14 +109,15 @@ impl<W: Write> Plain<W> {
             return Ok(());
         };
         let share = phase.permille.unwrap_or(0);
-        let due = share / 100 > self.told.0 / 100 || progress.at - self.told.1 >= PROGRESS_EVERY;
+        let waited = progress.at.saturating_sub(self.told.1);
+        let due = share / 100 > self.told.0 / 100 || waited >= PROGRESS_EVERY;
         if !due || phase.unit == Unit::Nothing || (phase.done == 0 && phase.total == 0) {
             return Ok(());
         }
         self.told = (share, progress.at);
         let mut text = format!("  {}: {}.{} %", phase.name, share / 10, share % 10);
         if phase.unit == Unit::Bytes {
-            let elapsed = u64::try_from(progress.at - phase.started).unwrap_or(0);
+            let elapsed = u64::try_from(progress.at.saturating_sub(phase.started)).unwrap_or(0);
             let _ = write!(
                 text,
                 ", {} of {}",
@@ -312,12 +312,7 @@ impl<W: Write> Plain<W> {
     }
 
     fn end(&self, outcome: RunOutcome, code: u32, summary: &str) -> String {
-        let word = match outcome {
-            RunOutcome::Succeeded => "SUCCEEDED",
-            RunOutcome::Failed => "FAILED",
-            RunOutcome::Cancelled => "CANCELLED",
-        };
-        let mut text = format!("{word}: {summary}");
+        let mut text = format!("{}: {summary}", outcome.word());
         if code != 0 {
             let _ = write!(text, " [{}]", codes::show(code));
         }
@@ -327,6 +322,13 @@ impl<W: Write> Plain<W> {
         let _ = write!(text, "\n  log, journal and report: {}", self.state.folder);
         text
     }
+}
+
+/// `07:51:05Z`.
+pub(super) fn time_of_day(at: Millis) -> String {
+    let seconds = at.div_euclid(1000).rem_euclid(86_400);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}Z")
 }
 
 /// One line about something that was produced.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::follow::FollowError;
+use super::plain::time_of_day;
 use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
 use crate::codes;
-use crate::event::{Millis, NodeId, QuestionKind, RunOutcome, Unit};
+use crate::event::{Millis, NodeId, QuestionKind, Unit};
 use crate::protocol::Push;
 use crate::run_state::{PhaseState, RunState, Status};
 use crate::text::harmless;
@@ -199,10 +200,7 @@ impl<W: Write> Teller<W> {
     }
 
     fn write(&mut self, now: Millis, text: &str) -> std::io::Result<()> {
-        let seconds = now.div_euclid(1000).rem_euclid(86_400);
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        let text = one_line(text);
-        writeln!(self.out, "{hours:02}:{minutes:02}:{seconds:02}Z  {text}")?;
+        writeln!(self.out, "{}  {}", time_of_day(now), one_line(text))?;
         self.out.flush()
     }
 }
@@ -228,16 +226,11 @@ fn line(state: &RunState, now: Millis) -> String {
         parts.push("REHEARSAL".to_owned());
     }
     if let Some(end) = &state.end {
-        let word = match end.outcome {
-            RunOutcome::Succeeded => "SUCCEEDED",
-            RunOutcome::Failed => "FAILED",
-            RunOutcome::Cancelled => "CANCELLED",
-        };
         let code = match end.code {
             0 => String::new(),
             code => format!(" [{}]", codes::show(code)),
         };
-        parts.push(format!("{word}: {}{code}", end.summary));
+        parts.push(format!("{}: {}{code}", end.outcome.word(), end.summary));
         return parts.join("  ");
     }
     parts.push(format!("step {n} of {m}"));
@@ -342,7 +335,8 @@ mod tests {
     use super::*;
     use crate::event::NodeKind;
     use crate::event::{
-        DiskFacts, Event, EventBody, Failure, Outcome, Plan, PlanNode, Progress, Question, Who,
+        DiskFacts, Event, EventBody, Failure, Outcome, Plan, PlanNode, Progress, Question,
+        RunOutcome, Who,
     };
 
     const START: Millis = 1_773_498_665_000;

@@ -8,12 +8,17 @@ impl RunState {
     /// groups around it are open, nothing before it is waiting or undecided, everything from it on is.
     pub(super) fn jumped(&mut self, to: NodeId, by: &Who, at: Millis) {
         let mut around = vec![to];
-        while let Some(parent) = around
-            .last()
-            .and_then(|id| self.plan.nodes.get(id.index()))
+        let mut inner = to;
+        // Parents come first; a journal may say anything.
+        while let Some(parent) = self
+            .plan
+            .nodes
+            .get(inner.index())
             .and_then(|node| node.parent)
+            .filter(|parent| *parent < inner)
         {
             around.push(parent);
+            inner = parent;
         }
         let before = to.index().min(self.nodes.len());
         for (planned, state) in self.plan.nodes.iter().zip(&mut self.nodes).take(before) {
@@ -69,5 +74,61 @@ impl RunState {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, EventBody, Plan, PlanNode};
+
+    #[test]
+    fn a_plan_that_goes_in_a_circle_and_absurd_times_do_no_harm() {
+        let node = |id: u32, parent: u32| PlanNode {
+            id: NodeId(id),
+            parent: Some(NodeId(parent)),
+            depth: 0,
+            name: "x".to_owned(),
+            kind: NodeKind::Group,
+            disabled: false,
+            continue_on_error: false,
+            weight: 0,
+            repeats: None,
+        };
+        let finished = EventBody::StepFinished {
+            node: NodeId(0),
+            attempt: 1,
+            outcome: Outcome::Succeeded,
+            millis: u64::MAX,
+        };
+        let started = EventBody::RunStarted {
+            run: "1".to_owned(),
+            folder: String::new(),
+            source: String::new(),
+            plan: Plan {
+                nodes: vec![node(0, 1), node(1, 0), node(2, 2)],
+                ..Plan::default()
+            },
+            unattended: true,
+            rehearsal: false,
+        };
+        let jumped = |to| EventBody::Jumped {
+            to: NodeId(to),
+            by: Who::engine("x"),
+        };
+        let bodies = [
+            started,
+            finished.clone(),
+            finished,
+            jumped(2),
+            jumped(1),
+            jumped(u32::MAX),
+        ];
+        let mut state = RunState::default();
+        for (seq, body) in (1..).zip(bodies) {
+            let at = Millis::MAX;
+            state.apply(&Event { seq, at, body });
+        }
+        assert_eq!(state.seq, 6);
     }
 }

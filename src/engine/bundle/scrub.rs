@@ -8,13 +8,11 @@ use std::io::{self, Read};
 use zeroize::Zeroizing;
 
 use crate::engine::report_html::markup::escaped;
-use crate::secret::{MASK, Redactor};
+use crate::secret::{MASK, Redactor, SHORTEST_REDACTED};
 use crate::text::harmless;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
-/// As in [`crate::secret`]: shorter ones would destroy the text and be given away all the same.
-const SHORTEST: usize = 4;
 
 /// What must not be in the archive.
 pub(super) struct Needles {
@@ -34,7 +32,7 @@ impl Needles {
             for text in std::iter::once(whole).chain(whole.lines()) {
                 for form in forms(text) {
                     // What stands in the mask itself cannot be hidden by it.
-                    let hideable = form.len() >= SHORTEST && !MASK.contains(form.as_str());
+                    let hideable = form.len() >= SHORTEST_REDACTED && !MASK.contains(form.as_str());
                     let form = Zeroizing::new(form.as_bytes().to_vec());
                     if hideable && !list.contains(&form) {
                         list.push(form);
