@@ -33,7 +33,7 @@ use crate::sequence::condition::describe;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
 use crate::sequence::settings::RestartTarget;
-use crate::sequence::variables::{Value, Variables};
+use crate::sequence::variables::Variables;
 
 use super::cx::{ProgressCell, StepCx};
 use super::{restart, run, set_variable};
@@ -256,13 +256,9 @@ impl<'a> Checker<'a> {
         self.cx.cancel.is_cancelled()
     }
 
-    /// Whether a variable holds a secret or may be given one in the run.
+    /// Whether a variable has a value now.
     fn has(&self, name: &str) -> bool {
-        self.host.with(|variables| {
-            variables
-                .get(name)
-                .is_some_and(|v: &Value| !v.reveal().is_empty())
-        })
+        self.host.with(|variables| variables.get(name).is_some())
     }
 }
 
