@@ -123,15 +123,15 @@ impl<'de> MapAccess<'de> for Pairs<'_, '_, '_> {
                 self.next += 1;
                 continue;
             }
-            if let Body::Text(text) = &key.body {
-                if !self.seen.insert(text) {
-                    self.state.tell(
-                        Diagnostic::error(key.span, format!("`{text}` is given twice"))
-                            .hint("leave one of them out"),
-                    );
-                    self.next += 1;
-                    continue;
-                }
+            if let Body::Text(text) = &key.body
+                && !self.seen.insert(text)
+            {
+                self.state.tell(
+                    Diagnostic::error(key.span, format!("`{text}` is given twice"))
+                        .hint("leave one of them out"),
+                );
+                self.next += 1;
+                continue;
             }
             let path = format!("{}#key", self.path);
             return seed
