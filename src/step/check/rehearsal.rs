@@ -173,11 +173,7 @@ impl Host for Rehearsal {
     fn expand(&self, text: &str) -> Expanded {
         let mut inner = self.hold();
         inner.touch(text);
-        let mut all = inner.own.clone();
-        for (name, value) in inner.global.iter() {
-            all.set_engine(name, value.clone());
-        }
-        all.expand(text)
+        inner.global.expand_over(&inner.own, text)
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
