@@ -41,13 +41,12 @@ fn key(name: &str) -> String {
 impl Inner {
     fn touch(&mut self, text: &str) {
         let text = text.to_lowercase();
-        let named: Vec<String> = self
-            .unknown
-            .iter()
-            .filter(|name| text.contains(&format!("%{name}%")))
-            .cloned()
-            .collect();
-        self.touched.extend(named);
+        let mut names = text.split('%');
+        // What stands before the first sign and behind the last is no name.
+        names.next();
+        names.next_back();
+        let unknown = names.filter(|name| self.unknown.contains(*name));
+        self.touched.extend(unknown.map(str::to_owned));
     }
 
     fn store(&mut self, name: &str, value: Value) {
