@@ -71,7 +71,7 @@ pub struct Known {
 const WIN32_FACILITY: u32 = 0x8007_0000;
 
 /// Plain numbers up to here are mostly exit codes of tools, which have meanings of their own.
-const LAST_EXIT_CODE: u32 = 255;
+pub const LAST_EXIT_CODE: u32 = 255;
 
 /// Those of them that tools use in Windows' sense often enough to say it.
 const CUSTOMARY: [u32; 18] = [

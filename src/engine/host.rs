@@ -90,13 +90,8 @@ impl Host for StepHost {
     }
 
     fn expand(&self, text: &str) -> Expanded {
-        self.dispatcher.with_variables(|variables| {
-            let mut all = self.own.clone();
-            for (name, value) in variables.iter() {
-                all.set_engine(name, value.clone());
-            }
-            all.expand(text)
-        })
+        self.dispatcher
+            .with_variables(|variables| variables.expand_over(&self.own, text))
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::codes;
+use crate::codes::{self, LAST_EXIT_CODE};
 use crate::event::Failure;
 use crate::text::{harmless, shorten};
 
@@ -48,9 +48,6 @@ const GENERIC: [u32; 6] = [
     codes::E_FAIL,
     codes::UNEXPECTED,
 ];
-
-/// Numbers up to here are mostly exit codes of tools.
-const LAST_EXIT_CODE: u32 = 255;
 
 /// Of a longer line the head is searched, and the end, where the reason mostly stands. Bytes.
 const HEAD: usize = 4096;

@@ -158,7 +158,10 @@ pub fn knock(
 }
 
 /// A value from a thread, within a limit; `None` when it did not come.
-pub(super) fn wait<T>(
+///
+/// # Errors
+/// [`PlatformError::Cancelled`].
+pub fn wait<T>(
     receiver: &mpsc::Receiver<T>,
     limit: Duration,
     cancel: &CancelToken,

@@ -136,6 +136,17 @@ impl PlannedSequence {
         self.defs.get(id.index())
     }
 
+    /// The condition of a node, when it has one.
+    pub fn condition(&self, id: NodeId) -> Option<&Condition> {
+        self.def(id).and_then(NodeDef::condition)
+    }
+
+    /// The groups above a node, innermost first.
+    pub fn groups_above(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let above = |id: NodeId| self.node(id).and_then(|node| node.parent);
+        std::iter::successors(above(id), move |&group| above(group))
+    }
+
     /// The direct children of a group, in order; `None` stands for the top level.
     pub fn children(&self, parent: Option<NodeId>) -> impl Iterator<Item = NodeId> + '_ {
         let first = parent.map_or(0, |id| id.index() + 1);
@@ -185,6 +196,9 @@ mod tests {
         assert_eq!(planned.end(NodeId(0)), NodeId(4));
         assert_eq!(planned.end(NodeId(2)), NodeId(4));
         assert_eq!(planned.end(NodeId(4)), NodeId(5));
+        let above: Vec<u32> = planned.groups_above(NodeId(3)).map(|id| id.0).collect();
+        assert_eq!(above, [2, 0]);
+        assert_eq!(planned.groups_above(NodeId(99)).count(), 0);
         let children: Vec<u32> = planned.children(Some(NodeId(0))).map(|id| id.0).collect();
         assert_eq!(children, [1, 2]);
         let top: Vec<u32> = planned.children(None).map(|id| id.0).collect();

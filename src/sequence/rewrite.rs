@@ -55,6 +55,11 @@ pub fn text_of(document: &str, node: u32) -> Result<String, RewriteError> {
 /// # Errors
 /// [`RewriteError::Mistakes`] when it is no `Step(...)`.
 pub fn settings(text: &str) -> Result<Vec<Setting>, RewriteError> {
+    Ok(take_apart(text)?.1)
+}
+
+/// The name of a step's action, and the settings.
+fn take_apart(text: &str) -> Result<(String, Vec<Setting>), RewriteError> {
     let source = Source::new("the step", text);
     let (tree, mistakes) = syntax::parse(&source);
     let (Some(tree), true) = (&tree, mistakes.is_empty()) else {
@@ -63,23 +68,25 @@ pub fn settings(text: &str) -> Result<Vec<Setting>, RewriteError> {
     let Body::Fields(fields) = &tree.body else {
         return Err(RewriteError::Mistakes("this is not a Step(...)".to_owned()));
     };
+    let setting = |prefix: &str, field: &Field| Setting {
+        path: format!("{prefix}{}", field.name.text),
+        value: print(&field.value),
+    };
+    let mut kind = String::new();
     let mut all = Vec::new();
     for field in fields {
-        match &field.value.body {
-            Body::Fields(inner) if field.name.text == "action" => {
-                all.extend(inner.iter().map(|setting| Setting {
-                    path: format!("action.{}", setting.name.text),
-                    value: print(&setting.value),
-                }));
-            }
-            _ if field.name.text == "action" => {}
-            _ => all.push(Setting {
-                path: field.name.text.clone(),
-                value: print(&field.value),
-            }),
+        if field.name.text != "action" {
+            all.push(setting("", field));
+            continue;
+        }
+        if let Some(name) = &field.value.name {
+            kind.clone_from(&name.text);
+        }
+        if let Body::Fields(inner) = &field.value.body {
+            all.extend(inner.iter().map(|field| setting("action.", field)));
         }
     }
-    Ok(all)
+    Ok((kind, all))
 }
 
 /// A step's text with some settings changed: an empty value takes the setting away, a new path adds it.
@@ -87,7 +94,7 @@ pub fn settings(text: &str) -> Result<Vec<Setting>, RewriteError> {
 /// # Errors
 /// [`RewriteError::Mistakes`] when `text` is no `Step(...)`.
 pub fn change(text: &str, changes: &[Setting]) -> Result<String, RewriteError> {
-    let mut all = settings(text)?;
+    let (kind, mut all) = take_apart(text)?;
     for change in changes {
         match all.iter_mut().find(|other| other.path == change.path) {
             Some(found) => found.value.clone_from(&change.value),
@@ -109,9 +116,6 @@ pub fn change(text: &str, changes: &[Setting]) -> Result<String, RewriteError> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let source = Source::new("the step", text);
-    let (tree, _) = syntax::parse(&source);
-    let kind = tree.as_ref().and_then(action_name).unwrap_or_default();
     let before = join(false);
     let comma = if before.is_empty() { "" } else { ", " };
     Ok(format!(
@@ -159,14 +163,6 @@ fn field<'a>(fields: &'a [Field], name: &str) -> Option<&'a Tree> {
         .iter()
         .find(|field| field.name.text == name)
         .map(|field| &field.value)
-}
-
-fn action_name(step: &Tree) -> Option<String> {
-    let Body::Fields(fields) = &step.body else {
-        return None;
-    };
-    let action = field(fields, "action")?;
-    action.name.as_ref().map(|name| name.text.clone())
 }
 
 /// A step of a document.

@@ -173,6 +173,11 @@ impl Variables {
     /// Replaces `%name%` once, left to right, without recursion; what cannot be resolved stays literally,
     /// percent signs included (spec 1.3).
     pub fn expand(&self, text: &str) -> Expanded {
+        self.expand_over(&Self::default(), text)
+    }
+
+    /// The same with the values of `below` for names that have none here.
+    pub fn expand_over(&self, below: &Self, text: &str) -> Expanded {
         let mut out = Expanded {
             text: String::with_capacity(text.len()),
             secret: false,
@@ -187,7 +192,8 @@ impl Variables {
                 return out;
             };
             let name = &after[..end];
-            if let Some(value) = self.get(name).filter(|_| !name.is_empty()) {
+            let value = self.get(name).or_else(|| below.get(name));
+            if let Some(value) = value.filter(|_| !name.is_empty()) {
                 out.text.push_str(value.reveal());
                 out.secret |= value.is_secret();
                 rest = &after[end + 1..];
@@ -246,6 +252,8 @@ mod tests {
         assert_eq!(variables.expand("100% %b%").text, "100% 2");
         assert_eq!(variables.expand("%%b%").text, "%2");
         assert_eq!(variables.expand("50%").text, "50%");
+        let below = with(&[("B", "below"), ("C", "3")]);
+        assert_eq!(variables.expand_over(&below, "%b%%c%%d%").text, "23%d%");
     }
 
     #[test]

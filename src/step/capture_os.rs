@@ -80,24 +80,18 @@ impl<'a> Partial<'a> {
 
 impl Drop for Partial<'_> {
     fn drop(&mut self) {
+        let shown = self.path.display();
+        if self.path.exists() {
+            if self.keep {
+                self.cx.info(format!("{shown} is kept, as told"));
+            } else if let Err(error) = std::fs::remove_file(&self.path) {
+                self.cx
+                    .warn(format!("{shown} could not be removed: {error}"));
+                return;
+            }
+        }
         let nothing = Value::Plain(String::new());
-        if !self.path.exists() || self.keep {
-            self.cx.host.set_engine_variable(PARTIAL, nothing.clone());
-        }
-        if !self.path.exists() {
-            return;
-        }
-        if self.keep {
-            self.cx
-                .info(format!("{} is kept, as told", self.path.display()));
-        } else if let Err(error) = std::fs::remove_file(&self.path) {
-            self.cx.warn(format!(
-                "{} could not be removed: {error}",
-                self.path.display()
-            ));
-        } else {
-            self.cx.host.set_engine_variable(PARTIAL, nothing);
-        }
+        self.cx.host.set_engine_variable(PARTIAL, nothing);
     }
 }
 

@@ -33,7 +33,7 @@ use crate::sequence::condition::describe;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
 use crate::sequence::settings::RestartTarget;
-use crate::sequence::variables::{Value, Variables};
+use crate::sequence::variables::Variables;
 
 use super::cx::{ProgressCell, StepCx};
 use super::{restart, run, set_variable};
@@ -160,10 +160,13 @@ impl<'a> Checker<'a> {
     fn will_run(&mut self, id: NodeId) -> Option<bool> {
         let planned = self.cx.planned;
         let mut sure = true;
-        for group in ahead::groups(planned, id) {
+        let mut groups: Vec<NodeId> = planned.groups_above(id).collect();
+        groups.reverse();
+        for group in groups {
             let known = self.groups.contains_key(&group);
             let is = *self.groups.entry(group).or_insert_with(|| {
-                ahead::condition(planned, group).map_or(Some(true), |c| ahead::truth(c, &self.host))
+                let condition = planned.condition(group);
+                condition.map_or(Some(true), |c| ahead::truth(c, &self.host))
             });
             match is {
                 Some(false) => {
@@ -176,7 +179,7 @@ impl<'a> Checker<'a> {
                 None => sure = false,
             }
         }
-        match ahead::condition(planned, id).map(|c| ahead::truth(c, &self.host)) {
+        match planned.condition(id).map(|c| ahead::truth(c, &self.host)) {
             Some(Some(false)) => {
                 self.skipped(id);
                 Some(false)
@@ -188,7 +191,7 @@ impl<'a> Checker<'a> {
 
     fn skipped(&mut self, id: NodeId) {
         self.node = Some(id);
-        if let Some(condition) = ahead::condition(self.cx.planned, id) {
+        if let Some(condition) = self.cx.planned.condition(id) {
             let text = format!("skipped as things stand: {} is false", describe(condition));
             self.fine("condition", text);
         }
@@ -256,13 +259,9 @@ impl<'a> Checker<'a> {
         self.cx.cancel.is_cancelled()
     }
 
-    /// Whether a variable holds a secret or may be given one in the run.
+    /// Whether a variable has a value now.
     fn has(&self, name: &str) -> bool {
-        self.host.with(|variables| {
-            variables
-                .get(name)
-                .is_some_and(|v: &Value| !v.reveal().is_empty())
-        })
+        self.host.with(|variables| variables.get(name).is_some())
     }
 }
 

@@ -209,27 +209,8 @@ fn percent_of(bytes: u64, percent: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::step::testing::part;
     use crate::units::GIB;
-
-    fn part(
-        name: &str,
-        kind: PartitionKind,
-        size: Size,
-        format: Option<FileSystem>,
-    ) -> PartitionDef {
-        PartitionDef {
-            name: name.to_owned(),
-            kind,
-            size,
-            format,
-            label: String::new(),
-            quick: true,
-            bootable: false,
-            attributes: Vec::new(),
-            assign_letter: true,
-            letter_variable: None,
-        }
-    }
 
     fn cm_default() -> Vec<PartitionDef> {
         use PartitionKind as K;

@@ -1,4 +1,4 @@
-//! A [`Host`] that records, for the tests of steps (unit and integration). The engine has the real one.
+//! A [`Host`] that records, and partitions, for the tests of steps (unit and integration). The engine has the real host.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -9,6 +9,7 @@ use crate::codes;
 use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
 use crate::platform::Machine;
 use crate::secret::Secret;
+use crate::sequence::settings::{FileSystem, PartitionDef, PartitionKind, Size};
 use crate::sequence::variables::{Expanded, Value, VariableError, Variables};
 
 use super::cx::{Host, ProgressCell, StepCx};
@@ -143,5 +144,26 @@ impl Host for RecordingHost {
 
     fn remember_secret(&self, secret: &Secret) {
         hold(&self.secrets).push(secret.clone());
+    }
+}
+
+/// A partition with the defaults of a document; a formatted one is labelled with its name.
+pub fn part(
+    name: &str,
+    kind: PartitionKind,
+    size: Size,
+    format: Option<FileSystem>,
+) -> PartitionDef {
+    PartitionDef {
+        name: name.to_owned(),
+        kind,
+        size,
+        format,
+        label: format.map_or_else(String::new, |_| name.to_owned()),
+        quick: true,
+        bootable: false,
+        attributes: Vec::new(),
+        assign_letter: true,
+        letter_variable: None,
     }
 }

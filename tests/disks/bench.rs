@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Layout, LayoutEntry, TableKind};
 use wimforge::sequence::settings::{
-    FileSystem, PartitionDef, PartitionDisk, PartitionKind, PartitionStyle, Size,
+    FileSystem, PartitionDisk, PartitionKind, PartitionStyle, Size,
 };
 use wimforge::step::error::StepError;
+use wimforge::step::testing::part;
 
 pub use crate::system::{text, tool};
 
@@ -27,30 +28,6 @@ pub fn machine(image: &Path) -> LinuxMachine {
         ..MachineOptions::default()
     })
     .unwrap()
-}
-
-pub fn part(
-    name: &str,
-    kind: PartitionKind,
-    size: Size,
-    format: Option<FileSystem>,
-) -> PartitionDef {
-    PartitionDef {
-        name: name.to_owned(),
-        kind,
-        size,
-        format,
-        label: if format.is_some() {
-            name.to_owned()
-        } else {
-            String::new()
-        },
-        quick: true,
-        bootable: false,
-        attributes: Vec::new(),
-        assign_letter: true,
-        letter_variable: None,
-    }
 }
 
 pub fn uefi() -> PartitionDisk {

@@ -9,11 +9,9 @@ use wimforge::event::{Answered, QuestionKind};
 use wimforge::platform::{Disk, Machine, PlatformError, Refusal};
 use wimforge::sequence::settings::{FileSystem, PartitionDisk, PartitionKind, Size};
 use wimforge::step::partition_disk;
-use wimforge::step::testing::RecordingHost;
+use wimforge::step::testing::{RecordingHost, part};
 
-use crate::bench::{
-    MIB, digest_of, failure, image, machine, one_partition, part, text, tool, uefi,
-};
+use crate::bench::{MIB, digest_of, failure, image, machine, one_partition, text, tool, uefi};
 
 #[test]
 fn a_mounted_partition_is_refused_by_name() {

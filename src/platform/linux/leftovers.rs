@@ -61,7 +61,7 @@ pub(super) fn unmount() {
     }
 }
 
-/// What this very process has mounted and not yet unmounted: volumes and shares.
+/// Volumes that this very process has mounted and not yet unmounted, and connected shares, which outlive an engine.
 pub(super) fn own_mounts() -> Vec<PathBuf> {
     let own = |at: &PathBuf| {
         let share = at

@@ -18,10 +18,7 @@ pub(super) fn never_true(outline: &Outline<'_>, found: &mut Vec<Finding>) {
         if node.disabled || dead.is_some_and(|end| node.id < end) {
             continue;
         }
-        let Some(own) = planned
-            .def(node.id)
-            .and_then(super::super::plan::NodeDef::condition)
-        else {
+        let Some(own) = planned.condition(node.id) else {
             continue;
         };
         let what = match node.kind {

@@ -106,12 +106,10 @@ impl<'a> Outline<'a> {
 
 /// The conditions of a node and of the groups above it, outermost first.
 pub(super) fn conditions(planned: &PlannedSequence, id: NodeId) -> Vec<&Condition> {
-    let mut list = Vec::new();
-    let mut next = Some(id);
-    while let Some(id) = next {
-        list.extend(planned.def(id).and_then(NodeDef::condition));
-        next = planned.node(id).and_then(|node| node.parent);
-    }
+    let mut list: Vec<&Condition> = std::iter::once(id)
+        .chain(planned.groups_above(id))
+        .filter_map(|id| planned.condition(id))
+        .collect();
     list.reverse();
     list
 }

@@ -2,7 +2,7 @@
 
 use crate::event::NodeId;
 use crate::sequence::condition::{LocalFiles, evaluate};
-use crate::sequence::plan::{NodeDef, PlannedSequence};
+use crate::sequence::plan::PlannedSequence;
 use crate::sequence::schema::Condition;
 
 use super::rehearsal::Rehearsal;
@@ -54,27 +54,9 @@ fn known(condition: &Condition, texts: &[&String], host: &Rehearsal) -> Option<b
     host.with(|variables| evaluate(condition, variables, &LocalFiles).ok())
 }
 
-/// The groups above a node, outermost first.
-pub(super) fn groups(planned: &PlannedSequence, id: NodeId) -> Vec<NodeId> {
-    let mut list = Vec::new();
-    let mut next = planned.node(id).and_then(|node| node.parent);
-    while let Some(group) = next {
-        list.push(group);
-        next = planned.node(group).and_then(|node| node.parent);
-    }
-    list.reverse();
-    list
-}
-
-/// The condition of a node.
-pub(super) fn condition(planned: &PlannedSequence, id: NodeId) -> Option<&Condition> {
-    planned.def(id).and_then(NodeDef::condition)
-}
-
 /// Whether the run goes on when the step fails.
 pub(super) fn may_fail(planned: &PlannedSequence, id: NodeId) -> bool {
-    groups(planned, id)
-        .into_iter()
-        .chain([id])
+    std::iter::once(id)
+        .chain(planned.groups_above(id))
         .any(|id| planned.node(id).is_some_and(|node| node.continue_on_error))
 }

@@ -54,13 +54,16 @@ fn command(settings: &RunCommandLine, c: &mut Checker<'_>) {
             return;
         }
     };
-    let shown = if hidden { "the program" } else { &program };
     match find_program(&program, folder.as_deref()) {
-        Some(path) if hidden => drop(path),
-        Some(path) => c.fine(SUBJECT, format!("{shown} is {}", path.display())),
+        Some(_) if hidden => {}
+        Some(path) => c.fine(SUBJECT, format!("{program} is {}", path.display())),
         None => c.warn(
             SUBJECT,
-            format!("there is no program {shown} now"),
+            if hidden {
+                "the program is not there now".to_owned()
+            } else {
+                format!("there is no program {program} now")
+            },
             "Give the whole path, install it, or make sure an earlier step brings it.",
         ),
     }

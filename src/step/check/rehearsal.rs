@@ -41,13 +41,12 @@ fn key(name: &str) -> String {
 impl Inner {
     fn touch(&mut self, text: &str) {
         let text = text.to_lowercase();
-        let named: Vec<String> = self
-            .unknown
-            .iter()
-            .filter(|name| text.contains(&format!("%{name}%")))
-            .cloned()
-            .collect();
-        self.touched.extend(named);
+        let mut names = text.split('%');
+        // What stands before the first sign and behind the last is no name.
+        names.next();
+        names.next_back();
+        let unknown = names.filter(|name| self.unknown.contains(*name));
+        self.touched.extend(unknown.map(str::to_owned));
     }
 
     fn store(&mut self, name: &str, value: Value) {
@@ -173,11 +172,7 @@ impl Host for Rehearsal {
     fn expand(&self, text: &str) -> Expanded {
         let mut inner = self.hold();
         inner.touch(text);
-        let mut all = inner.own.clone();
-        for (name, value) in inner.global.iter() {
-            all.set_engine(name, value.clone());
-        }
-        all.expand(text)
+        inner.global.expand_over(&inner.own, text)
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {

@@ -1,7 +1,7 @@
 //! A share, from the name of its server to the log-on: each part a line of its own.
 
 use std::sync::mpsc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::cancel::{CancelLevel, CancelToken};
 use crate::platform::PlatformError;
@@ -121,30 +121,16 @@ fn in_time(request: &ShareRequest, c: &Checker<'_>) -> Result<Box<dyn Mounted>, 
     std::thread::spawn(move || {
         let _ = sender.send(machine.mount_share(&own, &theirs));
     });
-    let begun = Instant::now();
-    loop {
-        match receiver.recv_timeout(Duration::from_millis(50)) {
-            Ok(result) => return result,
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                return Err(PlatformError::Unsupported(
-                    "the log-on ended without a word".to_owned(),
-                ));
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-        }
-        let cancelled = c.cancelled();
-        if cancelled || begun.elapsed() >= LOGON {
-            token.raise(CancelLevel::Asked);
-            return Err(if cancelled {
-                PlatformError::Cancelled
-            } else {
-                PlatformError::Unsupported(format!(
-                    "the server did not finish the log-on within {} s",
-                    LOGON.as_secs()
-                ))
-            });
-        }
-    }
+    let error = match server::wait(&receiver, LOGON, c.cx.cancel) {
+        Ok(Some(result)) => return result,
+        Ok(None) => PlatformError::Unsupported(format!(
+            "the server did not finish the log-on within {} s",
+            LOGON.as_secs()
+        )),
+        Err(cancelled) => cancelled,
+    };
+    token.raise(CancelLevel::Asked);
+    Err(error)
 }
 
 /// The server's clock, by the time it gave a file that was written `now`.

@@ -200,6 +200,10 @@ fn a_command_names_a_program_and_a_folder() {
         .check(&[&step("command: \"no-such-program --now\"")], &[])
         .no(Blocking)
         .expect(Warning, "command", "no-such-program");
+    let hidden = step("command: \"no-such-program --now\", do_not_log: true");
+    let checked = bench.check(&[&hidden], &[]);
+    checked.expect(Warning, "command", "the program is not there now");
+    assert!(!format!("{:?}", checked.found).contains("no-such"));
     bench
         .check(&[&step("command: \"sh %Nobody%\"")], &[])
         .expect(Warning, "command", "`%Nobody%`");
