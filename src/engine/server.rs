@@ -40,6 +40,8 @@ pub struct Server {
     options: EngineOptions,
     clients: AtomicU32,
     numbers: AtomicU32,
+    /// The client that asked for the engine's end; 0 before.
+    ender: AtomicU32,
     shutdown: Notify,
     changed: Notify,
     run: std::sync::Mutex<Option<RunThread>>,
@@ -57,6 +59,7 @@ impl Server {
             options,
             clients: AtomicU32::new(0),
             numbers: AtomicU32::new(1),
+            ender: AtomicU32::new(0),
             shutdown: Notify::new(),
             changed: Notify::new(),
             run: std::sync::Mutex::new(run),
@@ -136,6 +139,7 @@ impl Server {
             let _ =
                 tokio::time::timeout(HELLO, write_frame(&mut writer, &frame, LONGEST_PUSH)).await;
         }
+        self.end_for(number);
         self.clients.fetch_sub(1, Ordering::AcqRel);
         self.changed.notify_one();
     }
@@ -175,12 +179,13 @@ impl Server {
         W: tokio::io::AsyncWrite + Unpin + Send,
     {
         let (run, _) = self.dispatcher.run();
+        let client = who.client;
         let hello = ToClient::Hello(Hello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             contract: CONTRACT,
             name: "engine".to_owned(),
             run,
-            client: who.client,
+            client,
             ..Hello::default()
         });
         if write_frame(writer, &hello, LONGEST_PUSH).await.is_err() {
@@ -188,7 +193,7 @@ impl Server {
         }
         let (replies, mut outgoing) = mpsc::channel::<ToClient>(REPLIES);
         let reading = self.read_requests(reader, who, said.role, replies);
-        let writing = self.write_frames(writer, &mut outgoing, said.watch);
+        let writing = self.write_frames(writer, &mut outgoing, said.watch, client);
         tokio::select! {
             refusal = reading => refusal,
             () = writing => None,
@@ -235,6 +240,7 @@ impl Server {
         writer: &mut W,
         replies: &mut mpsc::Receiver<ToClient>,
         watch: bool,
+        client: u32,
     ) where
         W: tokio::io::AsyncWrite + Unpin,
     {
@@ -283,6 +289,17 @@ impl Server {
             if write_frame(writer, &frame, LONGEST_PUSH).await.is_err() {
                 return;
             }
+            if matches!(frame, ToClient::Reply(..)) {
+                self.end_for(client);
+            }
+        }
+    }
+
+    /// Ends the engine when this client has asked for that. Called when it knows, or has gone: it shall not lose the
+    /// connection before it has its reply.
+    fn end_for(&self, client: u32) {
+        if self.ender.load(Ordering::Acquire) == client {
+            self.shutdown.notify_one();
         }
     }
 
@@ -323,7 +340,7 @@ impl Server {
                 if self.dispatcher.run().1 {
                     Reply::Refused(Refusal::AlreadyRunning)
                 } else {
-                    self.shutdown.notify_one();
+                    self.ender.store(who.client, Ordering::Release);
                     Reply::Accepted
                 }
             }

@@ -90,6 +90,19 @@ fn an_engine_that_somebody_looks_at_is_not_ended_for_another_run() {
 }
 
 #[test]
+fn who_asks_for_the_end_of_an_engine_is_answered_before_it_ends() {
+    let plain = Plain::new("");
+    for _ in 0..20 {
+        let mut idle = idle_engine(&plain);
+        let down = wimforge(&plain.path("runtime"), &["ctl", "shutdown"])
+            .output()
+            .unwrap();
+        assert!(down.status.success(), "{}", said(&down));
+        assert!(idle.wait().unwrap().success());
+    }
+}
+
+#[test]
 fn of_two_resumes_of_one_run_only_one_has_the_journal() {
     let plain = Plain::new(STEPS);
     let run = plain.interrupted("begun");
