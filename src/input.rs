@@ -19,7 +19,7 @@ pub enum Check {
     Number(u64, u64),
     /// One of these; upper and lower case are the same, as in conditions.
     OneOf(Vec<String>),
-    /// 25 characters in five groups.
+    /// 25 characters in five groups, or an encoded volume key: longer than 29 characters, without groups (spec 2.4).
     ProductKey,
 }
 
@@ -74,16 +74,23 @@ impl Check {
             },
             Self::OneOf(choices) => (!choices.iter().any(|c| c.eq_ignore_ascii_case(value)))
                 .then(|| format!("one of these is needed: {}", choices.join(", "))),
-            Self::ProductKey => {
-                let groups: Vec<&str> = value.split('-').collect();
-                let good = groups.len() == 5
-                    && groups
-                        .iter()
-                        .all(|g| g.len() == 5 && g.chars().all(|c| c.is_ascii_alphanumeric()));
-                (!good).then(|| "a product key has five groups of five, joined by `-`".to_owned())
-            }
+            Self::ProductKey => product_key(value).map(str::to_owned),
         }
     }
+}
+
+fn product_key(key: &str) -> Option<&'static str> {
+    match key.chars().count() {
+        30..=255 => return None,
+        256.. => return Some("a product key has at most 255 characters"),
+        _ => {}
+    }
+    let groups: Vec<&str> = key.split('-').collect();
+    let good = groups.len() == 5
+        && groups
+            .iter()
+            .all(|g| g.len() == 5 && g.chars().all(|c| c.is_ascii_alphanumeric()));
+    (!good).then_some("a product key has five groups of five, joined by `-`")
 }
 
 fn computer_name(name: &str) -> Option<String> {
@@ -188,7 +195,10 @@ mod tests {
             ),
             (
                 Check::ProductKey,
-                vec!["AAAAA-bbbbb-11111-22222-33333"],
+                vec![
+                    "AAAAA-bbbbb-11111-22222-33333",
+                    "an encoded volume key, 30 long",
+                ],
                 vec![
                     "",
                     "AAAAA",

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Checker, length};
+use super::Checker;
 use crate::input::{Check, is_open};
 use crate::sequence::settings::{
     Adapter, ApplyNetworkSettings, ApplyOperatingSystem, ApplyWindowsSettings,
@@ -282,11 +282,7 @@ impl Checker<'_> {
             255,
         );
         if let Some(key) = &settings.product_key {
-            // Encoded volume keys are longer than 29 characters and have no groups.
-            self.at_most(&field("product_key"), "the product key", key, 255);
-            if length(key) <= 29 {
-                self.value(&field("product_key"), key, &Check::ProductKey);
-            }
+            self.value(&field("product_key"), key, &Check::ProductKey);
         }
         if let Some(ServerLicense::PerServer(count)) = settings.server_license
             && !(5..=9999).contains(&count)
