@@ -68,6 +68,8 @@ pub enum NtfsState {
     Unclean,
     /// hiberfil.sys holds a hibernated Windows (fast start-up included).
     Hibernated,
+    /// Mounted or opened by somebody else.
+    InUse,
     /// Cannot be read; the text says why.
     Broken(String),
 }

@@ -129,10 +129,21 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
 
     cx.phase("emptying", Unit::Items);
     let all: Vec<_> = jobs.iter().map(|job| job.target.at).collect();
-    volumes::begin_writing(cx.host.as_ref(), &all);
+    // Of what an attempt at other volumes left, nothing is forgotten.
+    let others: Vec<_> = half
+        .iter()
+        .copied()
+        .filter(|at| !all.contains(at))
+        .collect();
+    volumes::mark_writing(cx.host.as_ref(), &[&others[..], &all].concat());
     let written = write(&wim, &path, &jobs, &half, cx);
-    // An error closes the volumes in order: only a killed engine leaves the mark.
-    volumes::end_writing(cx.host.as_ref());
+    // An error closes the volumes in order, unless what wrote to them was killed: then the mark stays, as it does when the
+    // engine is killed.
+    let mut left = others;
+    if written.is_err() {
+        left.extend(left_half_written(&jobs, cx));
+    }
+    volumes::mark_writing(cx.host.as_ref(), &left);
     written?;
     finish(&jobs, cx)
 }
@@ -384,6 +395,7 @@ pub(super) fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError>
         }
         NtfsState::Unclean => "its last system was not shut down cleanly".to_owned(),
         NtfsState::Hibernated => "it holds a hibernated Windows".to_owned(),
+        NtfsState::InUse => "the volume is in use".to_owned(),
         NtfsState::Broken(why) => why,
     };
     Err(StepError::new(
@@ -391,6 +403,18 @@ pub(super) fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError>
         format!("{} cannot be written to: {why}", target.name()),
     )
     .hint("format the volume first"))
+}
+
+/// Volumes whose file system did not survive the writing.
+fn left_half_written(jobs: &[Job], cx: &StepCx) -> Vec<PartitionRef> {
+    jobs.iter()
+        .filter(|job| {
+            let state = cx.machine.ntfs_state(&job.target.node);
+            job.target.fs == FsKind::Ntfs
+                && matches!(state, Ok(NtfsState::Unclean | NtfsState::Broken(_)))
+        })
+        .map(|job| job.target.at)
+        .collect()
 }
 
 /// Reads the whole source once: its integrity table when it has one, else every stream.

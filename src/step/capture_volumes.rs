@@ -215,6 +215,10 @@ fn fit(cx: &StepCx, at: &str, node: &Path) -> Result<(), StepError> {
             "Windows is hibernated, shut down fully (shutdown /s /f /t 0)",
             "Fast start-up counts as hibernation: start Windows, run shutdown /s /f /t 0 and try again.",
         ),
+        NtfsState::InUse => refuse(
+            "the volume is in use",
+            "Unmount it, or end what has it open, and try again.",
+        ),
         NtfsState::Broken(what) => refuse(
             &format!("the NTFS volume cannot be read: {what}"),
             "Run chkdsk /f on it and try again.",

@@ -81,8 +81,8 @@ pub fn mark_applied(host: &dyn Host, at: PartitionRef) {
 /// the interruption of the step that set them.
 pub const WRITING: &str = "_WimforgeMarkWriting";
 
-/// Remembers that these volumes are about to be written to.
-pub fn begin_writing(host: &dyn Host, at: &[PartitionRef]) {
+/// Remembers that these volumes, and no others, are being written to or were left half written.
+pub fn mark_writing(host: &dyn Host, at: &[PartitionRef]) {
     let text: Vec<String> = at.iter().copied().map(pair).collect();
     host.set_engine_variable(WRITING, Value::Plain(text.join(";")));
 }
@@ -92,9 +92,4 @@ pub fn half_written(host: &dyn Host) -> Vec<PartitionRef> {
     host.variable(WRITING)
         .map(|value| value.reveal().split(';').filter_map(parse_pair).collect())
         .unwrap_or_default()
-}
-
-/// The writing ended in order.
-pub fn end_writing(host: &dyn Host) {
-    host.set_engine_variable(WRITING, Value::Plain(String::new()));
 }

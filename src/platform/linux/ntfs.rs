@@ -47,7 +47,7 @@ pub(super) fn state(node: &Path) -> Result<NtfsState, PlatformError> {
         13 => NtfsState::Broken("the file system is damaged: run chkdsk".to_owned()),
         14 => NtfsState::Hibernated,
         15 => NtfsState::Unclean,
-        16 => NtfsState::Broken("the volume is in use".to_owned()),
+        16 => NtfsState::InUse,
         // Killed from outside: that says nothing about the volume.
         code if code > 128 => {
             return Err(PlatformError::Tool {
@@ -91,6 +91,7 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
                     "Windows was not shut down cleanly: start and shut it down",
                 ));
             }
+            NtfsState::InUse => return Err(unfit("it is in use")),
             NtfsState::Broken(what) => return Err(unfit(&what)),
         }
     }
