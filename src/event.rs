@@ -187,6 +187,21 @@ pub enum RunOutcome {
     Cancelled,
 }
 
+impl Outcome {
+    /// The outcome as a word or two.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Warned(_) => "warned",
+            Self::Failed { ignored: true, .. } => "failed, ignored",
+            Self::Failed { .. } => "failed",
+            Self::Aborted => "aborted",
+            Self::WillNotRun(_) => "not run",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl RunOutcome {
     /// The outcome as a word that stands out.
     pub fn word(self) -> &'static str {

@@ -79,7 +79,7 @@ pub struct Attempt {
     pub ended: Option<Millis>,
     /// Milliseconds it took, as far as known.
     pub millis: u64,
-    /// How it ended, as [`outcome_word`]; "not ended" when the run ended first.
+    /// How it ended, as [`Outcome::word`]; "not ended" when the run ended first.
     pub outcome: &'static str,
     /// What there is to know though it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,19 +170,6 @@ pub struct Evidence {
     pub(super) question: Option<Question>,
     /// What blocked at the latest pre-flight check.
     pub(super) blocking: Vec<Finding>,
-}
-
-/// One word for how an attempt ended.
-pub fn outcome_word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded => "succeeded",
-        Outcome::Warned(_) => "warned",
-        Outcome::Failed { ignored: true, .. } => "failed, ignored",
-        Outcome::Failed { .. } => "failed",
-        Outcome::Aborted => "aborted",
-        Outcome::WillNotRun(_) => "not run",
-        Outcome::Interrupted => "interrupted",
-    }
 }
 
 impl Evidence {
@@ -454,7 +441,7 @@ impl Evidence {
         let Some(record) = self.attempt(node, attempt) else {
             return;
         };
-        record.outcome = outcome_word(&outcome);
+        record.outcome = outcome.word();
         // Nobody saw an interrupted attempt end: the event is from the next boot.
         if outcome != Outcome::Interrupted {
             record.ended = Some(at);

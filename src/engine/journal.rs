@@ -192,11 +192,6 @@ impl Journal {
     }
 }
 
-/// The event of a line.
-pub(super) fn event_of(raw: &[u8]) -> serde_json::Result<Event> {
-    journal_line::read(raw).map_or_else(|| serde_json::from_slice(raw), Ok)
-}
-
 /// Gives every event of a journal to `each`, one at a time; where they stand.
 ///
 /// # Errors
@@ -350,7 +345,7 @@ impl<R: BufRead> Events<R> {
         if !self.line()? {
             return Ok(None);
         }
-        let event = event_of(&self.raw)
+        let event = journal_line::event_of(&self.raw)
             .map_err(|error| self.damaged(self.lines, format!("not an event: {error}")))?;
         let expected = self.last + 1;
         if event.seq != expected {

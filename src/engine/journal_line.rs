@@ -42,8 +42,16 @@ pub(super) fn write(buffer: &mut Vec<u8>, event: &Event) -> bool {
     true
 }
 
+/// The event of a line, whatever it is.
+///
+/// # Errors
+/// The line is not that of an event.
+pub(super) fn event_of(raw: &[u8]) -> serde_json::Result<Event> {
+    read(raw).map_or_else(|| serde_json::from_slice(raw), Ok)
+}
+
 /// Reads such a line, line break included or not; none for everything else.
-pub(super) fn read(raw: &[u8]) -> Option<Event> {
+fn read(raw: &[u8]) -> Option<Event> {
     let mut rest = Rest { raw, at: 0 };
     rest.literal(b"{\"seq\":")?;
     let seq = rest.number()?;

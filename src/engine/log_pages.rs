@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use regex::{Regex, RegexBuilder};
 
-use super::journal;
+use super::journal_line;
 use crate::event::EventBody;
 use crate::protocol::{LOG_PAGE, LogPage, LogQuery};
 use crate::run_state::LogLine;
@@ -103,7 +103,7 @@ impl Filter<'_> {
 
     /// The line, when the event is one and passes.
     fn line(&self, raw: &[u8]) -> Option<LogLine> {
-        let event = journal::event_of(raw).ok()?;
+        let event = journal_line::event_of(raw).ok()?;
         let EventBody::Log {
             severity,
             component,

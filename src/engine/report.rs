@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::digest::Digests;
 use super::error::EngineError;
-use super::evidence::{Attempt, Boot, Evidence, Intervention, Note, Override, iso, outcome_word};
+use super::evidence::{Attempt, Boot, Evidence, Intervention, Note, Override, iso};
 use super::report_html;
 use super::run_folder::{RunFolder, write_atomically};
 use crate::event::{Artifact, Event, NodeKind, Outcome, RunOutcome};
-use crate::run_state::{NodeState, RunState, Status};
+use crate::run_state::{RunState, Status};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -65,17 +65,6 @@ struct FileReport<'a> {
     sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256_missing: Option<&'a str>,
-}
-
-/// One word for how a node ended.
-pub fn status_word(node: &NodeState) -> &'static str {
-    match &node.status {
-        Status::Waiting => "waiting",
-        Status::Running => "running",
-        Status::Undecided => "undecided",
-        Status::Skipped(_) => "skipped",
-        Status::Ended(outcome) => outcome_word(outcome),
-    }
 }
 
 /// `report.json` and `report.html` of a run as texts, also of one that goes on still.
@@ -183,7 +172,7 @@ fn steps<'a>(state: &'a RunState, evidence: &'a Evidence) -> Vec<StepReport<'a>>
                 node: planned.id.0,
                 name: state.title(planned.id),
                 kind,
-                status: status_word(node),
+                status: node.status.word(),
                 attempts: node.attempt,
                 millis: node.spent_millis,
                 error,

@@ -22,6 +22,19 @@ pub enum Status {
     Ended(Outcome),
 }
 
+impl Status {
+    /// Where the node stands, as a word or two.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Undecided => "undecided",
+            Self::Skipped(_) => "skipped",
+            Self::Ended(outcome) => outcome.word(),
+        }
+    }
+}
+
 /// One node's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeState {

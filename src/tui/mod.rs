@@ -5,6 +5,7 @@
 //! [`glyphs`] are its looks, [`terminal`] the guard that always restores, [`shell`] the way out to a shell and back.
 
 pub mod app;
+pub mod form;
 pub mod glyphs;
 pub mod jump;
 pub mod log_view;

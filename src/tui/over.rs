@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::model::Form;
+use super::form::Form;
 use crate::event::NodeId;
 use crate::protocol::{Change, StepText};
 

@@ -169,12 +169,7 @@ impl Finished {
             .nodes
             .iter()
             .zip(&self.state.nodes)
-            .map(|(planned, node)| {
-                (
-                    planned.name.clone(),
-                    wimforge::engine::report::status_word(node),
-                )
-            })
+            .map(|(planned, node)| (planned.name.clone(), node.status.word()))
             .collect()
     }
 

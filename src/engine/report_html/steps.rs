@@ -6,7 +6,6 @@ use super::markup::Html;
 use super::when;
 use crate::codes;
 use crate::engine::evidence::{Attempt, Evidence};
-use crate::engine::report::status_word;
 use crate::event::{Failure, NodeKind, Outcome, PlanNode, SkipReason};
 use crate::run_state::{NodeState, RunState, Status};
 use crate::units;
@@ -17,7 +16,7 @@ fn duration(millis: u64) -> String {
 
 /// How a node ended, in words a person needs no table for.
 fn ending(state: &RunState, node: &NodeState) -> String {
-    let word = status_word(node);
+    let word = node.status.word();
     match &node.status {
         Status::Skipped(SkipReason::Disabled) => "skipped: disabled".to_owned(),
         Status::Skipped(SkipReason::Condition(text)) => {

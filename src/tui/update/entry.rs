@@ -5,8 +5,8 @@ use tui_input::{Input, InputRequest};
 
 use super::{closer, form, log, picker, run};
 use crate::event::EventBody;
-use crate::protocol::{Push, Refusal, Reply, Request, SequenceInfo};
-use crate::tui::model::{Form, FormField, Mistakes, Model, Over, Pane, Picker, Purpose, Screen};
+use crate::protocol::{Push, Refusal, Reply, Request};
+use crate::tui::model::{Form, Mistakes, Model, Over, Pane, Picker, Screen};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::view::last_top_of_help;
 
@@ -246,7 +246,7 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
         Reply::Sequences(sequences) => match (model.start.take(), &mut model.screen) {
             (Some(start), _) => {
                 let info = sequences.into_iter().next().unwrap_or_default();
-                begin(model, &info, start)
+                form::begin(model, &info, start)
             }
             (None, Screen::Picker(picker) | Screen::Mistakes(Mistakes { back: picker, .. })) => {
                 picker.sequences = sequences;
@@ -291,50 +291,6 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
             Vec::new()
         }
     }
-}
-
-/// A sequence was chosen: ask for its inputs, or start it when there are none to ask.
-pub(super) fn begin(
-    model: &mut Model,
-    info: &SequenceInfo,
-    start: crate::protocol::StartRun,
-) -> Vec<Effect> {
-    let given = |name: &str| {
-        start
-            .set
-            .iter()
-            .any(|(other, _)| other.eq_ignore_ascii_case(name))
-            || start
-                .secrets
-                .iter()
-                .any(|(other, _)| other.eq_ignore_ascii_case(name))
-    };
-    let fields: Vec<FormField> = info
-        .inputs
-        .iter()
-        .filter(|input| !given(&input.variable))
-        .map(|input| FormField {
-            variable: input.variable.clone(),
-            label: input.label.clone(),
-            input: tui_input::Input::new(input.default.clone()),
-            secret: input.secret,
-            optional: input.optional,
-            check: input.check.clone(),
-            ..FormField::default()
-        })
-        .collect();
-    if fields.is_empty() {
-        return vec![model.send(Request::Start(start))];
-    }
-    model.screen = Screen::Form(Form {
-        title: info.name.clone(),
-        intro: String::new(),
-        purpose: Purpose::Start(start),
-        fields,
-        at: 0,
-        reveal: false,
-    });
-    Vec::new()
 }
 
 fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {

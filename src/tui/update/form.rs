@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::event::{QuestionKind, Shown};
-use crate::protocol::{Request, StepChange, StepText, WireSecret};
+use crate::protocol::{Request, SequenceInfo, StartRun, StepChange, StepText, WireSecret};
 use crate::run_state::RunState;
 use crate::secret::Secret;
 use crate::tui::model::{Form, FormField, Model, Picker, Purpose, Screen};
@@ -276,4 +276,44 @@ pub(super) fn wanted(model: &Model) -> Option<Form> {
         }
         _ => None,
     }
+}
+
+/// A sequence was chosen: ask for its inputs, or start it when there are none to ask.
+pub(super) fn begin(model: &mut Model, info: &SequenceInfo, start: StartRun) -> Vec<Effect> {
+    let given = |name: &str| {
+        start
+            .set
+            .iter()
+            .any(|(other, _)| other.eq_ignore_ascii_case(name))
+            || start
+                .secrets
+                .iter()
+                .any(|(other, _)| other.eq_ignore_ascii_case(name))
+    };
+    let fields: Vec<FormField> = info
+        .inputs
+        .iter()
+        .filter(|input| !given(&input.variable))
+        .map(|input| FormField {
+            variable: input.variable.clone(),
+            label: input.label.clone(),
+            input: tui_input::Input::new(input.default.clone()),
+            secret: input.secret,
+            optional: input.optional,
+            check: input.check.clone(),
+            ..FormField::default()
+        })
+        .collect();
+    if fields.is_empty() {
+        return vec![model.send(Request::Start(start))];
+    }
+    model.screen = Screen::Form(Form {
+        title: info.name.clone(),
+        intro: String::new(),
+        purpose: Purpose::Start(start),
+        fields,
+        at: 0,
+        reveal: false,
+    });
+    Vec::new()
 }

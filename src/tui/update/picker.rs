@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use super::entry::begin;
+use super::form::begin;
 use crate::protocol::StartRun;
 use crate::tui::model::{Mistakes, Model, Picker, Screen};
 use crate::tui::msg::Effect;

@@ -40,16 +40,11 @@ fn runs(model: &Model) -> bool {
 }
 
 fn situation(model: &Model) -> &'static str {
-    use crate::event::RunOutcome;
     let state = &model.state;
     if !model.connected {
         "NOT CONNECTED"
     } else if let Some(end) = &state.end {
-        match end.outcome {
-            RunOutcome::Succeeded => "SUCCEEDED",
-            RunOutcome::Failed => "FAILED",
-            RunOutcome::Cancelled => "CANCELLED",
-        }
+        end.outcome.word()
     } else if state.cancelling.is_some() {
         "CANCELLING"
     } else if state.question.is_some() && model.replay.is_some() {

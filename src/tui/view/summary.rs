@@ -30,10 +30,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let Some(end) = &state.end else {
         return;
     };
-    let (word, role) = match end.outcome {
-        RunOutcome::Succeeded => ("SUCCEEDED", Role::Good),
-        RunOutcome::Failed => ("FAILED", Role::Bad),
-        RunOutcome::Cancelled => ("CANCELLED", Role::Warning),
+    let word = end.outcome.word();
+    let role = match end.outcome {
+        RunOutcome::Succeeded => Role::Good,
+        RunOutcome::Failed => Role::Bad,
+        RunOutcome::Cancelled => Role::Warning,
     };
     let inside = panel(frame, look, area, "Summary", true);
     let columns = usize::from(inside.width);
