@@ -30,7 +30,10 @@ const KEYS: [(&str, &str); 34] = [
         "go to the chosen step; says what that means, asks first",
     ),
     ("u", "run to the chosen step"),
-    ("k / K", "breakpoint at the chosen step / clear all"),
+    (
+        "k / K",
+        "breakpoint at the chosen step / clear all, and a run-to",
+    ),
     ("Enter, on a step", "details: attempts, settings; l its log"),
     ("o", "change the chosen step's settings for this run"),
     ("variables", ""),

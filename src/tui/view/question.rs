@@ -189,7 +189,10 @@ fn disk(
         ),
         line(Role::Text, &format!("model  {}", or_none(&facts.model))),
         line(Role::Text, &format!("serial {}", or_none(&facts.serial))),
-        line(Role::Text, &format!("{}; {holds}", or_none(&facts.table))),
+        line(
+            Role::Text,
+            &format!("table  {}; {holds}", or_none(&facts.table)),
+        ),
     ];
     let room = rows.saturating_sub(lines.len() + 1);
     let shown = if partitions > room {
