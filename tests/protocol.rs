@@ -26,6 +26,11 @@ impl Drop for Engine {
         let _ = self.ask(&Request::Cancel { kill: true });
         let _ = self.runner.kill();
         let _ = self.runner.wait();
+        // Its engine still writes into the folder that goes away next.
+        let begun = Instant::now();
+        while self.ask(&Request::Shutdown).is_some() && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a killed engine leaves behind: NTFS mounts whose engine is gone. They would keep their volumes busy for ever.
+//! What a killed engine leaves behind: NTFS mounts whose engine is gone, which would keep their volumes busy for ever, and
+//! the folders of those that went with it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -41,6 +42,7 @@ pub(super) fn unmount() {
         .into_iter()
         .map(|mount| mount.at)
         .chain(served())
+        .chain(made())
         .filter(|at| left(at))
         .collect();
     folders.sort();
@@ -77,6 +79,17 @@ pub(super) fn own_mounts() -> Vec<PathBuf> {
         .collect()
 }
 
+/// The mount folders that there are, in use or not.
+fn made() -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect()
+}
+
 /// The mount folders that running processes serve: ntfs-3g names its folder among its arguments.
 fn served() -> Vec<PathBuf> {
     let Ok(processes) = fs::read_dir("/proc") else {
@@ -98,6 +111,19 @@ fn served() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_dead_engine_goes_and_that_of_a_living_one_stays() {
+        let folder = |process: u32| std::env::temp_dir().join(format!("{PREFIX}{process}-test"));
+        let (dead, living) = (folder(u32::MAX), folder(std::process::id()));
+        for at in [&dead, &living] {
+            fs::create_dir_all(at).unwrap();
+        }
+        unmount();
+        assert!(!dead.exists());
+        assert!(living.exists());
+        fs::remove_dir(living).unwrap();
+    }
 
     #[test]
     fn a_mount_folder_names_its_engine() {
