@@ -30,7 +30,9 @@ fn wimforge() -> Command {
 fn lab() -> &'static Path {
     static LAB: OnceLock<PathBuf> = OnceLock::new();
     LAB.get_or_init(|| {
-        let folder = std::env::temp_dir().join(format!("wimforge-lab-test-{}", std::process::id()));
+        // It stays for a look at it, in place of the one before.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lab");
+        let _ = std::fs::remove_dir_all(&folder);
         let output = wimforge()
             .args(["lab", "prepare"])
             .arg(&folder)
