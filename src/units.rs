@@ -58,6 +58,13 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// The time of day of a moment, in milliseconds since 1970 in UTC, so many seconds east of it: "07:51:05".
+pub fn time_of_day(at: i64, utc_offset: i32) -> String {
+    let seconds = (at.div_euclid(1000) + i64::from(utc_offset)).rem_euclid(86_400);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}")
+}
+
 /// So many of something, in the singular where it is one: "1 warning", "2 warnings".
 pub fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };

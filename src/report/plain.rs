@@ -326,9 +326,7 @@ impl<W: Write> Plain<W> {
 
 /// `07:51:05Z`.
 pub(super) fn time_of_day(at: Millis) -> String {
-    let seconds = at.div_euclid(1000).rem_euclid(86_400);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{hours:02}:{minutes:02}:{seconds:02}Z")
+    format!("{}Z", units::time_of_day(at, 0))
 }
 
 /// One line about something that was produced.

@@ -279,28 +279,20 @@ fn progress(phase: &PhaseState, now: Millis) -> Vec<String> {
         parts.push(format!("STALLED: no sign of life for {seconds} s"));
         return parts;
     }
-    let elapsed = u64::try_from(phase.sampled.saturating_sub(phase.started)).unwrap_or(0);
-    let elapsed = Duration::from_millis(elapsed);
     if phase.unit == Unit::Bytes {
-        parts.extend(units::rate(phase.done, elapsed));
+        parts.extend(units::rate(phase.done, phase.elapsed()));
     }
-    parts.extend(left(phase, elapsed));
+    parts.extend(phase.time_left().map(left));
     parts
 }
 
-/// Time left by the rate so far; nothing is said in the first seconds.
-fn left(phase: &PhaseState, elapsed: Duration) -> Option<String> {
-    let share = phase.permille.filter(|share| *share >= 10)?;
-    if elapsed < Duration::from_secs(3) {
-        return None;
-    }
-    let left = elapsed.mul_f64(f64::from(1000 - share.min(1000)) / f64::from(share));
-    let seconds = left.as_secs();
-    Some(if seconds < 90 {
+fn left(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 90 {
         format!("{seconds} s left")
     } else {
         format!("{} min left", seconds.div_ceil(60))
-    })
+    }
 }
 
 /// What is asked, and how to answer without a console.

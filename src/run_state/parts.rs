@@ -1,5 +1,7 @@
 //! The parts of what is known: nodes, attempts, phase, variables, log lines, people.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
@@ -152,6 +154,28 @@ pub struct PhaseState {
     pub sampled: Millis,
     /// Seconds it has been named as stalled for; 0 when it moves.
     pub stalled_seconds: u64,
+}
+
+/// Nothing is said of the time left before this much has passed: a rate needs a while.
+const RATE_NEEDS: Duration = Duration::from_secs(3);
+
+impl PhaseState {
+    /// From its beginning to the latest sample.
+    pub fn elapsed(&self) -> Duration {
+        let millis = self.sampled.saturating_sub(self.started);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// Time left by the rate so far; nothing in the first seconds.
+    pub fn time_left(&self) -> Option<Duration> {
+        let share = self.permille.filter(|share| *share >= 10)?;
+        let elapsed = self.elapsed();
+        if elapsed < RATE_NEEDS {
+            return None;
+        }
+        let rest = 1000_u16.saturating_sub(share);
+        Some(elapsed.mul_f64(f64::from(rest) / f64::from(share)))
+    }
 }
 
 /// A variable as it may be shown.

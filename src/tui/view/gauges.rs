@@ -1,7 +1,5 @@
 //! Bars for the run and the current phase, and three signals apart: work done, tool alive, time.
 
-use std::time::Duration;
-
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -37,8 +35,6 @@ fn gauge(look: &Look, label: &str, permille: Option<u16>, columns: usize) -> Lin
 
 /// Work done, rate and time left. A tool that does not move has neither of the latter.
 fn amounts(phase: &PhaseState) -> String {
-    let elapsed = u64::try_from(phase.sampled.saturating_sub(phase.started)).unwrap_or(0);
-    let elapsed = Duration::from_millis(elapsed);
     let moves = phase.stalled_seconds == 0;
     let mut parts = Vec::new();
     match phase.unit {
@@ -62,21 +58,12 @@ fn amounts(phase: &PhaseState) -> String {
         Unit::Bytes | Unit::Permille | Unit::Nothing => {}
     }
     if phase.unit == Unit::Bytes && moves {
-        parts.extend(units::rate(phase.done, elapsed));
+        parts.extend(units::rate(phase.done, phase.elapsed()));
     }
-    if let Some(left) = time_left(phase, elapsed).filter(|_| moves) {
+    if let Some(left) = phase.time_left().filter(|_| moves) {
         parts.push(format!("{} left", units::duration(left)));
     }
     parts.join("  ")
-}
-
-/// By the rate so far; nothing is said in the first seconds.
-fn time_left(phase: &PhaseState, elapsed: Duration) -> Option<Duration> {
-    let share = phase.permille.filter(|share| *share >= 10)?;
-    if elapsed < Duration::from_secs(3) {
-        return None;
-    }
-    Some(elapsed.mul_f64(f64::from(1000 - share) / f64::from(share)))
 }
 
 /// Whether the tool gives signs of life; nothing is said while it does.

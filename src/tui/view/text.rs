@@ -11,6 +11,7 @@ use crate::event::Millis;
 use crate::text::harmless;
 use crate::tui::model::{Look, Model};
 use crate::tui::theme::Role;
+use crate::units;
 
 /// Columns that a text takes.
 pub(super) fn width(text: &str) -> usize {
@@ -241,13 +242,7 @@ pub(super) fn bar(look: &Look, permille: u16, columns: usize) -> (String, String
 
 /// Local time of day.
 pub(super) fn clock(model: &Model, at: Millis) -> String {
-    let seconds = (at.div_euclid(1000) + i64::from(model.utc_offset)).rem_euclid(86_400);
-    format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    units::time_of_day(at, model.utc_offset)
 }
 
 /// Local date and time of day.
