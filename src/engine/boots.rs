@@ -22,7 +22,6 @@ use crate::platform::{Firmware, Machine};
 use crate::run_state::{RunState, Status};
 use crate::secret::Secret;
 use crate::sequence::plan::PlannedSequence;
-use crate::sequence::settings::RestartTarget;
 use crate::sequence::variables::Value;
 use crate::step::capture_os::PARTIAL;
 use crate::step::connect_folder::CONNECTIONS;
@@ -257,16 +256,11 @@ impl Boots {
     /// Ends the boot: everything durable; the caller lets the machine go. In the lab the next boot follows at once;
     /// a real restart ends this process.
     fn restart(&self, machine: &dyn Machine, restart: &Restart) -> Result<(), RunEnding> {
-        let target = if restart.to_winpe { "WinPE" } else { "HD" };
+        let to = restart.to();
         self.dispatcher.emit(EventBody::BootEnded {
-            target: target.to_owned(),
+            target: to.word().to_owned(),
             message: restart.message.clone(),
         });
-        let to = if restart.to_winpe {
-            RestartTarget::WindowsPE
-        } else {
-            RestartTarget::HardDisk
-        };
         match machine.restart(to) {
             Ok(false) => Ok(()),
             Ok(true) => Err(RunEnding::Interrupted),

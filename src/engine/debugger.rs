@@ -85,12 +85,13 @@ impl Walk<'_> {
             .dispatcher
             .with_state(|state| (state.in_winpe, state.title(id).to_owned()));
         self.set(RETRY_AFTER_RESTART, id.0.to_string());
-        self.set("_WimforgeRestart", if to_winpe { "WinPE" } else { "HD" });
-        Restart {
+        let restart = Restart {
             to_winpe,
             message: format!("\"{title}\" is tried again after it"),
             timeout: 0,
-        }
+        };
+        self.set("_WimforgeRestart", restart.to().word());
+        restart
     }
 
     /// A step as it is to run: with a technician's changes for this run; in a rehearsal whatever would touch the machine

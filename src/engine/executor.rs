@@ -17,6 +17,7 @@ use crate::platform::Machine;
 use crate::sequence::condition::{self, LocalFiles};
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Condition, Step};
+use crate::sequence::settings::RestartTarget;
 use crate::sequence::variables::Value;
 use groups::Entry;
 
@@ -35,6 +36,17 @@ pub struct Restart {
     pub message: String,
     /// Seconds the message stands.
     pub timeout: u64,
+}
+
+impl Restart {
+    /// Where to.
+    pub(super) fn to(&self) -> RestartTarget {
+        if self.to_winpe {
+            RestartTarget::WindowsPE
+        } else {
+            RestartTarget::HardDisk
+        }
+    }
 }
 
 /// How a walk ended.
@@ -79,8 +91,6 @@ pub struct Walk<'a> {
     pub machine: Arc<dyn Machine>,
     /// Scratch folder for steps.
     pub scratch: std::path::PathBuf,
-    /// Index after the last node below each node.
-    ends: Vec<usize>,
     /// Groups that are open, outermost first.
     open: Vec<NodeId>,
     /// A step that failed before an interruption and was not decided about.
@@ -104,7 +114,6 @@ impl<'a> Walk<'a> {
             planned,
             machine,
             scratch,
-            ends: groups::ends(&planned.plan.nodes),
             open: Vec::new(),
             undecided: None,
             again: None,
@@ -176,7 +185,7 @@ impl<'a> Walk<'a> {
 
     /// Says before a restart that it comes, for as long as its message stands; true when cancelled.
     fn wait_for_restart(&self, restart: &Restart) -> bool {
-        let target = if restart.to_winpe { "WinPE" } else { "HD" };
+        let target = restart.to().word();
         let line = format!("Restarting to {target}: {}", restart.message);
         self.dispatcher.log(Severity::Info, COMPONENT, &line, None);
         let time = std::time::Duration::from_secs(restart.timeout);
@@ -185,7 +194,7 @@ impl<'a> Walk<'a> {
 
     /// The index after the last node below `id`.
     fn end(&self, id: NodeId) -> usize {
-        self.ends[id.index()]
+        self.planned.end(id).index()
     }
 
     fn group_condition(

@@ -54,6 +54,8 @@ pub struct PlannedSequence {
     pub variables: BTreeMap<String, String>,
     /// The document's inputs.
     pub inputs: Vec<Input>,
+    /// The index after the last descendant of each node.
+    ends: Vec<NodeId>,
 }
 
 impl PlannedSequence {
@@ -69,6 +71,7 @@ impl PlannedSequence {
                 nodes: Vec::new(),
             },
             defs: Vec::new(),
+            ends: Vec::new(),
             variables: sequence.variables.clone(),
             inputs: sequence.inputs.clone(),
         };
@@ -84,7 +87,7 @@ impl PlannedSequence {
         disabled: bool,
     ) -> Result<(), PlanError> {
         for node in nodes {
-            let id = NodeId(u32::try_from(self.defs.len()).map_err(|_| PlanError::TooMany)?);
+            let id = self.next_id()?;
             match node {
                 Node::Group(group) => {
                     if depth >= DEEPEST {
@@ -105,7 +108,10 @@ impl PlannedSequence {
                     self.defs.push(NodeDef::Group {
                         condition: group.condition.clone(),
                     });
+                    // Not known before its nodes are there.
+                    self.ends.push(id);
                     self.add(&group.steps, Some(id), depth + 1, disabled)?;
+                    self.ends[id.index()] = self.next_id()?;
                 }
                 Node::Step(step) => {
                     self.plan.nodes.push(PlanNode {
@@ -120,10 +126,18 @@ impl PlannedSequence {
                         repeats: step.repeats(),
                     });
                     self.defs.push(NodeDef::Step(Box::new(step.clone())));
+                    self.ends.push(self.next_id()?);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The id of the node that is added next.
+    fn next_id(&self) -> Result<NodeId, PlanError> {
+        u32::try_from(self.defs.len())
+            .map(NodeId)
+            .map_err(|_| PlanError::TooMany)
     }
 
     /// The announced node.
@@ -161,16 +175,7 @@ impl PlannedSequence {
 
     /// The index after the last descendant of a node: where the run goes on when it is passed over.
     pub fn end(&self, id: NodeId) -> NodeId {
-        let nodes = &self.plan.nodes;
-        let Some(node) = nodes.get(id.index()) else {
-            return id;
-        };
-        let end = nodes[id.index() + 1..]
-            .iter()
-            .position(|other| other.depth <= node.depth)
-            .map_or(nodes.len(), |offset| id.index() + 1 + offset);
-        // Every index of the plan fits: `new` made sure.
-        NodeId(u32::try_from(end).unwrap_or(u32::MAX))
+        self.ends.get(id.index()).copied().unwrap_or(id)
     }
 }
 

@@ -65,6 +65,16 @@ pub enum RestartTarget {
     HardDisk,
 }
 
+impl RestartTarget {
+    /// The target as Configuration Manager names it (spec 2.1).
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WindowsPE => "WinPE",
+            Self::HardDisk => "HD",
+        }
+    }
+}
+
 /// Waits for a technician; not a Configuration Manager step.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

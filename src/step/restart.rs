@@ -40,7 +40,7 @@ pub fn run(settings: &settings::RestartComputer, cx: &StepCx) -> StepResult {
     }
     cx.info(format!(
         "Restart requested: target {}, timeout {} s",
-        if to_winpe { "WinPE" } else { "HD" },
+        settings.to.word(),
         settings.timeout
     ));
     Ok(StepEnd::Restart {

@@ -112,8 +112,7 @@ impl Walk<'_> {
         self.last_action(step, code, true);
         if let Some(restart) = &restart {
             // Durable together with the step's end, so that a crash in between still restarts to the right place.
-            let target = if restart.to_winpe { "WinPE" } else { "HD" };
-            self.set("_WimforgeRestart", target);
+            self.set("_WimforgeRestart", restart.to().word());
         }
         let line = format!(
             "Successfully completed the action ({}) with the exit code {code}",

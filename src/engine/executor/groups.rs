@@ -3,7 +3,7 @@
 use super::{
     COMPONENT, Flow, RETRY_AFTER_RESTART, SkipReason, Undecided, Walk, WalkEnd, codes, node_id,
 };
-use crate::event::{EventBody, Failure, NodeId, Outcome, PlanNode, Severity};
+use crate::event::{EventBody, Failure, NodeId, Outcome, Severity};
 use crate::run_state::Status;
 use crate::sequence::plan::NodeDef;
 use crate::sequence::schema::Condition;
@@ -14,19 +14,6 @@ pub(super) enum Entry {
     Skip(SkipReason),
     /// The walk goes on elsewhere, or ends.
     Not(Flow),
-}
-
-/// The index after the last node below each node.
-pub(super) fn ends(nodes: &[PlanNode]) -> Vec<usize> {
-    let mut ends = vec![nodes.len(); nodes.len()];
-    let mut open: Vec<usize> = Vec::new();
-    for (at, node) in nodes.iter().enumerate() {
-        while let Some(last) = open.pop_if(|last| nodes[*last].depth >= node.depth) {
-            ends[last] = at;
-        }
-        open.push(at);
-    }
-    ends
 }
 
 impl Walk<'_> {
@@ -194,12 +181,8 @@ impl Walk<'_> {
 
     /// After a jump: groups around the target are open, others are left.
     pub(super) fn move_groups(&mut self, to: NodeId) {
-        let mut around = Vec::new();
-        let mut parent = self.planned.plan.nodes[to.index()].parent;
-        while let Some(group) = parent {
-            around.insert(0, group);
-            parent = self.planned.plan.nodes[group.index()].parent;
-        }
+        let mut around: Vec<NodeId> = self.planned.groups_above(to).collect();
+        around.reverse();
         for group in self.open.iter().rev().filter(|g| !around.contains(g)) {
             if group.index() > to.index() {
                 // It is ahead again.
