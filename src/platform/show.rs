@@ -136,6 +136,7 @@ mod tests {
             backing: None,
             model: "ACME \u{1b}[31m500".to_owned(),
             serial: "S1".to_owned(),
+            identity: String::new(),
             bytes: 500 * units::GIB,
             sector_bytes: 512,
             usb: true,

@@ -111,9 +111,19 @@ pub fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, S
         .collect()
 }
 
-/// Makes the machine that the command line describes.
+/// Makes the machine that the command line describes, to work on it.
 pub fn machine_maker(args: &MachineArgs) -> MachineMaker {
+    maker(args, false)
+}
+
+/// The machine that the command line describes, to be looked at beside whoever works on it.
+pub fn machine_to_look_at(args: &MachineArgs) -> Result<Arc<dyn Machine>, Trouble> {
+    maker(args, true)().map_err(failed)
+}
+
+fn maker(args: &MachineArgs, only_look: bool) -> MachineMaker {
     let options = MachineOptions {
+        only_look,
         attached: args.disks.clone(),
         allow_real_disks: args.allow_real_disks,
         firmware: args.firmware.map(firmware),

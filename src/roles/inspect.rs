@@ -19,7 +19,7 @@ use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
 use super::common::{
-    Outcome, can_be_shown, failed, machine_maker, printed, read_secrets, runtime, say, usage,
+    Outcome, can_be_shown, failed, machine_to_look_at, printed, read_secrets, runtime, say, usage,
 };
 
 /// Fastest and slowest speed of a replay.
@@ -51,7 +51,7 @@ pub fn preflight(args: &PreflightArgs) -> Outcome {
         return Ok(2);
     }
     let secrets = read_secrets(&args.secrets)?;
-    let machine = machine_maker(&args.machine)().map_err(failed)?;
+    let machine = machine_to_look_at(&args.machine)?;
     let findings =
         preflight::of_document(&checked, &args.set, &secrets, &machine).map_err(failed)?;
     if args.json {

@@ -10,11 +10,12 @@ use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
 use wimforge::engine::waiting::Grants;
 use wimforge::lab;
-use wimforge::platform::{PlatformError, show};
+use wimforge::platform::show;
 use wimforge::transport::{Endpoint, Listener};
 
 use super::common::{
-    Outcome, Trouble, failed, firmware, machine_maker, read_secrets, runtime, say,
+    Outcome, Trouble, failed, firmware, machine_maker, machine_to_look_at, read_secrets, runtime,
+    say,
 };
 use super::launch::state_folder;
 
@@ -60,9 +61,7 @@ pub fn engine(args: EngineArgs) -> Outcome {
 
 /// Lists the disks.
 pub fn disks(json: bool, machine: &MachineArgs) -> Outcome {
-    let list = machine_maker(machine)()
-        .and_then(|machine| machine.disks().map_err(PlatformError::into))
-        .map_err(failed)?;
+    let list = machine_to_look_at(machine)?.disks().map_err(failed)?;
     if json {
         say(&serde_json::to_string_pretty(&list).map_err(failed)?)
     } else {

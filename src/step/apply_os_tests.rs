@@ -220,6 +220,7 @@ impl Lab {
                 backing: None,
                 model: String::new(),
                 serial: String::new(),
+                identity: String::new(),
                 bytes: 1 << 30,
                 sector_bytes: 512,
                 usb: false,

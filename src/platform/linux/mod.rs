@@ -1,8 +1,10 @@
 //! Linux: disks from `/sys`, tables by the gpt and mbrman crates, image files on loop devices, NTFS by ntfs-3g.
 
+mod attached;
 mod attributes;
 mod format;
 mod hardware;
+mod hold;
 mod identity;
 mod leftovers;
 mod loops;
@@ -10,6 +12,7 @@ mod machine;
 mod ntfs;
 mod ntfs_record;
 mod probe;
+mod same;
 pub mod share;
 mod signature;
 mod sys;

@@ -1,21 +1,20 @@
 //! What disks there are, what they hold, and why one may not be written.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::platform::error::PlatformError;
 use crate::platform::types::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
 
-use super::loops::Attached;
-use super::{signature, sysfs, table};
+use super::attached::{self, Attached};
+use super::{hold, loops, signature, sys, sysfs, table};
 
 /// Kernel names that are not disks of a machine to be imaged.
 const NOT_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtd"];
 
 /// The machine's real disks in order of their names.
-pub(super) fn real_disks() -> Result<Vec<Attached>, PlatformError> {
+pub(super) fn real_disks() -> Result<Vec<PathBuf>, PlatformError> {
     let entries = fs::read_dir("/sys/block")
         .map_err(|error| PlatformError::io("reading /sys/block", error))?;
     let mut names: Vec<String> = entries
@@ -27,14 +26,10 @@ pub(super) fn real_disks() -> Result<Vec<Attached>, PlatformError> {
         })
         .collect();
     names.sort();
-    Ok((0..)
-        .zip(names)
-        .map(|(number, name)| Attached {
-            number,
-            // The kernel writes a slash in a name as an exclamation mark.
-            node: Path::new("/dev").join(name.replace('!', "/")),
-            backing: None,
-        })
+    // The kernel writes a slash in a name as an exclamation mark.
+    Ok(names
+        .into_iter()
+        .map(|name| Path::new("/dev").join(name.replace('!', "/")))
         .collect())
 }
 
@@ -134,26 +129,38 @@ fn refusals_of(node: &Path, around: &Surroundings) -> Vec<Refusal> {
     found
 }
 
-/// Another loop device on the same image file would not see what is written here.
-fn other_loops(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
-    let Some(about) = attached
-        .backing
-        .as_ref()
-        .and_then(|path| fs::metadata(path).ok())
-    else {
+/// What stands against the image file of a disk.
+fn refusals_of_image(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
+    let Some(path) = attached.file() else {
         return Vec::new();
     };
+    let mut found: Vec<Refusal> = attached.estranged().into_iter().collect();
+    if let Ok(about) = fs::metadata(path) {
+        found.extend(attached::mounts_of(path, &about, &around.mounts));
+        found.extend(other_loops(attached, path, &about, around));
+    }
+    found.extend(attached.users());
+    found
+}
+
+/// Another loop device on the same image file would not see what is written here.
+fn other_loops(
+    attached: &Attached,
+    path: &Path,
+    about: &Metadata,
+    around: &Surroundings,
+) -> Vec<Refusal> {
     let own = sysfs::kernel_name(&attached.node);
     around
         .loops
         .iter()
         .filter(|(name, backing)| {
             *name != own
-                && fs::metadata(backing)
-                    .is_ok_and(|other| other.dev() == about.dev() && other.ino() == about.ino())
+                && fs::metadata(backing).is_ok_and(|other| hold::same(&other, about))
+                && !loops::only_looks(name)
         })
         .map(|(name, _)| Refusal::Held {
-            node: attached.backing.clone().unwrap_or_default(),
+            node: path.to_owned(),
             holder: name.clone(),
         })
         .collect()
@@ -180,6 +187,8 @@ struct Contents {
 impl Contents {
     fn read(node: &Path, sector_bytes: u32, serial: &str) -> io::Result<Self> {
         let mut file = File::open(node)?;
+        // Who may not do this reads what the cache has.
+        sys::forget_cache(&file).ok();
         let bytes = file.seek(SeekFrom::End(0))?;
         let (kind, entries) = table::read(&file, bytes, sector_bytes);
         let digest = table::digest(&file, bytes, sector_bytes, serial)?;
@@ -219,13 +228,18 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         }
     };
     let mut refusals = refusals_of(node, around);
-    refusals.extend(other_loops(attached, around));
+    refusals.extend(refusals_of_image(attached, around));
     for (_, name) in sysfs::kernel_partitions(&name) {
         refusals.extend(refusals_of(&Path::new("/dev").join(name), around));
     }
-    if sysfs::number(folder.join("ro")) == Some(1) {
-        let what = attached.backing.as_ref().unwrap_or(node);
-        refusals.push(Refusal::ReadOnly(what.clone()));
+    let read_only = match &attached.backing {
+        // Who only looks has the device read-only whatever the file is.
+        Some(backing) => backing.read_only,
+        None => sysfs::number(folder.join("ro")) == Some(1),
+    };
+    if read_only {
+        let what = attached.file().unwrap_or(node);
+        refusals.push(Refusal::ReadOnly(what.to_owned()));
     }
     if real {
         refusals.push(Refusal::RealDisk(node.clone()));
@@ -276,9 +290,10 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
     Disk {
         number: attached.number,
         path: node.clone(),
-        backing: attached.backing.clone(),
+        backing: attached.file().map(Path::to_owned),
         model,
         serial,
+        identity: attached.name.clone(),
         bytes: contents.bytes,
         sector_bytes,
         usb: path
