@@ -10,7 +10,7 @@ use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Disk, Machine, PlatformError, Refusal};
 
 use crate::bench::{MIB, digest_of, image, machine, one_partition, text, tool};
-use crate::system::detach_loops;
+use crate::system::{attempt, detach_loops, shoot};
 
 fn take(path: &Path, only_look: bool) -> Result<LinuxMachine, PlatformError> {
     LinuxMachine::new(MachineOptions {
@@ -46,7 +46,7 @@ struct Foreign(PathBuf);
 
 impl Drop for Foreign {
     fn drop(&mut self) {
-        let _ = Command::new("losetup").arg("-d").arg(&self.0).status();
+        attempt("losetup", &["-d", text(&self.0)]);
     }
 }
 
@@ -208,7 +208,7 @@ fn the_holder_is_named_and_a_killed_one_leaves_nothing() {
         assert!(arguments[0] != "disks" || said.contains(&holder), "{said}");
         assert_eq!(loops_on(&path), before, "{arguments:?}");
     }
-    tool("kill", &["-9", &holder]);
+    shoot(holder.parse().unwrap());
     client.kill().unwrap();
     client.wait().unwrap();
     until("the loop device goes with its engine", || {
@@ -287,9 +287,9 @@ fn a_number_is_not_given_away_while_it_is_used() {
     File::create(&other).unwrap().set_len(128 * MIB).unwrap();
     let taken = machine(&path);
     let node = taken.disk(0).unwrap().path;
-    let _ = Command::new("losetup").arg("-d").arg(&node).status();
-    let given = Command::new("losetup").args([&node, &other]).output();
-    assert!(!given.unwrap().status.success());
+    attempt("losetup", &["-d", text(&node)]);
+    let given = attempt("losetup", &[text(&node), text(&other)]);
+    assert!(!given.status.success());
     let disk = taken.disk(0).unwrap();
     assert_eq!(disk.refusals, []);
     taken.write_layout(&disk, &one_partition()).unwrap();

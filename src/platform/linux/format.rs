@@ -45,7 +45,7 @@ pub(super) fn ntfs(
     }
     args.push(partition.node.as_os_str().to_owned());
     let done = Cell::new(0);
-    let ended = tool::run("mkntfs", "ntfs-3g", &args, cancel, &mut |line| {
+    let ended = tool::run("mkntfs", &args, cancel, &mut |line| {
         if let Some(percent) = percentage(line) {
             // The last percents are the file system itself: 100 % only when the tool has ended.
             done.set(percent.min(99));

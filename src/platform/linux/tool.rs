@@ -45,30 +45,42 @@ impl Ended {
     }
 }
 
+/// Every foreign program and its package, one list for the product, its tests and its scripts.
+const PROGRAMS: &str = include_str!("../../../scripts/programs");
+
+/// Program and package of what is called for disks and volumes.
+fn called() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PROGRAMS.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        match (words.next()?, words.next()?, words.next()?) {
+            (program, package, "product") => Some((program, package)),
+            _ => None,
+        }
+    })
+}
+
 /// Where a program is; the folders of root are looked at whatever `PATH` says.
-pub(super) fn find(tool: &str, package: &str) -> Result<PathBuf, PlatformError> {
+pub(super) fn find(tool: &str) -> Result<PathBuf, PlatformError> {
     FOLDERS
         .split(':')
         .map(|folder| PathBuf::from(folder).join(tool))
         .find(|path| path.is_file())
-        .ok_or_else(|| PlatformError::MissingTool(format!("{tool} (package {package})")))
+        .ok_or_else(|| {
+            let package = called().find(|(program, _)| *program == tool);
+            PlatformError::MissingTool(match package {
+                Some((_, package)) => format!("{tool} (package {package})"),
+                None => tool.to_owned(),
+            })
+        })
 }
-
-/// Every program that is called for disks and volumes, with its package.
-const CALLED: [(&str, &str); 3] = [
-    ("mkntfs", "ntfs-3g"),
-    ("ntfs-3g", "ntfs-3g"),
-    ("ntfs-3g.probe", "ntfs-3g"),
-];
 
 /// Which of them are there.
 pub(super) fn all() -> Vec<Tool> {
-    CALLED
-        .iter()
-        .map(|&(name, package)| Tool {
+    called()
+        .map(|(name, package)| Tool {
             name,
             package,
-            path: find(name, package).ok(),
+            path: find(name).ok(),
         })
         .collect()
 }
@@ -131,12 +143,11 @@ fn pump(mut from: impl Read, to: &mpsc::Sender<String>) {
 /// It cannot be started, or [`PlatformError::Cancelled`] after it was killed.
 pub(super) fn run(
     tool: &str,
-    package: &str,
     args: &[OsString],
     cancel: &CancelToken,
     line: &mut dyn FnMut(&str),
 ) -> Result<Ended, PlatformError> {
-    let path = find(tool, package)?;
+    let path = find(tool)?;
     let mut command = command(path.as_os_str(), args);
     crate::platform::process::die_with_parent(&mut command);
     let mut child = command
