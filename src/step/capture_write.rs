@@ -285,7 +285,7 @@ fn describe(wim: &mut Wim, index: u32, volume: &Volume, wishes: &Wishes) -> Resu
         format!("{} ({facts})", wishes.description)
     };
     wim.set_image_property(index, "DESCRIPTION", &description)?;
-    wim.set_image_property(index, "FLAGS", &volume.name())?;
+    // FLAGS is the edition, which wimlib reads from the volume's registry.
     for (key, value) in [("CREATOR", &wishes.creator), ("VERSION", &wishes.version)] {
         if !value.is_empty() {
             wim.set_image_property(index, key, value)?;

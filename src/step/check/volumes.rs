@@ -1,16 +1,20 @@
 //! The volumes that a capture will find: those of now, or those that the sequence makes before.
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::platform::{Disk, FsKind, Machine, Partition};
 use crate::sequence::settings::UnsupportedFiles;
 use crate::step::capture_volumes::{place, probe, reason_to_skip};
 use crate::units;
+use crate::wim::reparse::{self, Contents};
 
 use super::Checker;
 
 const SUBJECT: &str = "volume";
+/// Folders below a user's own that are looked into, too.
+const USERS_DEPTH: usize = 3;
 /// How long a volume is looked through for files that cannot be kept.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -117,7 +121,7 @@ fn volume(partition: Partition, unsupported: UnsupportedFiles, c: &mut Checker<'
         ),
     );
     if let Some(what) = lost {
-        const WAY_OUT: &str = "In Windows, run `compact.exe /CompactOS:never`, turn deduplication off, shut down fully and try again.";
+        const WAY_OUT: &str = "In Windows, run `compact.exe /CompactOS:never`, turn deduplication off, bring back what a cloud holds, shut down fully and try again.";
         let text = format!("{name} holds {what}, which a capture on Linux cannot keep");
         match unsupported {
             UnsupportedFiles::Refuse => c.block(SUBJECT, text, WAY_OUT),
@@ -127,34 +131,63 @@ fn volume(partition: Partition, unsupported: UnsupportedFiles, c: &mut Checker<'
     Some(volume.used_bytes)
 }
 
-/// Looks at programs that Windows compresses first. ntfs-3g shows what it cannot read as a link that names the tag.
-fn look(root: &Path) -> Option<&'static str> {
+/// Looks at programs that Windows compresses first, and at what users keep in a cloud. ntfs-3g shows what it cannot read as
+/// a link that names the tag.
+fn look(root: &Path) -> Option<String> {
     let until = Instant::now() + LOOK;
-    for folder in ["Windows/System32", "Windows", "Program Files"] {
-        let Ok(entries) = std::fs::read_dir(root.join(folder)) else {
+    let mut folders: VecDeque<(PathBuf, usize)> = [
+        ("Windows/System32", 0),
+        ("Windows", 0),
+        ("Program Files", 0),
+        ("Users", USERS_DEPTH),
+    ]
+    .map(|(folder, deeper)| (root.join(folder), deeper))
+    .into();
+    while let Some((folder, deeper)) = folders.pop_front() {
+        let Ok(entries) = std::fs::read_dir(folder) else {
             continue;
         };
         for entry in entries.flatten() {
             if Instant::now() > until {
                 return None;
             }
-            if !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-                continue;
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => {}
+                Ok(kind) if kind.is_dir() && deeper > 0 => {
+                    folders.push_back((entry.path(), deeper - 1));
+                    continue;
+                }
+                _ => continue,
             }
             let Ok(target) = std::fs::read_link(entry.path()) else {
                 continue;
             };
-            let target = target.to_string_lossy().to_lowercase();
-            if !target.starts_with("unsupported reparse") {
-                continue;
-            }
-            if target.contains("80000017") {
-                return Some("system-compressed (WOF) files");
-            }
-            if target.contains("80000013") {
-                return Some("deduplicated files");
+            if let Some(what) = unreadable_tag(&target.to_string_lossy()) {
+                return Some(what);
             }
         }
     }
     None
+}
+
+/// What the files are that ntfs-3g shows with this link target; `None` for real links and for what is complete in itself.
+fn unreadable_tag(target: &str) -> Option<String> {
+    let (_, number) = target
+        .strip_prefix("unsupported reparse")?
+        .rsplit_once("0x")?;
+    let digits: String = number.chars().take_while(char::is_ascii_hexdigit).collect();
+    let tag = u32::from_str_radix(&digits, 16).ok()?;
+    match reparse::contents(tag) {
+        Contents::Here | Contents::Link => None,
+        Contents::Overlay => Some("system-compressed (WOF) files".to_owned()),
+        Contents::ChunkStore => Some("deduplicated files".to_owned()),
+        Contents::Elsewhere => Some(format!(
+            "files whose contents are stored elsewhere ({})",
+            reparse::name(tag)
+        )),
+        Contents::Unknown => Some(format!(
+            "files with a reparse tag that is not known ({})",
+            reparse::name(tag)
+        )),
+    }
 }
