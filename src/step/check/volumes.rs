@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::platform::{Disk, FsKind, Machine, Partition};
-use crate::sequence::settings::UnsupportedFiles;
+use crate::sequence::settings::{CaptureOperatingSystem, UnsupportedFiles};
+use crate::step::capture_secrets;
 use crate::step::capture_volumes::{place, probe, reason_to_skip};
+use crate::unattend::{self, Found};
 use crate::units;
 use crate::wim::reparse::{self, Contents};
 
@@ -19,7 +21,7 @@ const USERS_DEPTH: usize = 3;
 const LOOK: Duration = Duration::from_secs(2);
 
 /// A line for each volume; bytes in use in all that will be captured, `None` when that is not known.
-pub(super) fn check(unsupported: UnsupportedFiles, c: &mut Checker<'_>) -> Option<u64> {
+pub(super) fn check(settings: &CaptureOperatingSystem, c: &mut Checker<'_>) -> Option<u64> {
     c.says("the volumes");
     let mut disks = match c.machine.disks() {
         Ok(disks) => disks,
@@ -46,7 +48,7 @@ pub(super) fn check(unsupported: UnsupportedFiles, c: &mut Checker<'_>) -> Optio
                 Ok(Some(reason)) => skipped(disk, &partition, &reason, c),
                 Ok(None) => {
                     count += 1;
-                    let bytes = volume(partition, unsupported, c);
+                    let bytes = volume(partition, settings, c);
                     used = used
                         .zip(bytes)
                         .map(|(sum, bytes)| sum.saturating_add(bytes));
@@ -77,7 +79,11 @@ fn skipped(disk: &Disk, partition: &Partition, reason: &str, c: &mut Checker<'_>
 }
 
 /// Bytes in use.
-fn volume(partition: Partition, unsupported: UnsupportedFiles, c: &mut Checker<'_>) -> Option<u64> {
+fn volume(
+    partition: Partition,
+    settings: &CaptureOperatingSystem,
+    c: &mut Checker<'_>,
+) -> Option<u64> {
     let at = partition.at;
     let name = place(&partition);
     if let Some(&bytes) = c.applied.get(&at) {
@@ -99,8 +105,14 @@ fn volume(partition: Partition, unsupported: UnsupportedFiles, c: &mut Checker<'
     }
     c.says(&name);
     let step = c.step.clone();
-    let mut lost = None;
-    let probed = probe(&step, partition, &mut |root| lost = look(root));
+    let keys = capture_secrets::keys(settings.product_keys);
+    let stop = || step.cancel.is_cancelled();
+    let (mut lost, mut secrets, mut root_seen) = (None, None, Vec::new());
+    let probed = probe(&step, partition, &mut |root, role| {
+        lost = look(root);
+        secrets = Some(unattend::look_volume(root, keys, &stop));
+        root_seen = capture_secrets::notices(root, role);
+    });
     c.warnings(
         SUBJECT,
         "Let Windows check it with chkdsk before the capture.",
@@ -123,12 +135,41 @@ fn volume(partition: Partition, unsupported: UnsupportedFiles, c: &mut Checker<'
     if let Some(what) = lost {
         const WAY_OUT: &str = "In Windows, run `compact.exe /CompactOS:never`, turn deduplication off, bring back what a cloud holds, shut down fully and try again.";
         let text = format!("{name} holds {what}, which a capture on Linux cannot keep");
-        match unsupported {
+        match settings.unsupported_files {
             UnsupportedFiles::Refuse => c.block(SUBJECT, text, WAY_OUT),
             UnsupportedFiles::List => c.warn(SUBJECT, text, WAY_OUT),
         }
     }
+    for notice in root_seen {
+        c.warn(SUBJECT, format!("{name}: {}", notice.text), notice.way_out);
+    }
+    match secrets {
+        Some(Ok(found)) => tell_secrets(&name, &found, c),
+        Some(Err(error)) if !c.cancelled() => {
+            let error = capture_secrets::unusable(&step, &name, error);
+            c.fail(SUBJECT, &error, "Mend or remove that answer file.");
+        }
+        _ => {}
+    }
     Some(volume.used_bytes)
+}
+
+/// What answer files and scripts hold that is secret.
+fn tell_secrets(name: &str, found: &Found, c: &mut Checker<'_>) {
+    if !found.answers.is_empty() {
+        let what = capture_secrets::counted(found);
+        c.fine(
+            SUBJECT,
+            format!("{name}: before the capture, secrets are taken out of {what}"),
+        );
+    }
+    for line in capture_secrets::leaks(found) {
+        c.warn(
+            SUBJECT,
+            format!("{name}: a password would be in the image: {line}"),
+            "Delete the file or take the password out of it, in Windows or before the capture.",
+        );
+    }
 }
 
 /// Looks at programs that Windows compresses first, and at what users keep in a cloud. ntfs-3g shows what it cannot read as
