@@ -3,7 +3,12 @@
 //! What is there already is kept; only the settings named are replaced. A file is refused when it is larger than
 //! [`LARGEST`], nested deeper than [`DEEPEST`] or holds a document type (entities could make it explode).
 
+mod commands;
 mod files;
+mod places;
+mod scrub;
+#[cfg(test)]
+mod scrub_tests;
 
 use base64::Engine as _;
 use thiserror::Error;
@@ -11,7 +16,10 @@ use xmltree::{Element, EmitterConfig, XMLNode};
 
 use crate::secret::Secret;
 
-pub use files::{merge_volume, scrub_volume};
+pub(crate) use files::find as find_path;
+pub use files::{Found, look_volume, merge_volume, scrub_volume};
+pub use places::Leak;
+pub use scrub::{Keys, Scrubbed, scrub};
 
 /// Largest answer file read, in bytes.
 pub const LARGEST: u64 = 4 * 1024 * 1024;
@@ -170,21 +178,6 @@ impl Document {
         }
         at.get_text().map(std::borrow::Cow::into_owned)
     }
-
-    /// Replaces every secret by [`SCRUBBED`]; says how many there were.
-    pub fn scrub(&mut self) -> usize {
-        scrub_element(&mut self.root, false)
-    }
-}
-
-/// `xml` without its secrets, and how many there were.
-///
-/// # Errors
-/// [`UnattendError::Bad`].
-pub fn scrub(xml: &[u8], file: &str) -> Result<(Vec<u8>, usize), UnattendError> {
-    let mut document = Document::parse(xml, file, "amd64")?;
-    let count = document.scrub();
-    Ok((document.to_xml()?, count))
 }
 
 /// A new child element with `wcm:action="add"` and, for lists, a `wcm:keyValue`.
@@ -290,37 +283,6 @@ fn restore_prefixes(element: &mut Element) {
             restore_prefixes(child);
         }
     }
-}
-
-/// Every password of an answer file is an element of one of these names, with its text below it.
-fn is_secret(name: &str) -> bool {
-    name.ends_with("Password") || matches!(name, "AccountData")
-}
-
-fn scrub_element(element: &mut Element, inside: bool) -> usize {
-    let inside = inside || is_secret(&element.name);
-    let mut count = 0;
-    for node in &mut element.children {
-        match node {
-            XMLNode::Element(child) if !(inside && child.name == "PlainText") => {
-                count += scrub_element(child, inside);
-            }
-            XMLNode::Text(text) | XMLNode::CData(text)
-                if inside && !text.trim().is_empty() && text != SCRUBBED =>
-            {
-                SCRUBBED.clone_into(text);
-                count += 1;
-            }
-            _ => {}
-        }
-    }
-    // A comment may hold an answer file that somebody put out of use, with its secrets.
-    let before = element.children.len();
-    element.children.retain(|node| {
-        node.as_comment()
-            .is_none_or(|text| !text.contains("assword"))
-    });
-    count + before - element.children.len()
 }
 
 fn decode(bytes: &[u8]) -> Option<String> {
@@ -431,9 +393,9 @@ mod tests {
             again.get("specialize", SHELL, "ComputerName").as_deref(),
             Some("REF-01")
         );
-        let (clean, count) = scrub(text.as_bytes(), "x").unwrap();
-        let clean = String::from_utf8(clean).unwrap();
-        assert_eq!(count, 1);
+        let clean = scrub(text.as_bytes(), "x", Keys::Remove).unwrap();
+        assert_eq!(clean.secrets, 1);
+        let clean = String::from_utf8(clean.bytes).unwrap();
         assert!(!clean.contains("CANARY") && clean.contains(SCRUBBED) && clean.contains("false"));
     }
 

@@ -410,9 +410,12 @@ pub struct CaptureOperatingSystem {
     /// How the result is verified before it gets its name.
     #[serde(default)]
     pub verify: Verify,
-    /// What to do about files that a Linux capture cannot keep (WOF, deduplicated, EFS).
+    /// What to do about files that a Linux capture cannot keep (WOF, deduplicated, EFS) or that hold nothing here (cloud, archive).
     #[serde(default)]
     pub unsupported_files: UnsupportedFiles,
+    /// What to do about product keys in the answer files of a captured volume.
+    #[serde(default)]
+    pub product_keys: ProductKeys,
     /// Keep NAME.partial after a failure, for inspection.
     #[serde(default)]
     pub keep_partial: bool,
@@ -459,6 +462,16 @@ pub enum Verify {
     Integrity,
     /// The integrity table and every stream's hash.
     Full,
+}
+
+/// What to do about product keys in answer files. Passwords are always taken out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ProductKeys {
+    /// Take them out: a key is a secret.
+    #[default]
+    Remove,
+    /// Leave them.
+    Keep,
 }
 
 /// What to do about files that cannot be kept.

@@ -93,7 +93,7 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
                         reason,
                     });
                 }
-                None => volumes.push(probe(cx, partition, &mut |_| {})?),
+                None => volumes.push(probe(cx, partition, &mut |_, _| {})?),
             }
         }
     }
@@ -142,7 +142,7 @@ pub(super) fn reason_to_skip(
 pub(super) fn probe(
     cx: &StepCx,
     partition: Partition,
-    look: &mut dyn FnMut(&Path),
+    look: &mut dyn FnMut(&Path, Role),
 ) -> Result<Volume, StepError> {
     let at = place(&partition);
     if let Some(mounted) = partition.mounted_at.first() {
@@ -179,7 +179,7 @@ pub(super) fn probe(
         .space(mounted.path())
         .map_err(|error| StepError::platform(format!("measuring {at}"), error))?;
     let role = role_of(mounted.path(), &partition);
-    look(mounted.path());
+    look(mounted.path(), role);
     mounted
         .close()
         .map_err(|error| StepError::platform(format!("unmounting {at}"), error))?;

@@ -10,9 +10,11 @@ use crate::codes;
 use crate::event::Unit;
 use crate::platform::FsKind;
 use crate::sequence::settings::{Compression, UnsupportedFiles, Verify};
+use crate::unattend::Keys;
 use crate::units;
 use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOptions};
 
+use super::capture_secrets::clean_copy;
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
 use super::capture_unreadable::unreadable;
@@ -33,6 +35,7 @@ pub(super) struct Wishes {
     pub(super) compression: Compression,
     pub(super) verify: Verify,
     pub(super) unsupported: UnsupportedFiles,
+    pub(super) keys: Keys,
 }
 
 /// One image made.
@@ -40,6 +43,15 @@ pub(super) struct Made {
     pub(super) index: u32,
     pub(super) bytes: u64,
     pub(super) files: u64,
+}
+
+/// What [`write`] gives.
+pub(super) struct Written {
+    pub(super) made: Vec<Made>,
+    /// Files that could not be kept.
+    pub(super) lost: u64,
+    /// Passwords in files of FAT32 volumes.
+    pub(super) passwords: u64,
 }
 
 /// A wimlib error as a step's failure.
@@ -126,13 +138,13 @@ pub(super) fn compression(
     })
 }
 
-/// Scans, writes and verifies `target.partial`; gives the images and how many files could not be kept.
+/// Scans, writes and verifies `target.partial`.
 pub(super) fn write(
     cx: &StepCx,
     volumes: &[Volume],
     target: &Target,
     wishes: &Wishes,
-) -> Result<(Vec<Made>, u64), StepError> {
+) -> Result<Written, StepError> {
     let (kind, threads) = compression(cx, wishes.compression)?;
     let mut wim =
         Wim::create(kind).map_err(|error| wim_failed("making the image", target, error))?;
@@ -153,7 +165,7 @@ pub(super) fn write(
         .into_iter()
         .map(|image| image.name)
         .collect();
-    let mut lost = 0;
+    let (mut lost, mut passwords) = (0, 0);
     let mut indexes = Vec::new();
     let mut scratches = Vec::new();
     for volume in volumes {
@@ -169,7 +181,7 @@ pub(super) fn write(
             Unit::Bytes,
         );
         let node = if volume.partition.fs == FsKind::Fat32 {
-            let scratch = fat_as_ntfs(cx, volume)?;
+            let scratch = fat_as_ntfs(cx, volume, wishes.keys, &mut passwords)?;
             scratches.push(Scratch(scratch.clone()));
             scratch
         } else {
@@ -227,7 +239,11 @@ pub(super) fn write(
         }
     }
     let made = verify(cx, target, wishes.verify, &indexes)?;
-    Ok((made, lost))
+    Ok(Written {
+        made,
+        lost,
+        passwords,
+    })
 }
 
 fn verify(
@@ -285,7 +301,7 @@ fn describe(wim: &mut Wim, index: u32, volume: &Volume, wishes: &Wishes) -> Resu
         format!("{} ({facts})", wishes.description)
     };
     wim.set_image_property(index, "DESCRIPTION", &description)?;
-    wim.set_image_property(index, "FLAGS", &volume.name())?;
+    // FLAGS is the edition, which wimlib reads from the volume's registry.
     for (key, value) in [("CREATOR", &wishes.creator), ("VERSION", &wishes.version)] {
         if !value.is_empty() {
             wim.set_image_property(index, key, value)?;
@@ -305,7 +321,12 @@ impl Drop for Scratch {
 }
 
 /// The FAT32 volume as an NTFS image file, from which wimlib keeps attributes, short names and times.
-fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
+fn fat_as_ntfs(
+    cx: &StepCx,
+    volume: &Volume,
+    keys: Keys,
+    passwords: &mut u64,
+) -> Result<PathBuf, StepError> {
     let at = &volume.partition.at;
     std::fs::create_dir_all(&cx.scratch)
         .map_err(|error| StepError::io("making the scratch folder", error))?;
@@ -329,6 +350,7 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
         &cx.progress,
         &cx.cancel,
     );
+    let cleaned = clean_copy(cx, volume, mounted.path(), keys);
     let closed = mounted.close();
     let report = report.map_err(|error| match error {
         fat::FatError::Cancelled => StepError::Cancelled,
@@ -338,6 +360,7 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
             error,
         ),
     })?;
+    *passwords += cleaned?;
     closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
     for line in report.lost {
         cx.warn(format!("{}: not kept: {line}", volume.describe()));

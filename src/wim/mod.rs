@@ -7,6 +7,7 @@ pub mod error;
 pub mod ffi;
 pub mod file;
 pub mod progress;
+pub mod reparse;
 pub mod types;
 mod xml_guard;
 
