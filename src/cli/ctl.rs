@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::{SecretSource, pair, secret};
 
@@ -100,8 +100,9 @@ pub enum Ctl {
     Recheck,
     /// Go on in spite of blocking pre-flight findings
     OverridePreflight {
-        /// The word that the question shows
-        word: String,
+        /// Number of the question, as in `status`, and the word that the question shows
+        #[arg(num_args = 1..=2, required = true, value_names = ["QUESTION", "WORD"])]
+        answer: Vec<String>,
     },
     /// Write journal, log, report and what is known of the machine into one archive
     Bundle {
@@ -114,11 +115,13 @@ pub enum Ctl {
         #[arg(value_parser = pair)]
         variable: (String, String),
     },
-    /// Answer the open question
+    /// Answer the open question: yes or no; what destroys something with its number and its word
     Answer {
-        /// yes or no
-        answer: YesNo,
-        /// Number of the question, as in `status` [default: the open one]
+        /// Number of the question, as in `status`, and the answer: yes, no, or the word that the question shows.
+        /// The number may be left out where nothing is destroyed
+        #[arg(num_args = 1..=2, required = true, value_names = ["QUESTION", "ANSWER"])]
+        answer: Vec<String>,
+        /// Number of the question, another way to give it
         #[arg(long)]
         question: Option<u32>,
     },
@@ -130,13 +133,4 @@ pub enum Ctl {
     },
     /// End an engine that has nothing to do
     Shutdown,
-}
-
-/// Yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum YesNo {
-    /// Yes
-    Yes,
-    /// No
-    No,
 }

@@ -1,7 +1,11 @@
 //! What clients may ask of the dispatcher: each request is compared with the truth, then done or refused with a reason.
 
+mod answering;
+
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use answering::preflight_open;
 
 use super::dispatcher::{Dispatcher, Inner};
 use super::log_pages::Pages;
@@ -87,30 +91,8 @@ impl Dispatcher {
                 self.settle(inner, who, node, attempt, answer, Answered::Skip)
             }
             Request::Cancel { kill } => self.cancel(inner, who, kill),
-            Request::Answer { question, yes } => {
-                let open = inner.state.question.as_ref().filter(|q| q.id == question);
-                match open.map(|q| &q.kind) {
-                    None => return Err(Refusal::NotAsked),
-                    Some(QuestionKind::Failed { .. } | QuestionKind::Secrets { .. }) => {
-                        return Err(Refusal::NotNow(
-                            "this question is not answered with yes or no".to_owned(),
-                        ));
-                    }
-                    Some(QuestionKind::Preflight { blocking, word }) if yes && *blocking > 0 => {
-                        return Err(Refusal::NotNow(format!(
-                            "{blocking} of the findings are blocking: mend them and check again, or type {word}"
-                        )));
-                    }
-                    Some(_) => {}
-                }
-                let (answer, answered) = if yes {
-                    (Answer::Yes, Answered::Yes)
-                } else {
-                    (Answer::No, Answered::No)
-                };
-                self.answer(inner, who, question, answer, answered);
-                Ok(())
-            }
+            Request::Answer { question, yes } => self.plain_answer(inner, who, question, yes),
+            Request::Confirm { question, word } => self.confirm(inner, who, question, &word),
             Request::GiveSecrets { question, values } => {
                 let wanted = match inner.state.question.as_ref().filter(|q| q.id == question) {
                     Some(q) => match &q.kind {
@@ -181,12 +163,8 @@ impl Dispatcher {
                 Ok(())
             }
             Request::OverridePreflight { question, word } => {
-                let wanted = preflight_open(inner, question)?;
-                if word.trim() != wanted {
-                    return Err(Refusal::BadValue(format!("type the word {wanted}")));
-                }
-                self.answer(inner, who, question, Answer::Override, Answered::Overridden);
-                Ok(())
+                preflight_open(inner, question)?;
+                self.confirm(inner, who, question, &word)
             }
             Request::Status
             | Request::ListSequences { .. }
@@ -405,15 +383,6 @@ fn typed_mistake(inner: &Inner, name: &str, value: &str) -> Option<String> {
     of_input
         .or_else(|| Check::of_variable(&name))
         .and_then(|check| check.mistake(value))
-}
-
-/// The word that overrides what blocks.
-fn preflight_open(inner: &Inner, question: u32) -> Result<String, Refusal> {
-    let open = inner.state.question.as_ref().filter(|q| q.id == question);
-    match open.map(|q| &q.kind) {
-        Some(QuestionKind::Preflight { word, .. }) => Ok(word.clone()),
-        _ => Err(Refusal::NotAsked),
-    }
 }
 
 fn check_length(name: &str, value: &str) -> Result<(), Refusal> {

@@ -218,6 +218,28 @@ pub fn interrupted(state: &Path) -> Result<RunFolder, EngineError> {
     Err(EngineError::NothingToResume(state.to_owned()))
 }
 
+/// Moves a run out of the way, to `state/archive`; it can still be resumed by naming its folder. Where it lies then.
+///
+/// # Errors
+/// The system's; the run is where it was then.
+pub fn archive(state: &Path, run: &RunFolder) -> Result<PathBuf, EngineError> {
+    let archive = state.join("archive");
+    fs::create_dir_all(&archive).map_err(EngineError::file("creating", &archive))?;
+    crate::transport::private_folder(&archive)
+        .map_err(EngineError::file("protecting", &archive))?;
+    let id = run.id();
+    // Never over another one: a clock that was set back gives a name twice.
+    let there = (1u32..)
+        .map(|number| match number {
+            1 => archive.join(&id),
+            more => archive.join(format!("{id}-{more}")),
+        })
+        .find(|path| !path.exists())
+        .ok_or_else(|| EngineError::Busy("no free name in the archive".to_owned()))?;
+    fs::rename(run.path(), &there).map_err(EngineError::file("moving", run.path()))?;
+    Ok(there)
+}
+
 /// Writes a file so that a reader, or the machine after a power cut, sees the old or the new contents, never a mixture.
 ///
 /// # Errors

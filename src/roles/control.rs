@@ -1,12 +1,12 @@
 //! `wimforge ctl`: from arguments to one request.
 
-use wimforge::cli::{Ctl, YesNo};
+use wimforge::cli::Ctl;
 use wimforge::event::NodeId;
 use wimforge::protocol::{LogQuery, Pattern, Request, StepChange};
 use wimforge::report::ctl::{self, Asked};
 use wimforge::transport::Endpoint;
 
-use super::common::{Outcome, failed, read_secrets, runtime, say, usage};
+use super::common::{Outcome, Trouble, failed, read_secrets, runtime, say, usage};
 
 /// Sends one request and prints the answer.
 pub fn control(request: Ctl) -> Outcome {
@@ -67,7 +67,10 @@ pub fn control(request: Ctl) -> Outcome {
             ..LogQuery::default()
         })),
         Ctl::Recheck => Asked::Recheck,
-        Ctl::OverridePreflight { word } => Asked::OverridePreflight(word),
+        Ctl::OverridePreflight { answer } => {
+            let (question, word) = numbered(answer, None)?;
+            Asked::OverridePreflight { question, word }
+        }
         Ctl::Bundle { to } => {
             let to = match to {
                 Some(path) if path.to_string_lossy().starts_with("\\\\") => {
@@ -84,10 +87,10 @@ pub fn control(request: Ctl) -> Outcome {
         Ctl::Set {
             variable: (name, value),
         } => Asked::Plain(Request::SetVariable { name, value }),
-        Ctl::Answer { answer, question } => Asked::Answer {
-            question,
-            yes: answer == YesNo::Yes,
-        },
+        Ctl::Answer { answer, question } => {
+            let (question, word) = numbered(answer, question)?;
+            Asked::Answer { question, word }
+        }
         Ctl::Secrets { secrets } => Asked::Secrets(read_secrets(&secrets)?),
         Ctl::Shutdown => Asked::Plain(Request::Shutdown),
     };
@@ -96,4 +99,26 @@ pub fn control(request: Ctl) -> Outcome {
         .map_err(usage)?;
     say(&text)?;
     Ok(code)
+}
+
+/// The number of a question and its answer: `ANSWER`, or `QUESTION ANSWER`.
+fn numbered(
+    mut words: Vec<String>,
+    question: Option<u32>,
+) -> Result<(Option<u32>, String), Trouble> {
+    let answer = words.pop().unwrap_or_default();
+    let number = match words.pop() {
+        Some(text) => Some(text.parse().map_err(|_| {
+            usage(format!(
+                "`{text}` is not the number of a question: write `wimforge ctl answer NUMBER ANSWER`"
+            ))
+        })?),
+        None => None,
+    };
+    match (number, question) {
+        (Some(one), Some(other)) if one != other => Err(usage(format!(
+            "two numbers of a question, {one} and {other}: give one"
+        ))),
+        (number, question) => Ok((number.or(question), answer)),
+    }
 }

@@ -107,6 +107,7 @@ pub fn replay(args: ReplayArgs) -> Outcome {
                 ascii: args.look.ascii,
                 start: None,
                 only_watch: true,
+                offer: None,
             };
             tui::run(options).await.map(|_| 0).map_err(failed)
         };

@@ -182,6 +182,8 @@ const SCREEN: &[&str] = &[
     "transport::Endpoint",
     "transport::Interrupts",
     "transport::interrupts",
+    "transport::WindowChanges",
+    "transport::keyboard",
     "transport::line",
     "transport::line_speed",
     "transport::ask_terminal_size",
