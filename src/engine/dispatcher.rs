@@ -24,6 +24,7 @@ use crate::platform::fake::DisklessMachine;
 use crate::protocol::{Check, Push};
 use crate::run_state::RunState;
 use crate::secret::{Redactor, Secret};
+use crate::sequence::control;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{Value, Variables};
 use crate::text;
@@ -496,8 +497,13 @@ impl Dispatcher {
                 origin,
             }
         };
+        let unsupported = control::unsupported(name).filter(|_| !value.reveal().is_empty());
         inner.variables.set_engine(name, value);
         self.emit_locked(inner, body);
+        if let Some(known) = unsupported {
+            let line = format!("{known}. {}", known.instead);
+            self.log_locked(inner, Severity::Warning, "TSManager", &line, None);
+        }
     }
 
     /// Gives the gathered lines of journal and log to the system.

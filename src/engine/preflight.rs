@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::EngineError;
 use super::executor::Walk;
+use super::start::fits;
 use super::waiting::{Answer, AskError};
 use super::watched::{Listened, Watched, watched};
 use crate::cancel::CancelToken;
@@ -16,7 +17,7 @@ use crate::sequence::lint::lint;
 use crate::sequence::load::Checked;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
-use crate::sequence::variables::{Value, Variables, check_name};
+use crate::sequence::variables::{Value, Variables};
 use crate::step::check::{CheckCx, check_steps};
 
 const COMPONENT: &str = "TSManager";
@@ -64,11 +65,11 @@ pub fn of_document(
         variables.set_engine(name, Value::Plain(value.clone()));
     }
     for (name, value) in set {
-        check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+        fits(sequence, name, value)?;
         variables.set_engine(name, Value::Plain(value.clone()));
     }
     for (name, value) in secrets {
-        check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+        fits(sequence, name, value.reveal())?;
         variables.set_engine(name, Value::Secret(value.clone()));
     }
     let scratch = tempfile::Builder::new()

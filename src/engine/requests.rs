@@ -17,7 +17,7 @@ use crate::run_state::{RunState, Status};
 use crate::secret::{MASK, Redactor};
 use crate::sequence::rewrite;
 use crate::sequence::schema::Step;
-use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
+use crate::sequence::variables::{Value, check_name, check_value};
 
 impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
@@ -386,13 +386,7 @@ fn typed_mistake(inner: &Inner, name: &str, value: &str) -> Option<String> {
 }
 
 fn check_length(name: &str, value: &str) -> Result<(), Refusal> {
-    let characters = value.chars().count();
-    if characters > LONGEST_VALUE {
-        return Err(Refusal::BadValue(format!(
-            "the value of {name} has {characters} characters; at most {LONGEST_VALUE} are allowed"
-        )));
-    }
-    Ok(())
+    check_value(name, value).map_err(|error| Refusal::BadValue(error.to_string()))
 }
 
 /// After its end a run is not changed any more, even while its report is still being written.

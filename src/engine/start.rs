@@ -18,7 +18,7 @@ use super::waiting::Grants;
 use crate::event::{Event, EventBody, NodeId, Origin, Shown};
 use crate::platform::fake::DisklessMachine;
 use crate::platform::{Firmware, Machine};
-use crate::protocol::StartRun;
+use crate::protocol::{Check, StartRun};
 use crate::run_state::{RunState, Status, VariableState};
 use crate::secret::Secret;
 use crate::sequence::check;
@@ -26,7 +26,7 @@ use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::rewrite;
 use crate::sequence::schema::Sequence;
-use crate::sequence::variables::{Value, check_name};
+use crate::sequence::variables::{Value, VariableError, check_name, check_value};
 
 /// What the engine was started with.
 #[derive(Clone)]
@@ -338,6 +338,28 @@ fn good(path: &Path) -> Result<(Checked, Sequence), EngineError> {
     }
 }
 
+/// Whether the command line or the form may set a variable to this: the limits are those of documents.
+///
+/// # Errors
+/// A name or a value that does not fit, or the form that Configuration Manager fixes for the variable.
+pub(super) fn fits(sequence: &Sequence, name: &str, value: &str) -> Result<(), EngineError> {
+    let bad = |error: VariableError| EngineError::Variable(error.to_string());
+    check_name(name).map_err(bad)?;
+    check_value(name, value).map_err(bad)?;
+    let name = name.trim();
+    let mut inputs = sequence.inputs.iter();
+    let why = inputs
+        .find(|input| input.variable.trim().eq_ignore_ascii_case(name))
+        .map(|input| input.check.clone())
+        .or_else(|| Check::of_variable(&name.to_lowercase()))
+        .filter(|_| !value.is_empty())
+        .and_then(|check| check.mistake(value));
+    match why {
+        Some(why) => Err(EngineError::Variable(format!("{name}: {why}"))),
+        None => Ok(()),
+    }
+}
+
 /// The variables of a new run, in order of precedence: document, inputs' defaults, command line and form.
 struct Values {
     all: Vec<(String, Value, Origin)>,
@@ -372,7 +394,7 @@ impl Values {
             }
         }
         for (name, value) in &request.set {
-            check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+            fits(sequence, name, value)?;
             let value = if secret_input(name) {
                 Value::Secret(Secret::new(value.clone()))
             } else {
@@ -381,7 +403,7 @@ impl Values {
             all.push((name.clone(), value, Origin::CommandLine));
         }
         for (name, value) in &request.secrets {
-            check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+            fits(sequence, name, value.0.reveal())?;
             all.push((
                 name.clone(),
                 Value::Secret(value.0.clone()),

@@ -9,15 +9,17 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::condition;
+use super::control;
 use super::decode::Spans;
 use super::diagnostic::{Diagnostic, Span};
 use super::plan;
 use super::schema::{Action, Compare, Condition, Node, SCHEMA, Sequence, Simulate, Step};
 use super::settings::RestartTarget;
-use super::variables::{LONGEST_VALUE, check_name};
+use super::variables::{LONGEST_VALUE, VariableError, check_name, check_value};
+use super::words;
 use crate::input::is_open;
 
-pub(super) use inputs::{is_unused, words};
+pub(super) use inputs::{is_unused, words as words_of};
 pub use run::check_run;
 pub use settings::is_locale;
 
@@ -60,6 +62,19 @@ fn place(spans: &Spans, path: &str) -> Span {
             None => return spans.get("").copied().unwrap_or_default(),
         }
     }
+}
+
+/// A name with a letter for each `%variable%` in it.
+fn filled_in(name: &str) -> String {
+    let mut out = String::new();
+    let mut parts = name.split('%');
+    out.extend(parts.next());
+    while let (Some(inside), Some(after)) = (parts.next(), parts.next()) {
+        // Nothing between two signs stays two signs.
+        out.push_str(if inside.is_empty() { "%%" } else { "x" });
+        out.push_str(after);
+    }
+    out
 }
 
 fn length(text: &str) -> usize {
@@ -119,15 +134,46 @@ impl Checker<'_> {
         }
     }
 
-    /// A variable that the document gives a value.
+    /// A variable that a step gives a value. What stands between percent signs in its name is put in when the step runs.
     fn writes(&mut self, path: &str, name: &str) {
-        if is_open(name) {
-            return;
-        }
-        if let Err(error) = check_name(name) {
+        if !is_open(name) {
+            self.defines(path, name);
+        } else if let Err(error) = check_name(&filled_in(name)) {
+            let error = match error {
+                VariableError::ReadOnly(_) => VariableError::ReadOnly(name.trim().to_owned()),
+                _ => VariableError::BadName(name.trim().to_owned()),
+            };
             self.error(path, error, "");
         }
+    }
+
+    /// A variable that the document has before any step runs: there is nothing yet that could be put into its name.
+    fn defines(&mut self, path: &str, name: &str) {
+        if let Err(error) = check_name(name) {
+            self.error(path, error, "");
+        } else {
+            self.control(path, name);
+        }
         self.sets.insert(name.trim().to_lowercase());
+    }
+
+    /// A variable that steers Configuration Manager, and nothing here.
+    fn control(&mut self, path: &str, name: &str) {
+        if let Some(found) = control::unsupported(name) {
+            let hint = found.instead.trim_end_matches('.');
+            let (head, rest) = hint.split_at(1);
+            self.warning(path, found, &(head.to_lowercase() + rest));
+        }
+    }
+
+    /// The limits that hold for every value, wherever it comes from.
+    fn limits(&mut self, path: &str, name: &str, value: &str) {
+        match check_value(name, value) {
+            // It may become shorter when the run puts variables in.
+            Err(VariableError::TooLong { .. }) if is_open(value) => {}
+            Err(error) => self.error(path, error, ""),
+            Ok(()) => {}
+        }
     }
 
     /// A variable that is only read: the engine's own are welcome.
@@ -184,13 +230,8 @@ impl Checker<'_> {
                     "variable names are not case-sensitive",
                 );
             }
-            self.writes(&format!("{path}#key"), name);
-            self.at_most(
-                &path,
-                &format!("the value of `{name}`"),
-                value,
-                LONGEST_VALUE,
-            );
+            self.defines(&format!("{path}#key"), name);
+            self.limits(&path, name, value);
         }
         self.inputs(sequence);
         if sequence.steps.is_empty() && self.complete {
@@ -363,7 +404,7 @@ impl Checker<'_> {
         match action {
             Action::SetVariable(set) => {
                 self.writes(&field("variable"), &set.variable);
-                self.at_most(&field("value"), "the value", &set.value, LONGEST_VALUE);
+                self.limits(&field("value"), &set.variable, &set.value);
                 if set.secret && !set.value.is_empty() && !is_open(&set.value) {
                     self.warning(
                         &field("value"),
@@ -385,6 +426,15 @@ impl Checker<'_> {
                     command.working_directory.as_ref(),
                     255,
                 );
+                if !command.shell
+                    && let Some(sign) = words::shell_sign(&command.command)
+                {
+                    self.warning(
+                        &field("command"),
+                        sign,
+                        "write `shell: true`, or put it into quotes when it is meant as it stands",
+                    );
+                }
                 if let Some(name) = &command.output_variable {
                     self.writes(&field("output_variable"), name);
                 }

@@ -48,6 +48,10 @@ impl Host for FakeHost {
     fn variable(&self, name: &str) -> Option<Value> {
         self.variables.lock().unwrap().get(name).cloned()
     }
+    fn name(&self, written: &str) -> std::result::Result<String, VariableError> {
+        let variables = self.variables.lock().unwrap();
+        variables.name_over(&Variables::default(), written)
+    }
     fn expand(&self, text: &str) -> Expanded {
         self.variables.lock().unwrap().expand(text)
     }

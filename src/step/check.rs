@@ -30,6 +30,7 @@ use crate::event::{Finding, NodeId};
 use crate::platform::machine::Mounted;
 use crate::platform::{Firmware, Machine, PartitionRef};
 use crate::sequence::condition::describe;
+use crate::sequence::control::unsupported;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
 use crate::sequence::settings::RestartTarget;
@@ -72,6 +73,7 @@ fn check_with(nodes: &[NodeId], mut checker: Checker<'_>) -> Vec<Finding> {
             _ => None,
         })
         .collect();
+    checker.without_effect();
     machine::check(&steps, &mut checker);
     for (id, step) in steps {
         if cx.cancel.is_cancelled() {
@@ -153,6 +155,15 @@ impl<'a> Checker<'a> {
             letters: Vec::new(),
             commands: false,
             sample_bytes: destination::SAMPLE,
+        }
+    }
+
+    /// Variables that have a value, steer Configuration Manager, and do nothing here.
+    fn without_effect(&mut self) {
+        for (name, _) in self.cx.variables.iter() {
+            if let Some(known) = unsupported(name) {
+                self.warn("variable", known.to_string(), known.instead);
+            }
         }
     }
 
@@ -261,7 +272,10 @@ impl<'a> Checker<'a> {
 
     /// Whether a variable has a value now.
     fn has(&self, name: &str) -> bool {
-        self.host.with(|variables| variables.get(name).is_some())
+        use super::cx::Host as _;
+        self.host
+            .name(name)
+            .is_ok_and(|name| self.host.with(|variables| variables.get(&name).is_some()))
     }
 }
 

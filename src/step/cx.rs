@@ -14,14 +14,20 @@ use super::error::StepError;
 
 /// What the engine offers a running step. Implemented by the engine; tests have their own.
 pub trait Host: Send + Sync {
-    /// The value of a variable, action variables of this step included.
+    /// The value of a variable, action variables of this step included. The name may be as a document writes it, see
+    /// [`Host::name`].
     fn variable(&self, name: &str) -> Option<Value>;
     /// `%name%` replaced.
     fn expand(&self, text: &str) -> Expanded;
-    /// Sets a variable as the sequence would; empty deletes.
+    /// A variable's name as a document writes it, `%variables%` in it replaced (spec 1.3).
     ///
     /// # Errors
-    /// Bad or read-only name, too long a value.
+    /// A secret went in: names are shown.
+    fn name(&self, written: &str) -> Result<String, VariableError>;
+    /// Sets a variable as the sequence would; empty deletes. The name may be as a document writes it.
+    ///
+    /// # Errors
+    /// Bad or read-only name, a value past the limits.
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError>;
     /// Sets an output of the engine's own (`_...` names allowed).
     fn set_engine_variable(&self, name: &str, value: Value);

@@ -41,4 +41,3 @@ pub mod target;
 #[doc(hidden)]
 pub mod testing;
 pub mod volumes;
-pub mod words;

@@ -1,4 +1,4 @@
-//! Set Task Sequence Variable (spec 2.15): the value is expanded first, an empty one deletes, read-only names are refused.
+//! Set Task Sequence Variable (spec 2.15): name and value are expanded first, an empty one deletes, read-only names are refused.
 
 use crate::codes;
 use crate::secret::{MASK, Secret};
@@ -11,9 +11,17 @@ use super::error::StepError;
 /// Runs one attempt.
 ///
 /// # Errors
-/// A bad or read-only name, or a value of more than 4,000 characters.
+/// A bad or read-only name, one that is made from a secret, or a value past the limits.
 pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
-    let name = settings.variable.trim();
+    let cannot = |name: &str, why: &dyn std::fmt::Display| {
+        StepError::new(
+            codes::INVALID_PARAMETER,
+            format!("the variable {name} cannot be set: {why}"),
+        )
+    };
+    let written = settings.variable.trim();
+    let name = cx.host.name(written).map_err(|e| cannot(written, &e))?;
+    let name = name.as_str();
     let expanded = cx.host.expand(&settings.value);
     for unresolved in &expanded.unresolved {
         cx.warn(format!(
@@ -38,12 +46,9 @@ pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
             format!("Setting the variable {name} to {MASK}")
         }
     };
-    cx.host.set_variable(name, value).map_err(|e| {
-        StepError::new(
-            codes::INVALID_PARAMETER,
-            format!("the variable {name} cannot be set: {e}"),
-        )
-    })?;
+    cx.host
+        .set_variable(name, value)
+        .map_err(|e| cannot(name, &e))?;
     cx.info(line);
     Ok(StepEnd::Done)
 }

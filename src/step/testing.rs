@@ -108,7 +108,12 @@ impl RecordingHost {
 
 impl Host for RecordingHost {
     fn variable(&self, name: &str) -> Option<Value> {
-        hold(&self.variables).get(name).cloned()
+        let name = self.name(name).ok()?;
+        hold(&self.variables).get(&name).cloned()
+    }
+
+    fn name(&self, written: &str) -> Result<String, VariableError> {
+        hold(&self.variables).name_over(&Variables::default(), written)
     }
 
     fn expand(&self, text: &str) -> Expanded {
@@ -116,7 +121,8 @@ impl Host for RecordingHost {
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
-        hold(&self.variables).set(name, value)
+        let name = self.name(name)?;
+        hold(&self.variables).set(&name, value)
     }
 
     fn set_engine_variable(&self, name: &str, value: Value) {

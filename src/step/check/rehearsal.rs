@@ -49,6 +49,14 @@ impl Inner {
         self.touched.extend(unknown.map(str::to_owned));
     }
 
+    /// The lower-case name that a document means with `written`; as written when it is none.
+    fn meant(&self, written: &str) -> String {
+        key(&self
+            .global
+            .name_over(&self.own, written)
+            .unwrap_or_else(|_| written.to_owned()))
+    }
+
     fn store(&mut self, name: &str, value: Value) {
         if let Value::Secret(secret) = &value {
             self.redactor.add(secret);
@@ -117,12 +125,15 @@ impl Rehearsal {
 
     /// What the variable will hold is not known.
     pub(super) fn forget_value(&self, name: &str) {
-        self.hold().unknown.insert(key(name));
+        let mut inner = self.hold();
+        let name = inner.meant(name);
+        inner.unknown.insert(name);
     }
 
     /// Whether what the variable will hold is not known.
     pub(super) fn is_unknown(&self, name: &str) -> bool {
-        self.hold().unknown.contains(&key(name))
+        let inner = self.hold();
+        inner.unknown.contains(&inner.meant(name))
     }
 
     /// What has been read so far does not matter for what follows.
@@ -154,19 +165,26 @@ impl Rehearsal {
 impl Host for Rehearsal {
     fn variable(&self, name: &str) -> Option<Value> {
         let mut inner = self.hold();
-        let key = key(name);
+        inner.touch(name);
+        let key = inner.meant(name);
         if inner.unknown.contains(&key) {
-            inner.touched.insert(key);
-        } else if inner.global.get(name).is_none()
+            inner.touched.insert(key.clone());
+        } else if inner.global.get(&key).is_none()
             && let Some(source) = inner.own_unknown.get(&key).cloned()
         {
             inner.touched.insert(source);
         }
         inner
             .global
-            .get(name)
-            .or_else(|| inner.own.get(name))
+            .get(&key)
+            .or_else(|| inner.own.get(&key))
             .cloned()
+    }
+
+    fn name(&self, written: &str) -> Result<String, VariableError> {
+        let mut inner = self.hold();
+        inner.touch(written);
+        inner.global.name_over(&inner.own, written)
     }
 
     fn expand(&self, text: &str) -> Expanded {
@@ -176,9 +194,10 @@ impl Host for Rehearsal {
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
+        let name = self.name(name)?;
         // The limits are those of the real thing.
-        Variables::default().set(name, value.clone())?;
-        self.hold().store(name, value);
+        Variables::default().set(&name, value.clone())?;
+        self.hold().store(&name, value);
         Ok(())
     }
 
