@@ -16,7 +16,7 @@ use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOpti
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
 use super::capture_unreadable::unreadable;
-use super::capture_volumes::Volume;
+use super::capture_volumes::{Volume, place};
 use super::cx::StepCx;
 use super::error::StepError;
 use super::fat;
@@ -160,9 +160,8 @@ pub(super) fn write(
         cx.check_cancel()?;
         cx.phase(
             &format!(
-                "scanning disk {} partition {} ({}, {})",
-                volume.partition.at.disk,
-                volume.partition.at.partition,
+                "scanning {} ({}, {})",
+                place(&volume.partition),
                 volume.name(),
                 volume.file_system()
             ),

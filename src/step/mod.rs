@@ -15,6 +15,7 @@ mod capture_survey;
 mod capture_target;
 mod capture_unreadable;
 mod capture_volumes;
+mod capture_whole;
 mod capture_write;
 pub mod check;
 pub mod connect_folder;

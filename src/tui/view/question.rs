@@ -177,9 +177,10 @@ fn disk(
         }
     };
     let partitions = facts.contents.len();
-    let holds = match partitions {
-        0 => "empty: no partitions were found".to_owned(),
-        some => format!("holds {}", units::count(some as u64, "partition")),
+    let holds = match (partitions, facts.found.as_str()) {
+        (0, "") => "no partitions were found".to_owned(),
+        (some, "") => format!("holds {}", units::count(some as u64, "partition")),
+        (_, found) => found.to_owned(),
     };
     let mut lines = vec![
         line(Role::Bad, "ALL DATA ON THIS DISK WILL BE LOST"),
