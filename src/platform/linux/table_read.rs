@@ -148,8 +148,7 @@ fn decide(mbr: Option<Mbr>, primary: Copy, backup: Copy, bare: bool) -> Option<F
                 _ => "its first copy is gone".to_owned(),
             };
             let mut trouble = vec![format!(
-                "{what}; the backup at the end of the disk is whole and says: {}",
-                list(&backup.entries)
+                "{what}; its backup at the end of the disk is whole, and says what is shown here"
             )];
             trouble.extend(backup.trouble);
             Some(damaged(TableKind::Gpt, &trouble, backup.entries))
