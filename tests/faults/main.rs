@@ -18,6 +18,7 @@ mod disk_layouts;
 mod engines;
 mod kills;
 mod lab;
+mod layout_steps;
 mod layouts;
 mod machine;
 mod plain;
