@@ -21,7 +21,8 @@ use wimforge::event::{Artifact, EventBody, NodeId, RunOutcome};
 use wimforge::platform::fake::DisklessMachine;
 use wimforge::platform::machine::{FormatRequest, Machine, Mounted, Result, ShareRequest, Space};
 use wimforge::platform::{
-    Disk, Firmware, FsKind, Layout, NtfsState, Partition, PartitionRef, PlatformError, TableKind,
+    Disk, DiskContents, Firmware, FsKind, Layout, NtfsState, Partition, PartitionRef,
+    PlatformError, TableKind,
 };
 use wimforge::protocol::{Reply, Request, WireSecret};
 use wimforge::secret::{Redactor, Secret};
@@ -261,6 +262,7 @@ impl Machine for Leaky {
             usb: true,
             removable: true,
             table: TableKind::Mbr,
+            contents: DiskContents::default(),
             digest: String::new(),
             partitions: vec![Partition {
                 at: PartitionRef {

@@ -264,6 +264,7 @@ fn disk(number: u32) -> QuestionKind {
         serial: "WD-WCC6Y4KH1234".to_owned(),
         bytes: 1_000_204_886_016,
         table: "GPT".to_owned(),
+        found: String::new(),
         contents: vec![
             "1  260 MiB  FAT32  SYSTEM".to_owned(),
             "2  16 MiB  Microsoft reserved".to_owned(),

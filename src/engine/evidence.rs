@@ -480,6 +480,9 @@ impl Evidence {
                 if !disk.contents.is_empty() {
                     text.push_str("; it held ");
                     text.push_str(&disk.contents.join("; "));
+                } else if !disk.found.is_empty() {
+                    text.push_str("; it ");
+                    text.push_str(&disk.found);
                 }
                 self.allowed(at, by, format!("disk {}", disk.number), text);
                 return None;

@@ -135,9 +135,13 @@ pub struct DiskFacts {
     pub serial: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// GPT, MBR or none.
+    /// GPT, MBR or none, and whether it is damaged.
     pub table: String,
-    /// One line a partition: number, size, file system, label.
+    /// What the disk holds, in one clause; empty in journals of before 0.2.
+    #[serde(default)]
+    pub found: String,
+    /// Everything that is lost, a line each: what is wrong with the table, what lies on the whole disk, each partition with
+    /// number, size, file system and label.
     pub contents: Vec<String>,
 }
 

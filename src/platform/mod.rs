@@ -3,6 +3,7 @@
 //! [`types`] is data. [`Machine`] is what steps and engine use; `linux/` is the real thing. `windows/` will
 //! stand beside it.
 
+pub mod contents;
 pub mod error;
 pub mod fake;
 #[cfg(target_os = "linux")]
@@ -13,6 +14,7 @@ pub mod server;
 pub mod show;
 pub mod types;
 
+pub use contents::*;
 pub use error::PlatformError;
 pub use machine::Machine;
 pub use types::*;

@@ -1,24 +1,30 @@
 //! Disks as people read them: `wimforge disks`, and the question before one is wiped.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::text::harmless;
 use crate::units;
 
+use super::contents::{Held, TableState, Unclaimed};
 use super::types::{BASIC_DATA, Disk, FsKind, Partition, TableKind};
 
 /// A file system by name; empty for none.
-pub fn file_system(kind: &FsKind) -> &str {
-    match kind {
+pub fn file_system(kind: &FsKind) -> Cow<'_, str> {
+    Cow::Borrowed(match kind {
         FsKind::Ntfs => "NTFS",
         FsKind::Fat32 => "FAT32",
         FsKind::Fat => "FAT",
         FsKind::ExFat => "exFAT",
         FsKind::Refs => "ReFS",
         FsKind::BitLocker => "BitLocker",
-        FsKind::Other(name) => name,
+        FsKind::Other(name) => return harmless(name),
+        FsKind::Several(kinds) => {
+            let names: Vec<_> = kinds.iter().map(file_system).collect();
+            return Cow::Owned(names.join(" and "));
+        }
         FsKind::None => "",
-    }
+    })
 }
 
 /// A kind of table by name.
@@ -27,6 +33,94 @@ pub fn table(kind: TableKind) -> &'static str {
         TableKind::Gpt => "GPT",
         TableKind::Mbr => "MBR",
         TableKind::None => "none",
+    }
+}
+
+/// The table of a disk in a few words: `GPT`, `GPT, damaged`.
+pub fn table_of(disk: &Disk) -> String {
+    let kind = table(disk.table);
+    match &disk.contents.table {
+        TableState::Damaged(_) => format!("{kind}, damaged"),
+        TableState::Flawed(_) => format!("{kind}, with a flaw"),
+        TableState::Foreign(_) => "of a kind that is not supported".to_owned(),
+        TableState::Absent | TableState::Good => kind.to_owned(),
+    }
+}
+
+/// What lies on the disk as a whole: `NTFS "Archive", 64 MiB`.
+pub fn held(held: &Held) -> String {
+    let mut line = file_system(&held.kind).into_owned();
+    if !held.label.is_empty() {
+        let _ = write!(line, " \"{}\"", harmless(&held.label));
+    }
+    if let Some(bytes) = held.bytes {
+        let _ = write!(line, ", {}", units::bytes(bytes));
+    }
+    line
+}
+
+/// Data that nothing known claims: where it lies and its first bytes.
+fn unclaimed(at: u64, first: &[u8]) -> String {
+    let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text: String = first
+        .iter()
+        .map(|&byte| match byte {
+            b' '..=b'~' => char::from(byte),
+            _ => '.',
+        })
+        .collect();
+    format!(
+        "not known: first bytes, at {at}: {} |{text}|",
+        hex.join(" ")
+    )
+}
+
+/// A line for everything found beside the partitions.
+fn beside(disk: &Disk) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &disk.contents.table {
+        TableState::Damaged(what) => lines.push(format!("the table is damaged: {what}")),
+        TableState::Flawed(what) => lines.push(format!("the table has a flaw: {what}")),
+        TableState::Foreign(what) => lines.push(what.clone()),
+        TableState::Absent | TableState::Good => {}
+    }
+    let whole = disk.contents.whole.iter();
+    lines.extend(whole.map(|found| format!("on the whole disk: {}", held(found))));
+    if let Unclaimed::Data { at, first } = &disk.contents.unclaimed {
+        lines.push(unclaimed(*at, first));
+    }
+    lines
+}
+
+/// Everything that is lost when the disk is wiped, a line each; none when nothing was found.
+pub fn contents(disk: &Disk) -> Vec<String> {
+    let mut lines = beside(disk);
+    lines.extend(disk.partitions.iter().map(partition));
+    lines
+}
+
+/// What the disk holds, in one clause: `holds NTFS "Archive", 64 MiB, without partitions`.
+pub fn summary(disk: &Disk) -> String {
+    let count = disk.partitions.len();
+    let partitions = units::count(count as u64, "partition");
+    let whole: Vec<String> = disk.contents.whole.iter().map(held).collect();
+    let several = if whole.len() > 1 {
+        "several things at once: "
+    } else {
+        ""
+    };
+    match (count, whole.is_empty(), &disk.contents.unclaimed) {
+        (1.., true, _) => format!("holds {partitions}"),
+        (1.., false, _) => format!("holds {} and {partitions}", whole.join(" and ")),
+        (0, false, _) => format!("holds {several}{}, without partitions", whole.join(" and ")),
+        (0, true, Unclaimed::Data { .. }) => "holds data that is not known".to_owned(),
+        (0, true, _) if matches!(disk.contents.table, TableState::Foreign(_)) => {
+            "holds what is not supported".to_owned()
+        }
+        (0, true, Unclaimed::Zeros { places }) => {
+            format!("holds no partitions, and no data in the {places} places looked at")
+        }
+        (0, true, Unclaimed::NotLooked) => "holds no partitions".to_owned(),
     }
 }
 
@@ -103,9 +197,13 @@ pub fn disks(disks: &[Disk]) -> String {
                 harmless(&backing.display().to_string())
             );
         }
-        let _ = writeln!(out, "  partition table: {}", table(disk.table));
-        for found in &disk.partitions {
-            let _ = writeln!(out, "  {}", partition(found));
+        let _ = writeln!(out, "  partition table: {}", table_of(disk));
+        let found = contents(disk);
+        for line in &found {
+            let _ = writeln!(out, "  {line}");
+        }
+        if found.is_empty() && disk.contents.unclaimed != Unclaimed::NotLooked {
+            let _ = writeln!(out, "  {}", summary(disk));
         }
         for refusal in &disk.refusals {
             let _ = writeln!(
@@ -115,7 +213,11 @@ pub fn disks(disks: &[Disk]) -> String {
             );
         }
         if disk.refusals.is_empty() {
-            out.push_str("  may be written\n");
+            out.push_str(if found.is_empty() {
+                "  may be written\n"
+            } else {
+                "  may be written; what it holds is lost then\n"
+            });
         }
     }
     out
@@ -126,6 +228,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::platform::contents::DiskContents;
     use crate::platform::types::{PartitionRef, Refusal};
 
     #[test]
@@ -142,6 +245,7 @@ mod tests {
             usb: true,
             removable: false,
             table: TableKind::Gpt,
+            contents: DiskContents::default(),
             digest: String::new(),
             partitions: vec![Partition {
                 at: PartitionRef {

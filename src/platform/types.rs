@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::contents::DiskContents;
+
 /// GPT type of the partitions that hold Windows and its data.
 pub const BASIC_DATA: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
 
@@ -51,8 +53,10 @@ pub enum FsKind {
     Refs,
     /// BitLocker (`-FVE-FS-`).
     BitLocker,
-    /// Something else, by name ("ext4", "swap", "LUKS").
+    /// Something else, by the name that libblkid gives it ("ext4", "swap", `crypto_LUKS`).
     Other(String),
+    /// More than one signature: nobody can say which counts.
+    Several(Vec<FsKind>),
     /// No signature known.
     None,
 }
@@ -204,7 +208,10 @@ pub struct Disk {
     pub removable: bool,
     /// Partition table.
     pub table: TableKind,
-    /// Digest over table and geometry: changes when somebody else changed the disk.
+    /// How far the table can be trusted, and what lies outside of partitions.
+    pub contents: DiskContents,
+    /// Digest over geometry, both ends of the disk and the start of each partition: changes when somebody else changed
+    /// the disk, or when it is another disk with the same table.
     pub digest: String,
     /// Partitions in order of their start.
     pub partitions: Vec<Partition>,

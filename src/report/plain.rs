@@ -421,7 +421,7 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
     match kind {
         QuestionKind::ConfirmDisk(facts) => {
             let mut text = format!(
-                "QUESTION {id}: wipe disk {}? {} {} {}, {}, {}",
+                "QUESTION {id}: wipe disk {}? {} {} {}, {}, table {}",
                 facts.number,
                 facts.path,
                 facts.model,
@@ -429,6 +429,9 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
                 units::bytes(facts.bytes),
                 facts.table
             );
+            if !facts.found.is_empty() {
+                let _ = write!(text, "; {}", facts.found);
+            }
             for line in &facts.contents {
                 let _ = write!(text, "\n  holds: {line}");
             }

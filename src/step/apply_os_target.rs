@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::codes;
-use crate::platform::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
+use crate::platform::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind, show};
 use crate::sequence::settings::Destination;
 
 use super::cx::StepCx;
@@ -76,7 +76,15 @@ pub fn choose(
         from = Some(at);
     }
     let applied = volumes::applied(cx.host.as_ref());
+    let mut damaged = String::new();
     for disk in &disks {
+        if let Some(why) = disk.contents.unusable() {
+            let text = format!("disk {} is passed over: {why}", disk.number);
+            cx.warn(&text);
+            damaged.push_str("; ");
+            damaged.push_str(&text);
+            continue;
+        }
         for partition in &disk.partitions {
             if targets.len() == count {
                 break;
@@ -123,7 +131,7 @@ pub fn choose(
             targets.len()
         )
     };
-    Err(StepError::new(codes::NOT_FOUND, message)
+    Err(StepError::new(codes::NOT_FOUND, message + &damaged)
         .hint("partition and format the disk first, or name the destination"))
 }
 
@@ -175,6 +183,12 @@ fn explicit(disks: &[Disk], at: PartitionRef) -> Result<Target, StepError> {
         .iter()
         .find(|disk| disk.number == at.disk)
         .ok_or_else(|| missing(format!("there is no disk {}", at.disk)))?;
+    if let Some(why) = disk.contents.unusable() {
+        return Err(StepError::new(
+            codes::NOT_SUPPORTED,
+            format!("disk {} may not be written to: {why}", disk.number),
+        ));
+    }
     let partition = disk
         .partitions
         .iter()
@@ -194,8 +208,7 @@ fn explicit(disks: &[Disk], at: PartitionRef) -> Result<Target, StepError> {
     if !formatted(partition) {
         let found = match &partition.fs {
             FsKind::None => "is not formatted".to_owned(),
-            FsKind::Other(kind) => format!("holds {kind}"),
-            other => format!("holds {other:?}"),
+            other => format!("holds {}", show::file_system(other)),
         };
         return Err(StepError::new(
             codes::NOT_SUPPORTED,

@@ -9,7 +9,8 @@ use crate::cancel::CancelLevel;
 use crate::event::{Answered, Artifact, QuestionKind, Severity};
 use crate::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space};
 use crate::platform::{
-    BASIC_DATA, Disk, Firmware, Layout, Machine, Partition, PartitionRef, PlatformError, TableKind,
+    BASIC_DATA, Disk, DiskContents, Firmware, Layout, Machine, Partition, PartitionRef,
+    PlatformError, TableKind,
 };
 use crate::secret::Secret;
 use crate::sequence::settings::{Destination, RestartTarget};
@@ -230,6 +231,7 @@ impl Lab {
                 usb: false,
                 removable: false,
                 table: TableKind::Gpt,
+                contents: DiskContents::default(),
                 digest: String::new(),
                 partitions: Vec::new(),
                 refusals: Vec::new(),

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use crate::codes;
 use crate::event::Artifact;
-use crate::platform::{Disk, FsKind, NtfsState, Partition};
+use crate::platform::{Disk, FsKind, NtfsState, Partition, show};
 use crate::units;
 
+use super::capture_whole;
 use super::cx::StepCx;
 use super::error::StepError;
 use super::fat;
@@ -53,6 +54,12 @@ impl Volume {
             Role::Windows => "Windows".to_owned(),
             Role::System => "System".to_owned(),
             Role::Recovery => "Recovery".to_owned(),
+            Role::Data
+                if self.partition.label.is_empty()
+                    && self.partition.at.partition == capture_whole::WHOLE =>
+            {
+                format!("Disk {}", self.partition.at.disk)
+            }
             Role::Data if self.partition.label.is_empty() => {
                 format!(
                     "Disk {} partition {}",
@@ -64,8 +71,11 @@ impl Volume {
     }
 }
 
-/// "disk 0 partition 3".
+/// "disk 0 partition 3", or "the whole disk 0".
 pub(super) fn place(partition: &Partition) -> String {
+    if partition.at.partition == capture_whole::WHOLE {
+        return format!("the whole disk {}", partition.at.disk);
+    }
     format!(
         "disk {} partition {}",
         partition.at.disk, partition.at.partition
@@ -80,19 +90,21 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
         .map_err(|error| StepError::platform("listing the disks", error))?;
     disks.sort_by_key(|disk| disk.number);
     let mut volumes = Vec::new();
+    let mut skipped = Vec::new();
+    let mut skip = |volume: String, reason: String| {
+        let text = format!("{volume} is not captured: {reason}");
+        cx.warn(&text);
+        skipped.push(text);
+        cx.host.produced(Artifact::SkippedVolume { volume, reason });
+    };
     for disk in disks {
-        let mut partitions = disk.partitions.clone();
-        partitions.sort_by_key(|partition| partition.at.partition);
-        for partition in partitions {
+        if let Some(reason) = capture_whole::beside(&disk)? {
+            skip(format!("disk {}", disk.number), reason);
+        }
+        for partition in capture_whole::volumes_of(&disk) {
             cx.check_cancel()?;
             match reason_to_skip(&disk, &partition)? {
-                Some(reason) => {
-                    cx.warn(format!("{} is not captured: {reason}", place(&partition)));
-                    cx.host.produced(Artifact::SkippedVolume {
-                        volume: place(&partition),
-                        reason,
-                    });
-                }
+                Some(reason) => skip(place(&partition), reason),
                 None => volumes.push(probe(cx, partition, &mut |_, _| {})?),
             }
         }
@@ -100,7 +112,7 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
     if volumes.is_empty() {
         return Err(StepError::new(
             codes::NOT_FOUND,
-            "there is no NTFS or FAT32 volume on a fixed disk to capture",
+            capture_whole::nothing(&skipped),
         ));
     }
     Ok(volumes)
@@ -130,6 +142,13 @@ pub(super) fn reason_to_skip(
         FsKind::ExFat => "exFAT is not supported".to_owned(),
         FsKind::Refs => "ReFS is not supported".to_owned(),
         FsKind::Other(name) => format!("{name} is not a Windows file system"),
+        FsKind::Several(kinds) => {
+            if let Some(error) = capture_whole::several(&place(partition), partition, kinds) {
+                return Err(error);
+            }
+            let names = show::file_system(&partition.fs);
+            format!("it holds {names}, which are no Windows file systems")
+        }
         FsKind::None if partition.type_id == "e3c9e316-0b5c-4db8-817d-f92df00215ae" => {
             "it is the Microsoft reserved partition, which holds no files".to_owned()
         }

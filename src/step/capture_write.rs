@@ -18,7 +18,7 @@ use super::capture_secrets::clean_copy;
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
 use super::capture_unreadable::unreadable;
-use super::capture_volumes::Volume;
+use super::capture_volumes::{Volume, place};
 use super::cx::StepCx;
 use super::error::StepError;
 use super::fat;
@@ -172,9 +172,8 @@ pub(super) fn write(
         cx.check_cancel()?;
         cx.phase(
             &format!(
-                "scanning disk {} partition {} ({}, {})",
-                volume.partition.at.disk,
-                volume.partition.at.partition,
+                "scanning {} ({}, {})",
+                place(&volume.partition),
                 volume.name(),
                 volume.file_system()
             ),

@@ -17,6 +17,7 @@ mod capture_survey;
 mod capture_target;
 mod capture_unreadable;
 mod capture_volumes;
+mod capture_whole;
 mod capture_windows;
 mod capture_write;
 pub mod check;

@@ -175,24 +175,26 @@ pub fn facts(disk: &Disk) -> DiskFacts {
         model: disk.model.clone(),
         serial: disk.serial.clone(),
         bytes: disk.bytes,
-        table: show::table(disk.table).to_owned(),
-        contents: disk.partitions.iter().map(show::partition).collect(),
+        table: show::table_of(disk),
+        found: show::summary(disk),
+        contents: show::contents(disk),
     }
 }
 
 fn confirm(disk: &Disk, cx: &StepCx) -> Result<(), StepError> {
     let facts = facts(disk);
     cx.info(format!(
-        "Disk {}: {}, {} {}, {}, table {}",
+        "Disk {}: {}, {} {}, {}, table {}; {}",
         disk.number,
         facts.path,
         facts.model,
         facts.serial,
         units::bytes(facts.bytes),
-        facts.table
+        facts.table,
+        facts.found
     ));
     for line in &facts.contents {
-        cx.info(format!("Disk {} holds partition {line}", disk.number));
+        cx.info(format!("Disk {} holds {line}", disk.number));
     }
     match cx.host.ask(QuestionKind::ConfirmDisk(facts))? {
         Answered::Yes => Ok(()),

@@ -46,6 +46,12 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
             .machine
             .disk(at.disk)
             .map_err(|e| StepError::platform(format!("{name} cannot be read"), e))?;
+        if let Some(why) = disk.contents.unusable() {
+            return Err(StepError::new(
+                codes::NOT_SUPPORTED,
+                format!("{name} cannot be used: {why}"),
+            ));
+        }
         let Some(partition) = disk.partitions.iter().find(|p| p.at == at) else {
             continue;
         };

@@ -8,7 +8,9 @@ use std::time::Duration;
 use wimforge::cancel::CancelToken;
 use wimforge::platform::fake::DisklessMachine;
 use wimforge::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space};
-use wimforge::platform::{Disk, Firmware, Layout, Machine, NtfsState, PlatformError, TableKind};
+use wimforge::platform::{
+    Disk, DiskContents, Firmware, Layout, Machine, NtfsState, PlatformError, TableKind,
+};
 use wimforge::sequence::settings::RestartTarget;
 
 /// What a test sets and sees.
@@ -73,6 +75,7 @@ impl Machine for OneDisk {
             usb: false,
             removable: false,
             table: TableKind::None,
+            contents: DiskContents::default(),
             digest: "d".to_owned(),
             partitions: Vec::new(),
             refusals: Vec::new(),

@@ -346,6 +346,7 @@ pub fn facts() -> DiskFacts {
         serial: "S5GYNX0R123456".to_owned(),
         bytes: 500_107_862_016,
         table: "GPT".to_owned(),
+        found: String::new(),
         contents: vec![
             "1  100 MiB  FAT32  SYSTEM".to_owned(),
             "2  16 MiB  unknown".to_owned(),

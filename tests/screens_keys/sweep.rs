@@ -80,6 +80,7 @@ fn questions(names: &[String]) -> Vec<QuestionKind> {
             serial: names[2].clone(),
             bytes: u64::MAX,
             table: names[3].clone(),
+            found: names[0].clone(),
             contents: [names, names, names].concat(),
         }),
         QuestionKind::ConfirmReplace {

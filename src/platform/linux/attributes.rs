@@ -30,6 +30,9 @@ pub(super) fn show_volumes(disk: &Disk) -> Result<Vec<u32>, PlatformError> {
         });
     }
     let doing = || format!("changing the partition table of {}", disk.path.display());
+    if let Some(why) = disk.contents.unusable() {
+        return Err(PlatformError::Layout(format!("{}: {why}", doing())));
+    }
     let failed = |error: gpt::GptError| match error {
         gpt::GptError::Io(error) => PlatformError::io(doing(), error),
         other => PlatformError::Layout(format!("{}: {other}", doing())),
@@ -66,6 +69,7 @@ pub(super) fn show_volumes(disk: &Disk) -> Result<Vec<u32>, PlatformError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::contents::DiskContents;
     use crate::platform::types::{Partition, PartitionRef, TableKind};
     use crate::units::MIB;
 
@@ -96,6 +100,7 @@ mod tests {
             usb: false,
             removable: false,
             table: TableKind::Gpt,
+            contents: DiskContents::default(),
             digest: String::new(),
             partitions: table()
                 .iter()

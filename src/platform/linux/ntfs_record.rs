@@ -34,10 +34,10 @@ fn fix_up(record: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// MFT record 3 of the volume, fix-ups undone.
-fn volume_record(file: &File) -> Option<Vec<u8>> {
+/// MFT record 3 of the volume that begins at `start`, fix-ups undone.
+fn volume_record(file: &File, start: u64) -> Option<Vec<u8>> {
     let mut boot = [0_u8; 512];
-    file.read_exact_at(&mut boot, 0).ok()?;
+    file.read_exact_at(&mut boot, start).ok()?;
     if &boot[3..11] != b"NTFS    " {
         return None;
     }
@@ -58,7 +58,10 @@ fn volume_record(file: &File) -> Option<Vec<u8>> {
         return None;
     }
     let mut record = vec![0; usize::try_from(size).ok()?];
-    let at = mft.checked_mul(cluster)?.checked_add(3 * size)?;
+    let at = mft
+        .checked_mul(cluster)?
+        .checked_add(3 * size)?
+        .checked_add(start)?;
     file.read_exact_at(&mut record, at).ok()?;
     if record.get(..4)? != b"FILE" {
         return None;
@@ -88,9 +91,9 @@ fn attribute(record: &[u8], wanted: u32) -> Option<&[u8]> {
     }
 }
 
-/// The volume label; `None` when there is none or it cannot be read.
-pub(super) fn label(file: &File) -> Option<String> {
-    let record = volume_record(file)?;
+/// The label of the volume that begins at `start`; `None` when there is none or it cannot be read.
+pub(super) fn label(file: &File, start: u64) -> Option<String> {
+    let record = volume_record(file, start)?;
     let raw = attribute(&record, VOLUME_NAME)?;
     let units: Vec<u16> = raw
         .chunks_exact(2)
@@ -101,6 +104,6 @@ pub(super) fn label(file: &File) -> Option<String> {
 
 /// Whether chkdsk is scheduled; `None` when it cannot be read.
 pub(super) fn dirty(file: &File) -> Option<bool> {
-    let record = volume_record(file)?;
+    let record = volume_record(file, 0)?;
     Some(word(attribute(&record, VOLUME_INFORMATION)?, 10)? & DIRTY != 0)
 }

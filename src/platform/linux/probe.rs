@@ -4,14 +4,18 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use crate::platform::contents::{DiskContents, TableState, Unclaimed};
 use crate::platform::error::PlatformError;
 use crate::platform::types::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
 
 use super::attached::{self, Attached};
-use super::{hold, loops, signature, sys, sysfs, table};
+use super::{hold, loops, signature, sys, sysfs, table, table_read, unclaimed};
 
 /// Kernel names that are not disks of a machine to be imaged.
 const NOT_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtd"];
+
+/// The model of an image file.
+const IMAGE_FILE: &str = "image file";
 
 /// The machine's real disks in order of their names.
 pub(super) fn real_disks() -> Result<Vec<PathBuf>, PlatformError> {
@@ -177,29 +181,119 @@ fn mounted_at(node: &Path, around: &Surroundings) -> Vec<PathBuf> {
 }
 
 /// What is read from the disk itself.
-struct Contents {
+struct Read {
     bytes: u64,
     table: TableKind,
-    entries: Vec<table::Entry>,
+    partitions: Vec<(table::Entry, FsKind, String)>,
+    contents: DiskContents,
     digest: String,
 }
 
-impl Contents {
-    fn read(node: &Path, sector_bytes: u32, serial: &str) -> io::Result<Self> {
-        let mut file = File::open(node)?;
+impl Read {
+    fn from(
+        file: &File,
+        image: Option<&Path>,
+        sector_bytes: u32,
+        serial: &str,
+    ) -> io::Result<Self> {
         // Who may not do this reads what the cache has.
-        sys::forget_cache(&file).ok();
-        let bytes = file.seek(SeekFrom::End(0))?;
-        let (kind, entries) = table::read(&file, bytes, sector_bytes);
-        let digest = table::digest(&file, bytes, sector_bytes, serial)?;
-        let bare = kind == TableKind::Mbr && is_bare_file_system(&file);
+        sys::forget_cache(file).ok();
+        let mut end = file;
+        let bytes = end.seek(SeekFrom::End(0))?;
+        let mut whole = signature::all(file, 0, bytes);
+        let bare = whole.iter().any(|found| found.in_first_sector);
+        let table_read::Found {
+            kind,
+            state,
+            entries,
+        } = table_read::read(file, bytes, sector_bytes, bare);
+        let digest = table::digest(file, bytes, sector_bytes, serial, &entries)?;
+        let sector = u64::from(sector_bytes);
+        let claimed = !entries.is_empty() || !whole.is_empty();
+        let unclaimed = if claimed || matches!(state, TableState::Foreign(_)) {
+            Unclaimed::NotLooked
+        } else {
+            // What the table itself takes is not data.
+            let (from, to) = match kind {
+                TableKind::Gpt => {
+                    let length = 16 * 1024 + sector;
+                    (sector + length, bytes.saturating_sub(length))
+                }
+                TableKind::Mbr => (sector, bytes),
+                TableKind::None => (0, bytes),
+            };
+            unclaimed::look(file, image, from, to)?
+        };
         Ok(Self {
             bytes,
-            table: if bare { TableKind::None } else { kind },
-            entries: if bare { Vec::new() } else { entries },
+            table: kind,
             digest,
+            partitions: entries
+                .into_iter()
+                .map(|entry| {
+                    let (start, length) = (entry.entry.start_bytes, entry.entry.bytes);
+                    let (fs, label) = signature::probe(file, start, length);
+                    (entry, fs, label)
+                })
+                .collect(),
+            contents: DiskContents {
+                table: state,
+                whole: whole.drain(..).map(|found| found.held).collect(),
+                unclaimed,
+            },
         })
     }
+
+    fn partitions(self, number: u32, disk: &Path, around: Option<&Surroundings>) -> Vec<Partition> {
+        self.partitions
+            .into_iter()
+            .map(|(found, fs, label)| {
+                let node = sysfs::partition_node(disk, found.number);
+                Partition {
+                    at: PartitionRef {
+                        disk: number,
+                        partition: found.number,
+                    },
+                    mounted_at: around.map(|a| mounted_at(&node, a)).unwrap_or_default(),
+                    node,
+                    start_bytes: found.entry.start_bytes,
+                    bytes: found.entry.bytes,
+                    type_id: found.entry.type_id,
+                    name: found.entry.name,
+                    attributes: found.entry.attributes,
+                    fs,
+                    label,
+                }
+            })
+            .collect()
+    }
+}
+
+/// What a raw image holds, as [`crate::platform::Machine::disks`] would show it, without a loop device: number 0, no
+/// refusals.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn examine(image: &Path, sector_bytes: u32) -> io::Result<Disk> {
+    let file = File::open(image)?;
+    let read = Read::from(&file, Some(image), sector_bytes, "")?;
+    Ok(Disk {
+        number: 0,
+        path: image.to_owned(),
+        backing: Some(image.to_owned()),
+        model: IMAGE_FILE.to_owned(),
+        serial: String::new(),
+        identity: String::new(),
+        bytes: read.bytes,
+        sector_bytes,
+        usb: false,
+        removable: false,
+        table: read.table,
+        contents: read.contents.clone(),
+        digest: read.digest.clone(),
+        partitions: read.partitions(0, image, None),
+        refusals: Vec::new(),
+    })
 }
 
 /// Looks at one disk. `real`: it is refused for being a real one.
@@ -216,7 +310,7 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         .find(|text| !text.is_empty())
         .unwrap_or_default();
     let model = if attached.backing.is_some() {
-        "image file".to_owned()
+        IMAGE_FILE.to_owned()
     } else {
         let vendor = sysfs::line(folder.join("device/vendor"));
         let model = sysfs::line(folder.join("device/model"));
@@ -245,47 +339,22 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         refusals.push(Refusal::RealDisk(node.clone()));
     }
     let sectors = sysfs::number(folder.join("size")).unwrap_or_default();
-    let contents = Contents::read(node, sector_bytes, &serial).unwrap_or_else(|error| {
-        // Listed all the same: the technician is looking for it.
-        refusals.push(Refusal::Unreadable {
-            node: node.clone(),
-            why: error.to_string(),
-        });
-        Contents {
-            bytes: sectors * 512,
-            table: TableKind::None,
-            entries: Vec::new(),
-            digest: String::new(),
-        }
-    });
-    let partitions = contents
-        .entries
-        .into_iter()
-        .map(|found| {
-            let at = PartitionRef {
-                disk: attached.number,
-                partition: found.number,
-            };
-            let node = sysfs::partition_node(node, found.number);
-            let (fs, label) = if node.exists() {
-                signature::probe(&node)
-            } else {
-                (FsKind::None, String::new())
-            };
-            Partition {
-                at,
-                mounted_at: mounted_at(&node, around),
-                node,
-                start_bytes: found.entry.start_bytes,
-                bytes: found.entry.bytes,
-                type_id: found.entry.type_id,
-                name: found.entry.name,
-                attributes: found.entry.attributes,
-                fs,
-                label,
+    let read = File::open(node)
+        .and_then(|file| Read::from(&file, attached.file(), sector_bytes, &serial))
+        .unwrap_or_else(|error| {
+            // Listed all the same: the technician is looking for it.
+            refusals.push(Refusal::Unreadable {
+                node: node.clone(),
+                why: error.to_string(),
+            });
+            Read {
+                bytes: sectors * 512,
+                table: TableKind::None,
+                partitions: Vec::new(),
+                contents: DiskContents::default(),
+                digest: String::new(),
             }
-        })
-        .collect();
+        });
     let path = fs::canonicalize(&folder).unwrap_or_default();
     Disk {
         number: attached.number,
@@ -294,23 +363,16 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         model,
         serial,
         identity: attached.name.clone(),
-        bytes: contents.bytes,
+        bytes: read.bytes,
         sector_bytes,
         usb: path
             .components()
             .any(|part| part.as_os_str().to_string_lossy().starts_with("usb")),
         removable: sysfs::number(folder.join("removable")) == Some(1),
-        table: contents.table,
-        digest: contents.digest,
-        partitions,
+        table: read.table,
+        contents: read.contents.clone(),
+        digest: read.digest.clone(),
+        partitions: read.partitions(attached.number, node, Some(around)),
         refusals,
     }
-}
-
-/// A file system on the whole disk: its boot sector looks like an MBR.
-fn is_bare_file_system(file: &File) -> bool {
-    matches!(
-        signature::probe_file(file).0,
-        FsKind::Ntfs | FsKind::Fat | FsKind::Fat32 | FsKind::ExFat | FsKind::BitLocker
-    )
 }

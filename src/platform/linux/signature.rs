@@ -1,12 +1,21 @@
-//! File systems by their signatures, and their labels.
+//! File systems by their signatures, and their labels: libblkid's word, and that of the boot sector where libblkid has none.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
+use crate::platform::contents::Held;
 use crate::platform::types::FsKind;
 
-use super::ntfs_record;
+use super::{blkid, ntfs_record};
+
+/// What was found in a part of a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What it is, with label and length.
+    pub(super) held: Held,
+    /// It stands in the first sector, where otherwise a partition table would be.
+    pub(super) in_first_sector: bool,
+}
 
 /// Reads `length` bytes at `at`; `None` when there are not that many.
 fn read(file: &File, at: u64, length: usize) -> Option<Vec<u8>> {
@@ -15,58 +24,117 @@ fn read(file: &File, at: u64, length: usize) -> Option<Vec<u8>> {
     Some(buffer)
 }
 
-fn has(file: &File, at: u64, what: &[u8]) -> bool {
-    read(file, at, what.len()).is_some_and(|found| found == what)
+/// Everything that these bytes of a file hold, most often one thing or none.
+pub(super) fn all(file: &File, start: u64, bytes: u64) -> Vec<Found> {
+    let boot = read(file, start, 512).unwrap_or_else(|| vec![0; 512]);
+    let mut found: Vec<Found> = blkid::signatures(file, start, bytes)
+        .into_iter()
+        .map(|signature| {
+            let kind = kind(&signature, &boot);
+            Found {
+                in_first_sector: signature.at.is_some_and(|at| at < 512),
+                held: Held {
+                    label: label(&kind, file, start, &boot, signature.label),
+                    bytes: signature.bytes.or_else(|| length(&kind, &boot)),
+                    kind,
+                },
+            }
+        })
+        .collect();
+    // A volume whose boot sector says what it is stays one when the rest of it is too broken for libblkid.
+    if let Some(kind) = boot_sector(&boot).filter(|kind| found.iter().all(|f| f.held.kind != *kind))
+    {
+        let held = Held {
+            label: label(&kind, file, start, &boot, String::new()),
+            bytes: length(&kind, &boot),
+            kind,
+        };
+        found.insert(
+            0,
+            Found {
+                held,
+                in_first_sector: true,
+            },
+        );
+    }
+    found
 }
 
-/// File system and label of a node or image file; [`FsKind::None`] when it cannot be read.
-pub(super) fn probe(node: &Path) -> (FsKind, String) {
-    match File::open(node) {
-        Ok(file) => probe_file(&file),
-        Err(_) => (FsKind::None, String::new()),
+/// File system and label of a partition.
+pub(super) fn probe(file: &File, start: u64, bytes: u64) -> (FsKind, String) {
+    let mut found: Vec<Held> = all(file, start, bytes)
+        .into_iter()
+        .map(|f| f.held)
+        .collect();
+    match found.len() {
+        0 => (FsKind::None, String::new()),
+        1 => {
+            let only = found.swap_remove(0);
+            (only.kind, only.label)
+        }
+        _ => {
+            let label = found
+                .iter()
+                .map(|held| held.label.clone())
+                .find(|l| !l.is_empty());
+            let kinds = found.into_iter().map(|held| held.kind).collect();
+            (FsKind::Several(kinds), label.unwrap_or_default())
+        }
     }
 }
 
-/// As [`probe`], for an open file.
-pub(super) fn probe_file(file: &File) -> (FsKind, String) {
-    let Some(boot) = read(file, 0, 512) else {
-        return (FsKind::None, String::new());
+fn kind(signature: &blkid::Signature, boot: &[u8]) -> FsKind {
+    match signature.name.as_str() {
+        "ntfs" => FsKind::Ntfs,
+        "vfat" if signature.version == "FAT32" || &boot[82..87] == b"FAT32" => FsKind::Fat32,
+        "vfat" => FsKind::Fat,
+        "exfat" => FsKind::ExFat,
+        "ReFS" => FsKind::Refs,
+        "BitLocker" => FsKind::BitLocker,
+        other => FsKind::Other(other.to_owned()),
+    }
+}
+
+/// What Windows calls its own volumes, in the eight bytes behind the jump.
+fn boot_sector(boot: &[u8]) -> Option<FsKind> {
+    match &boot[3..11] {
+        b"-FVE-FS-" => Some(FsKind::BitLocker),
+        b"NTFS    " => Some(FsKind::Ntfs),
+        b"EXFAT   " => Some(FsKind::ExFat),
+        b"ReFS\0\0\0\0" => Some(FsKind::Refs),
+        _ => None,
+    }
+}
+
+fn label(kind: &FsKind, file: &File, start: u64, boot: &[u8], of_blkid: String) -> String {
+    let own = match kind {
+        FsKind::Ntfs => ntfs_record::label(file, start),
+        FsKind::Fat32 => {
+            Some(fat32_label(file, start, boot).unwrap_or_else(|| fat_text(&boot[71..82])))
+        }
+        FsKind::Fat if of_blkid.is_empty() => Some(fat_text(&boot[43..54])),
+        _ => None,
     };
-    if &boot[3..11] == b"-FVE-FS-" {
-        return (FsKind::BitLocker, String::new());
-    }
-    if &boot[3..11] == b"NTFS    " {
-        return (FsKind::Ntfs, ntfs_record::label(file).unwrap_or_default());
-    }
-    if &boot[3..11] == b"EXFAT   " {
-        return (FsKind::ExFat, String::new());
-    }
-    if &boot[3..11] == b"ReFS\0\0\0\0" {
-        return (FsKind::Refs, String::new());
-    }
-    if boot[510..512] == [0x55, 0xAA] {
-        if &boot[82..87] == b"FAT32" {
-            let label = fat32_label(file, &boot).unwrap_or_else(|| fat_text(&boot[71..82]));
-            return (FsKind::Fat32, label);
-        }
-        if &boot[54..57] == b"FAT" {
-            return (FsKind::Fat, fat_text(&boot[43..54]));
-        }
-    }
-    for (at, what, name) in [
-        (1080, &b"\x53\xEF"[..], "ext"),
-        (0, b"LUKS\xBA\xBE", "LUKS"),
-        (0, b"XFSB", "xfs"),
-        (65_600, b"_BHRfS_M", "btrfs"),
-        (4086, b"SWAPSPACE2", "swap"),
-        (536, b"LVM2 001", "LVM"),
-        (32_769, b"CD001", "ISO 9660"),
-    ] {
-        if has(file, at, what) {
-            return (FsKind::Other(name.to_owned()), String::new());
-        }
-    }
-    (FsKind::None, String::new())
+    own.unwrap_or(of_blkid)
+}
+
+/// The length of a file system by its boot sector.
+fn length(kind: &FsKind, boot: &[u8]) -> Option<u64> {
+    let word = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
+    let quad = |at: usize| {
+        let mut raw = [0; 8];
+        raw.copy_from_slice(&boot[at..at + 8]);
+        u64::from_le_bytes(raw)
+    };
+    let length = match kind {
+        // The last sector, with the copy of the boot sector, is not counted.
+        FsKind::Ntfs => quad(0x28).checked_add(1)?.checked_mul(word(11)),
+        FsKind::Fat | FsKind::Fat32 if word(19) > 0 => word(19).checked_mul(word(11)),
+        FsKind::Fat | FsKind::Fat32 => (quad(32) & u64::from(u32::MAX)).checked_mul(word(11)),
+        FsKind::ExFat => quad(0x48).checked_mul(1_u64.checked_shl(u32::from(boot[108]))?),
+        _ => None,
+    };
+    length.filter(|&length| length > 0)
 }
 
 /// An OEM label; "NO NAME" is none.
@@ -90,7 +158,7 @@ fn fat_text(raw: &[u8]) -> String {
 }
 
 /// The label in the first cluster of the root folder: what Windows shows.
-fn fat32_label(file: &File, boot: &[u8]) -> Option<String> {
+fn fat32_label(file: &File, start: u64, boot: &[u8]) -> Option<String> {
     let word = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
     let long = |at: usize| {
         u64::from(u32::from_le_bytes([
@@ -108,7 +176,8 @@ fn fat32_label(file: &File, boot: &[u8]) -> Option<String> {
     let data = reserved.checked_add(fats.checked_mul(fat_sectors)?)?;
     let at = data
         .checked_add(root.checked_sub(2)?.checked_mul(cluster)?)?
-        .checked_mul(sector)?;
+        .checked_mul(sector)?
+        .checked_add(start)?;
     let folder = read(file, at, usize::try_from(cluster * sector).ok()?)?;
     folder
         .chunks_exact(32)

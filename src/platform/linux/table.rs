@@ -11,9 +11,15 @@ use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 use mbrman::{BOOT_ACTIVE, BOOT_INACTIVE, CHS, MBR, MBRPartitionEntry};
 
+use crate::platform::contents::TableState;
 use crate::platform::error::PlatformError;
 use crate::platform::types::{Layout, LayoutEntry, TableKind};
 use crate::units::MIB;
+
+use super::{blkid, table_read};
+
+/// Bytes at the start of a partition that are part of the digest: boot sector and superblocks, with their serial numbers.
+const VOLUME_START: u64 = 8192;
 
 /// A partition as its table describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,113 +38,14 @@ pub(super) fn sector_kind(sector_bytes: u32) -> Option<LogicalBlockSize> {
     }
 }
 
-/// The gpt crate trusts these two numbers of a header; a hostile disk must not make it allocate or panic.
-fn header_is_sane(file: &File, at: u64) -> bool {
-    let mut header = [0_u8; 92];
-    if file.read_exact_at(&mut header, at).is_err() || &header[..8] != b"EFI PART" {
-        // No header at all: the crate finds that out by itself.
-        return true;
-    }
-    let number = |at: usize| {
-        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    number(84) == 128 && number(80) <= 1024
-}
-
-fn read_gpt(file: &File, bytes: u64, sector_bytes: u32) -> Option<Vec<Entry>> {
-    let sector = u64::from(sector_bytes);
-    if !header_is_sane(file, sector) || !header_is_sane(file, bytes.checked_sub(sector)?) {
-        return None;
-    }
-    let file = file.try_clone().ok()?;
-    let disk = GptConfig::new()
-        .writable(false)
-        .logical_block_size(sector_kind(sector_bytes)?)
-        .open_from_device(file)
-        .ok()?;
-    let mut entries = Vec::new();
-    for (&number, partition) in disk.partitions() {
-        let start = partition.first_lba.checked_mul(sector)?;
-        let end = partition.last_lba.checked_add(1)?.checked_mul(sector)?;
-        if !partition.is_used() || end <= start || end > bytes {
-            continue;
-        }
-        entries.push(Entry {
-            number,
-            entry: LayoutEntry {
-                start_bytes: start,
-                bytes: end - start,
-                type_id: partition.part_type_guid.guid.to_string(),
-                name: partition.name.clone(),
-                attributes: partition.flags,
-                active: false,
-            },
-        });
-    }
-    Some(entries)
-}
-
-fn mbr_entry(number: usize, partition: &MBRPartitionEntry, sector: u64) -> Option<Entry> {
-    if partition.is_unused() || partition.is_extended() || partition.sectors == 0 {
-        return None;
-    }
-    Some(Entry {
-        number: u32::try_from(number).ok()?,
-        entry: LayoutEntry {
-            start_bytes: u64::from(partition.starting_lba) * sector,
-            bytes: u64::from(partition.sectors) * sector,
-            type_id: format!("0x{:02x}", partition.sys),
-            name: String::new(),
-            attributes: u64::from(partition.is_active()),
-            active: partition.is_active(),
-        },
-    })
-}
-
-fn read_mbr(file: &File, bytes: u64, sector_bytes: u32) -> Option<Vec<Entry>> {
-    let mut file = file.try_clone().ok()?;
-    file.seek(SeekFrom::Start(0)).ok()?;
-    let mbr = MBR::read_from(&mut file, sector_bytes).ok()?;
-    // A lone protective entry is what is left of a broken GPT.
-    if mbr
-        .header
-        .iter()
-        .any(|(_, partition)| partition.sys == 0xEE)
-    {
-        return None;
-    }
-    let entries: Vec<Entry> = mbr
-        .iter()
-        .filter_map(|(number, partition)| mbr_entry(number, partition, u64::from(sector_bytes)))
-        .collect();
-    // The boot sector of a file system ends in the same two bytes: such a table points past the end.
-    entries
-        .iter()
-        .all(|e| {
-            e.entry.start_bytes > 0 && e.entry.start_bytes.saturating_add(e.entry.bytes) <= bytes
-        })
-        .then_some(entries)
-}
-
-/// The table of a disk and its partitions in order of their start.
-pub(super) fn read(file: &File, bytes: u64, sector_bytes: u32) -> (TableKind, Vec<Entry>) {
-    let (kind, mut entries) = if let Some(entries) = read_gpt(file, bytes, sector_bytes) {
-        (TableKind::Gpt, entries)
-    } else if let Some(entries) = read_mbr(file, bytes, sector_bytes) {
-        (TableKind::Mbr, entries)
-    } else {
-        (TableKind::None, Vec::new())
-    };
-    entries.sort_by_key(|entry| (entry.entry.start_bytes, entry.number));
-    (kind, entries)
-}
-
-/// A digest over geometry, serial number and the regions that hold tables.
+/// A digest over geometry, serial number, both ends of the disk (where tables and their backups are) and the start of
+/// each partition: a clone with the same table has other volumes in it.
 pub(super) fn digest(
     file: &File,
     bytes: u64,
     sector_bytes: u32,
     serial: &str,
+    entries: &[Entry],
 ) -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     (bytes, sector_bytes, serial).hash(&mut hasher);
@@ -147,6 +54,15 @@ pub(super) fn digest(
     for at in [0, bytes - length] {
         file.read_exact_at(&mut region, at)?;
         region.hash(&mut hasher);
+    }
+    for Entry { entry, .. } in entries {
+        let length = VOLUME_START
+            .min(entry.bytes)
+            .min(bytes.saturating_sub(entry.start_bytes));
+        let mut start = vec![0; usize::try_from(length).unwrap_or_default()];
+        // A bad sector in a volume must not stand in the way of wiping it.
+        let read = file.read_exact_at(&mut start, entry.start_bytes).is_ok();
+        (entry.start_bytes, read, start).hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -184,6 +100,8 @@ pub(super) fn wipe_for(file: &File, disk_bytes: u64, layout: &Layout) -> io::Res
             entry.bytes.min(128 * 1024),
             disk_bytes,
         )?;
+        // Others lie farther in or at the end (ZFS, RAID): the new volume must not be taken for a part of them.
+        blkid::wipe(file, entry.start_bytes, entry.bytes)?;
     }
     file.sync_all()
 }
@@ -341,8 +259,13 @@ pub(super) fn matches(
     sector_bytes: u32,
     node: &Path,
 ) -> Result<(), PlatformError> {
-    let (kind, found) = read(file, bytes, sector_bytes);
+    let table_read::Found {
+        kind,
+        state,
+        entries: found,
+    } = table_read::read(file, bytes, sector_bytes, false);
     let same = kind == layout.kind
+        && state == TableState::Good
         && found.len() == layout.entries.len()
         && found.iter().zip(&layout.entries).all(|(found, wanted)| {
             found.entry.start_bytes == wanted.start_bytes

@@ -149,8 +149,11 @@ pub(super) fn layout(
     })
 }
 
-/// The partitions a disk has, as [`make_nodes`] wants them.
+/// The partitions a disk has, as [`make_nodes`] wants them; none of a damaged table, which the kernel may not take.
 pub(super) fn wanted_nodes(disk: &Disk) -> Vec<(u32, u64, u64)> {
+    if disk.contents.unusable().is_some() {
+        return Vec::new();
+    }
     disk.partitions
         .iter()
         .map(|partition| {

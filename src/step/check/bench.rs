@@ -9,8 +9,8 @@ use crate::cancel::CancelToken;
 use crate::event::{Finding, Gravity, NodeId};
 use crate::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space, Tool};
 use crate::platform::{
-    BASIC_DATA, Disk, Firmware, FsKind, Layout, Machine, NtfsState, Partition, PartitionRef,
-    PlatformError, TableKind,
+    BASIC_DATA, Disk, DiskContents, Firmware, FsKind, Layout, Machine, NtfsState, Partition,
+    PartitionRef, PlatformError, TableKind,
 };
 use crate::secret::Secret;
 use crate::sequence::load::read_text;
@@ -67,6 +67,7 @@ pub(super) fn disk(number: u32, bytes: u64) -> Disk {
         usb: false,
         removable: false,
         table: TableKind::None,
+        contents: DiskContents::default(),
         digest: String::new(),
         partitions: Vec::new(),
         refusals: Vec::new(),

@@ -6,7 +6,6 @@ use crate::step::{partition_disk, partition_layout, volumes};
 use crate::units;
 
 use super::Checker;
-use super::findings::counted;
 
 pub(super) fn check(settings: &PartitionDisk, c: &mut Checker<'_>) {
     if plan(settings, c).is_none() {
@@ -148,19 +147,22 @@ fn contents(subject: &str, disk: &Disk, c: &mut Checker<'_>) {
             "Move this step before Apply Operating System Image.",
         );
     }
-    if disk.partitions.is_empty() {
+    let list = show::contents(disk);
+    if list.is_empty() {
         let table = match disk.table {
             TableKind::None => "holds no partition table".to_owned(),
             kind => format!("holds an empty {} table", show::table(kind)),
         };
-        c.fine(subject, table);
+        c.fine(subject, format!("{table}; {}", show::summary(disk)));
         return;
     }
-    let list: Vec<String> = disk.partitions.iter().map(show::partition).collect();
-    let count = counted(list.len(), "partition");
     c.warn(
         subject,
-        format!("holds {count}, which will be wiped: {}", list.join("; ")),
+        format!(
+            "{}, which will be wiped: {}",
+            show::summary(disk),
+            list.join("; ")
+        ),
         WAY_OUT,
     );
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::cancel::CancelToken;
 use crate::platform::machine::{FormatRequest, Mounted, Result, ShareRequest, Space, Tool};
 use crate::platform::{
-    Disk, Firmware, FsKind, Layout, LayoutEntry, Machine, NtfsState, Partition, PartitionRef,
-    PlatformError, TableKind,
+    Disk, DiskContents, Firmware, FsKind, Layout, LayoutEntry, Machine, NtfsState, Partition,
+    PartitionRef, PlatformError, TableKind, TableState,
 };
 use crate::sequence::settings::{FileSystem, PartitionDef, RestartTarget};
 
@@ -80,6 +80,10 @@ impl Preview {
             .collect();
         let planned = Disk {
             table,
+            contents: DiskContents {
+                table: TableState::Good,
+                ..DiskContents::default()
+            },
             partitions,
             refusals: Vec::new(),
             ..disk.clone()

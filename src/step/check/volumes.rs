@@ -8,6 +8,7 @@ use crate::platform::{Disk, FsKind, Machine, Partition};
 use crate::sequence::settings::{CaptureOperatingSystem, UnsupportedFiles};
 use crate::step::capture_secrets;
 use crate::step::capture_volumes::{place, probe, reason_to_skip};
+use crate::step::capture_whole;
 use crate::unattend::{self, Found};
 use crate::units;
 use crate::wim::reparse::{self, Contents};
@@ -37,15 +38,31 @@ pub(super) fn check(settings: &CaptureOperatingSystem, c: &mut Checker<'_>) -> O
     disks.sort_by_key(|disk| disk.number);
     let mut used = Some(0_u64);
     let mut count = 0;
+    let mut reasons = Vec::new();
     for disk in &disks {
-        let mut partitions = disk.partitions.clone();
-        partitions.sort_by_key(|partition| partition.at.partition);
-        for partition in partitions {
+        match capture_whole::beside(disk) {
+            Ok(None) => {}
+            Ok(Some(reason)) => {
+                let text = format!("disk {} is not captured: {reason}", disk.number);
+                c.warn(SUBJECT, &text, "Move what is needed to an NTFS volume.");
+                reasons.push(text);
+            }
+            Err(error) => {
+                count += 1;
+                c.fail(
+                    SUBJECT,
+                    &error,
+                    "Mend the table, or leave this disk out of the machine.",
+                );
+                continue;
+            }
+        }
+        for partition in capture_whole::volumes_of(disk) {
             if c.cancelled() {
                 return None;
             }
             match reason_to_skip(disk, &partition) {
-                Ok(Some(reason)) => skipped(disk, &partition, &reason, c),
+                Ok(Some(reason)) => reasons.push(skipped(disk, &partition, &reason, c)),
                 Ok(None) => {
                     count += 1;
                     let bytes = volume(partition, settings, c);
@@ -60,7 +77,7 @@ pub(super) fn check(settings: &CaptureOperatingSystem, c: &mut Checker<'_>) -> O
     if count == 0 {
         c.block(
             SUBJECT,
-            "there is no NTFS or FAT32 volume on a fixed disk to capture",
+            capture_whole::nothing(&reasons),
             "Connect the disk, or put steps that make and fill one before the capture.",
         );
         return None;
@@ -68,14 +85,16 @@ pub(super) fn check(settings: &CaptureOperatingSystem, c: &mut Checker<'_>) -> O
     used
 }
 
-fn skipped(disk: &Disk, partition: &Partition, reason: &str, c: &mut Checker<'_>) {
+/// Gives back what was said.
+fn skipped(disk: &Disk, partition: &Partition, reason: &str, c: &mut Checker<'_>) -> String {
     let text = format!("{} is not captured: {reason}", place(partition));
     // What holds no files, or does not belong to the machine, is missed by nobody.
     if partition.fs == FsKind::None || disk.usb || disk.removable {
-        c.fine(SUBJECT, text);
+        c.fine(SUBJECT, &text);
     } else {
-        c.warn(SUBJECT, text, "Move what is needed to an NTFS volume.");
+        c.warn(SUBJECT, &text, "Move what is needed to an NTFS volume.");
     }
+    text
 }
 
 /// Bytes in use.

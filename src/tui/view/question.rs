@@ -171,9 +171,11 @@ fn disk(look: &Look, facts: &DiskFacts, columns: usize) -> Vec<Line<'static>> {
             text.to_owned()
         }
     };
-    let holds = match facts.contents.len() {
-        0 => "empty: no partitions were found".to_owned(),
-        some => format!("holds {}", units::count(some as u64, "partition")),
+    let partitions = facts.contents.len();
+    let holds = match (partitions, facts.found.as_str()) {
+        (0, "") => "no partitions were found".to_owned(),
+        (some, "") => format!("holds {}", units::count(some as u64, "partition")),
+        (_, found) => found.to_owned(),
     };
     let mut all = whole(
         look,
