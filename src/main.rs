@@ -12,12 +12,12 @@ use wimforge::report::complain::complain;
 
 mod roles;
 
-use roles::{console, control, inspect, machine, run};
+use roles::{console, control, inspect, machine, run, secrets};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        None => console::console(cli.look, &cli.machine, None),
+        None => console::console(cli.look, &cli.machine, None, &secrets::Given::default()),
         Some(Command::Run(args)) => run::run(*args),
         Some(Command::Attach(args)) => console::attach(args),
         Some(Command::Resume(args)) => run::resume(*args),

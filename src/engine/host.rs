@@ -7,7 +7,7 @@ use super::dispatcher::Dispatcher;
 use super::waiting::{Answer, AskError};
 use crate::codes;
 use crate::event::{Answered, Artifact, EventBody, NodeId, Origin, QuestionKind, Severity, Unit};
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::variables::{
     Expanded, LONGEST_VALUE, Value, VariableError, Variables, check_name,
 };
@@ -167,5 +167,9 @@ impl Host for StepHost {
 
     fn remember_secret(&self, secret: &Secret) {
         self.dispatcher.remember_secret(secret);
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.dispatcher.redactor()
     }
 }

@@ -3,6 +3,8 @@
 //! [`types`] is data. [`Machine`] is what steps and engine use; `linux/` is the real thing. `windows/` will
 //! stand beside it.
 
+#[cfg(unix)]
+pub mod clean;
 pub mod error;
 pub mod fake;
 #[cfg(target_os = "linux")]
@@ -11,6 +13,8 @@ pub mod machine;
 pub mod process;
 pub mod server;
 pub mod show;
+#[cfg(unix)]
+pub mod terminal;
 pub mod types;
 
 pub use error::PlatformError;

@@ -10,16 +10,22 @@ use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
 use super::common::{Outcome, Trouble, can_be_shown, failed, printed, runtime};
 use super::launch::{is_running, make_way, spawn_engine};
+use super::secrets::Given;
 
 /// The console: on the running engine, or on one started for it.
-pub fn console(look: Look, machine: &MachineArgs, start: Option<StartRun>) -> Outcome {
+pub fn console(
+    look: Look,
+    machine: &MachineArgs,
+    start: Option<StartRun>,
+    given: &Given,
+) -> Outcome {
     can_be_shown(&look)?;
     let endpoint = Endpoint::standard();
     if start.is_some() {
         make_way(&endpoint)?;
     }
     if start.is_some() || !is_running(&endpoint)? {
-        spawn_engine(machine, &[])?;
+        spawn_engine(machine, &[], given)?;
     }
     open_console(look, start, false)
 }

@@ -18,9 +18,8 @@ use wimforge::sequence::load;
 use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
-use super::common::{
-    Outcome, can_be_shown, failed, machine_maker, printed, read_secrets, runtime, say, usage,
-};
+use super::common::{Outcome, can_be_shown, failed, machine_maker, printed, runtime, say, usage};
+use super::secrets::read_secrets;
 
 /// Fastest and slowest speed of a replay.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;

@@ -7,3 +7,4 @@ pub mod inspect;
 pub mod launch;
 pub mod machine;
 pub mod run;
+pub mod secrets;

@@ -16,3 +16,4 @@ pub mod schema;
 pub mod settings;
 pub mod syntax;
 pub mod variables;
+mod written;

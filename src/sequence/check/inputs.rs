@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Checker, length};
+use super::{Checker, SECRET_WRITTEN, length};
 use crate::input::Check;
 use crate::sequence::schema::Sequence;
 use crate::sequence::variables::LONGEST_VALUE;
@@ -68,7 +68,7 @@ impl Checker<'_> {
             if input.secret && !input.default.is_empty() {
                 self.warning(
                     &format!("{path}.default"),
-                    "this secret stands in the document for everybody to read",
+                    SECRET_WRITTEN,
                     "leave the default out",
                 );
             }
