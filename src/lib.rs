@@ -21,6 +21,7 @@ pub mod cli;
 pub mod client;
 pub mod codes;
 pub mod engine;
+pub mod environment;
 pub mod event;
 pub mod hints;
 pub mod input;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{SecretSource, pair, secret};
+use super::{SECRET, SecretSource, pair, secret};
 
 /// Requests of `wimforge ctl`.
 #[derive(Clone, Debug, Subcommand)]
@@ -112,8 +112,11 @@ pub enum Ctl {
     /// Set a variable; an empty value deletes it
     Set {
         /// NAME=VALUE
-        #[arg(value_parser = pair)]
-        variable: (String, String),
+        #[arg(value_name = "NAME=VALUE", value_parser = pair, required_unless_present = "secret")]
+        variable: Option<(String, String)>,
+        /// Set a secret one; NAME alone asks at the terminal, without echo. As `--secret` of `run`
+        #[arg(long, value_name = SECRET, value_parser = secret, conflicts_with = "variable")]
+        secret: Option<(String, SecretSource)>,
     },
     /// Answer the open question: yes or no; what destroys something with its number and its word
     Answer {
@@ -128,7 +131,7 @@ pub enum Ctl {
     /// Give the secrets that the open question asks for
     Secrets {
         /// The secrets
-        #[arg(required = true, value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+        #[arg(required = true, value_name = SECRET, value_parser = secret)]
         secrets: Vec<(String, SecretSource)>,
     },
     /// End an engine that has nothing to do

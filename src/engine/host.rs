@@ -7,7 +7,7 @@ use super::dispatcher::Dispatcher;
 use super::waiting::{Answer, AskError};
 use crate::codes;
 use crate::event::{Answered, Artifact, EventBody, NodeId, Origin, QuestionKind, Severity, Unit};
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::variables::{
     Expanded, Value, VariableError, Variables, check_name, check_value,
 };
@@ -168,5 +168,9 @@ impl Host for StepHost {
 
     fn remember_secret(&self, secret: &Secret) {
         self.dispatcher.remember_secret(secret);
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.dispatcher.redactor()
     }
 }

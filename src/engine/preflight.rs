@@ -59,6 +59,9 @@ pub fn of_document(
     let planned =
         PlannedSequence::new(sequence).map_err(|error| EngineError::Document(error.to_string()))?;
     let mut variables = Variables::default();
+    for input in sequence.inputs.iter().filter(|input| input.secret) {
+        variables.declare_secret(&input.variable);
+    }
     let document = sequence.variables.iter();
     let defaults = sequence.inputs.iter().map(|i| (&i.variable, &i.default));
     for (name, value) in document.chain(defaults) {

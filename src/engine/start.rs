@@ -107,6 +107,9 @@ fn begin(
     for secret in values.secrets() {
         dispatcher.remember_secret(secret);
     }
+    for secret in &sequence.written_secrets() {
+        dispatcher.remember_secret(secret);
+    }
     dispatcher.open(Opening {
         journal,
         log,
@@ -185,7 +188,10 @@ pub fn resume(
                 folder.sequence().display()
             )));
         }
-        for (_, secret) in &secrets {
+        for secret in secrets.iter().map(|(_, secret)| secret) {
+            dispatcher.remember_secret(secret);
+        }
+        for secret in &sequence.written_secrets() {
             dispatcher.remember_secret(secret);
         }
         let document = document(&checked, &sequence);
@@ -208,6 +214,7 @@ pub fn resume(
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
+        dispatcher.declare_secret_inputs();
         go(dispatcher, options, planned, folder, secrets, None)
     })();
     if begun.is_err() {
@@ -241,6 +248,12 @@ fn document(checked: &Checked, sequence: &Sequence) -> Document {
             .inputs
             .iter()
             .map(|input| (input.variable.to_lowercase(), input.check.clone()))
+            .collect(),
+        secret_inputs: sequence
+            .inputs
+            .iter()
+            .filter(|input| input.secret)
+            .map(|input| input.variable.clone())
             .collect(),
     }
 }
@@ -374,33 +387,27 @@ impl Values {
         machine: &dyn Machine,
     ) -> Result<Self, EngineError> {
         let mut all = Vec::new();
-        for (name, value) in &sequence.variables {
-            all.push((name.clone(), Value::Plain(value.clone()), Origin::Document));
-        }
-        let secret_input = |name: &str| {
-            sequence
-                .inputs
-                .iter()
-                .any(|input| input.secret && input.variable.eq_ignore_ascii_case(name))
+        // What one source gives as a secret is secret from every other.
+        let kept = |name: &str, value: &str| {
+            let given = |(other, _): &(String, _)| other.trim().eq_ignore_ascii_case(name.trim());
+            if sequence.is_secret_input(name) || request.secrets.iter().any(given) {
+                Value::Secret(Secret::new(value))
+            } else {
+                Value::Plain(value.to_owned())
+            }
         };
+        for (name, value) in &sequence.variables {
+            all.push((name.clone(), kept(name, value), Origin::Document));
+        }
         for input in &sequence.inputs {
             if !input.default.is_empty() {
-                let value = if input.secret {
-                    Value::Secret(Secret::new(input.default.clone()))
-                } else {
-                    Value::Plain(input.default.clone())
-                };
+                let value = kept(&input.variable, &input.default);
                 all.push((input.variable.clone(), value, Origin::Input));
             }
         }
         for (name, value) in &request.set {
             fits(sequence, name, value)?;
-            let value = if secret_input(name) {
-                Value::Secret(Secret::new(value.clone()))
-            } else {
-                Value::Plain(value.clone())
-            };
-            all.push((name.clone(), value, Origin::CommandLine));
+            all.push((name.clone(), kept(name, value), Origin::CommandLine));
         }
         for (name, value) in &request.secrets {
             fits(sequence, name, value.0.reveal())?;
@@ -445,10 +452,7 @@ impl Values {
             .collect();
         let mistakes = check::check_run(checked, numbers.as_deref(), &set);
         if !mistakes.is_empty() {
-            return Err(EngineError::Document(load::render(
-                &checked.source,
-                &mistakes,
-            )));
+            return Err(EngineError::Document(checked.masked(&mistakes)));
         }
         for input in &sequence.inputs {
             let Some(value) = self.last(&input.variable) else {

@@ -13,16 +13,22 @@ use super::common::{Outcome, Trouble, can_be_shown, failed, printed, runtime};
 use super::launch::{is_running, make_way, spawn_engine};
 use super::offer::{self, Offered};
 use super::run::resume;
+use super::secrets::Given;
 
 /// The console: on the running engine, or on one started for it.
-pub fn console(look: Look, machine: &MachineArgs, start: Option<StartRun>) -> Outcome {
+pub fn console(
+    look: Look,
+    machine: &MachineArgs,
+    start: Option<StartRun>,
+    given: &Given,
+) -> Outcome {
     can_be_shown(&look)?;
     let endpoint = Endpoint::standard();
     if start.is_some() {
         make_way(&endpoint)?;
     }
     if start.is_some() || !is_running(&endpoint)? {
-        spawn_engine(machine, &[])?;
+        spawn_engine(machine, &[], given)?;
     }
     open_console(look, start, false)
 }
@@ -45,7 +51,7 @@ pub fn bare(look: Look, machine: &MachineArgs) -> Outcome {
             Offered::Left => return Ok(LEFT),
         }
     }
-    console(look, machine, None)
+    console(look, machine, None, &Given::default())
 }
 
 /// The console on the engine that runs, or is just coming up.

@@ -2,11 +2,12 @@
 
 use wimforge::cli::Ctl;
 use wimforge::event::NodeId;
-use wimforge::protocol::{LogQuery, Pattern, Request, StepChange};
+use wimforge::protocol::{LogQuery, Pattern, Request, StepChange, WireSecret};
 use wimforge::report::ctl::{self, Asked};
 use wimforge::transport::Endpoint;
 
-use super::common::{Outcome, Trouble, failed, read_secrets, runtime, say, usage};
+use super::common::{Outcome, Trouble, failed, runtime, say, usage};
+use super::secrets::{read_secret, read_secrets};
 
 /// Sends one request and prints the answer.
 pub fn control(request: Ctl) -> Outcome {
@@ -85,8 +86,17 @@ pub fn control(request: Ctl) -> Outcome {
             Asked::Plain(Request::Bundle { to })
         }
         Ctl::Set {
-            variable: (name, value),
+            secret: Some((name, source)),
+            ..
+        } => {
+            let value = WireSecret(read_secret(&name, &source)?);
+            Asked::Plain(Request::SetSecret { name, value })
+        }
+        Ctl::Set {
+            variable: Some((name, value)),
+            ..
         } => Asked::Plain(Request::SetVariable { name, value }),
+        Ctl::Set { .. } => return Err(usage("write NAME=VALUE or --secret NAME")),
         Ctl::Answer { answer, question } => {
             let (question, word) = numbered(answer, question)?;
             Asked::Answer { question, word }

@@ -19,8 +19,9 @@ use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
 use super::common::{
-    Outcome, can_be_shown, failed, machine_to_look_at, printed, read_secrets, runtime, say, usage,
+    Outcome, can_be_shown, failed, machine_to_look_at, printed, runtime, say, usage,
 };
+use super::secrets::read_secrets;
 
 /// Fastest and slowest speed of a replay.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;

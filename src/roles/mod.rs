@@ -8,3 +8,4 @@ pub mod launch;
 pub mod machine;
 pub mod offer;
 pub mod run;
+pub mod secrets;

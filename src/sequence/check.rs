@@ -33,10 +33,13 @@ pub fn check(sequence: &Sequence, spans: &Spans, complete: bool) -> Vec<Diagnost
         applied: false,
         captured: false,
         sets: HashSet::new(),
+        secrets: HashSet::new(),
     };
     checker.sequence(sequence);
     checker.out
 }
+
+const SECRET_WRITTEN: &str = "this secret stands in the document for everybody to read";
 
 struct Checker<'a> {
     spans: &'a Spans,
@@ -48,6 +51,8 @@ struct Checker<'a> {
     captured: bool,
     /// Variables that were given a value further up, in lower case.
     sets: HashSet<String>,
+    /// Lower-case variables of secret inputs.
+    secrets: HashSet<String>,
 }
 
 /// Where a path stands, else its nearest ancestor.
@@ -221,8 +226,19 @@ impl Checker<'_> {
         }
         self.name("name", "the name of the sequence", &sequence.name);
         self.at_most("description", "the description", &sequence.description, 512);
+        let secret = sequence.inputs.iter().filter(|input| input.secret);
+        self.secrets = secret
+            .map(|input| input.variable.trim().to_lowercase())
+            .collect();
         for (name, value) in &sequence.variables {
             let path = format!("variables.{name}");
+            if !value.is_empty() && self.secrets.contains(&name.trim().to_lowercase()) {
+                self.warning(
+                    &path,
+                    SECRET_WRITTEN,
+                    "leave it out of `variables`: it is asked for, or given with --secret",
+                );
+            }
             if self.sets.contains(&name.trim().to_lowercase()) {
                 self.error(
                     &format!("{path}#key"),
@@ -405,10 +421,12 @@ impl Checker<'_> {
             Action::SetVariable(set) => {
                 self.writes(&field("variable"), &set.variable);
                 self.limits(&field("value"), &set.variable, &set.value);
-                if set.secret && !set.value.is_empty() && !is_open(&set.value) {
+                let secret =
+                    set.secret || self.secrets.contains(&set.variable.trim().to_lowercase());
+                if secret && !set.value.is_empty() && !is_open(&set.value) {
                     self.warning(
                         &field("value"),
-                        "this secret stands in the document for everybody to read",
+                        SECRET_WRITTEN,
                         "use an input with `secret: true`",
                     );
                 }

@@ -20,3 +20,4 @@ pub mod settings;
 pub mod syntax;
 pub mod variables;
 pub mod words;
+mod written;

@@ -1,6 +1,6 @@
 //! Task sequence variables: names, values, `%substitution%` (spec 1.2, 1.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use crate::secret::{MASK, Secret};
 /// Longest value, in characters (spec 1.2).
 pub const LONGEST_VALUE: usize = 4_000;
 
-/// A value: plain or secret. The flag belongs to the value, not to the name.
+/// A value: plain or secret. Once secret, a variable stays so until it is deleted, see [`Variables::set_engine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// May be shown.
@@ -108,6 +108,8 @@ impl Expanded {
 pub struct Variables {
     /// Lower-case name to (name, value).
     entries: BTreeMap<String, (String, Value)>,
+    /// Lower-case names whose values are secret whoever sets them: once set as secrets, or asked for as such.
+    secret: BTreeSet<String>,
 }
 
 fn key(name: &str) -> String {
@@ -202,11 +204,31 @@ impl Variables {
         Ok(())
     }
 
-    /// Sets any variable, read-only ones included: the engine's own way. Empty deletes.
+    /// The value as [`Self::set_engine`] keeps it: plain becomes secret where the variable is.
+    pub fn as_kept(&self, name: &str, value: Value) -> Value {
+        match value {
+            Value::Plain(text) if !text.is_empty() && self.secret.contains(&key(name)) => {
+                Value::Secret(Secret::new(text))
+            }
+            other => other,
+        }
+    }
+
+    /// From now on every value of this variable is secret, until it is deleted.
+    pub fn declare_secret(&mut self, name: &str) {
+        self.secret.insert(key(name));
+    }
+
+    /// Sets any variable, read-only ones included: the engine's own way. Empty deletes. A variable that is secret stays
+    /// so, whoever sets it and how, until it is deleted and set anew (spec 1.2).
     pub fn set_engine(&mut self, name: &str, value: Value) {
+        let value = self.as_kept(name, value);
         if value.reveal().is_empty() {
-            self.entries.remove(&key(name));
+            self.remove(name);
         } else {
+            if value.is_secret() {
+                self.declare_secret(name);
+            }
             self.entries
                 .entry(key(name))
                 .and_modify(|entry| entry.1 = value.clone())
@@ -216,6 +238,7 @@ impl Variables {
 
     /// Removes a variable; says whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
+        self.secret.remove(&key(name));
         self.entries.remove(&key(name)).is_some()
     }
 
@@ -345,6 +368,26 @@ mod tests {
             variables.name_over(&none, "A%P%"),
             Err(VariableError::SecretName("A%P%".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_secret_stays_one_until_it_is_deleted() {
+        let plain = |text: &str| Value::Plain(text.to_owned());
+        let mut variables = Variables::default();
+        variables.set_engine("P", Value::Secret(Secret::new("one")));
+        variables.set_engine(" p ", plain("two"));
+        assert_eq!(variables.get("P"), Some(&Value::Secret(Secret::new("two"))));
+        assert!(variables.set("p", plain("three")).is_ok());
+        assert!(variables.get("P").is_some_and(Value::is_secret));
+        variables.set_engine("P", plain(""));
+        variables.set_engine("P", plain("four"));
+        assert_eq!(variables.get("P"), Some(&plain("four")));
+        variables.declare_secret("Q");
+        variables.set_engine("q", plain("five"));
+        assert!(variables.get("Q").is_some_and(Value::is_secret));
+        assert!(variables.remove("Q"));
+        variables.set_engine("Q", plain("six"));
+        assert!(!variables.get("Q").is_some_and(Value::is_secret));
     }
 
     #[test]

@@ -78,6 +78,9 @@ impl Host for FakeHost {
     }
     fn produced(&self, _artifact: Artifact) {}
     fn remember_secret(&self, _secret: &Secret) {}
+    fn redactor(&self) -> crate::secret::Redactor {
+        crate::secret::Redactor::default()
+    }
 }
 
 struct FakeMachine {

@@ -19,6 +19,7 @@ use super::capture_volumes::{announce, choose};
 use super::capture_write::{Wishes, write};
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::open;
 
 /// Our own folders: never part of an image.
 const TASK_SEQUENCE: &str = "/_SMSTaskSequence";
@@ -47,11 +48,12 @@ pub fn action_variables(settings: &settings::CaptureOperatingSystem) -> Vec<Acti
     variables
 }
 
+/// A value that stands in the image or is its path.
 fn limited(cx: &StepCx, name: &str, fallback: &str, longest: usize) -> Result<String, StepError> {
-    let mut value = cx.text(name);
-    if value.is_empty() {
-        value = cx.host.expand(fallback).text;
-    }
+    within(name, open::value(cx, name, fallback)?, longest)
+}
+
+fn within(name: &str, value: String, longest: usize) -> Result<String, StepError> {
     if value.chars().count() > longest {
         return Err(StepError::new(
             codes::INVALID_PARAMETER,
@@ -104,11 +106,21 @@ pub(super) fn destination(
 ) -> Result<(String, Logon), StepError> {
     let destination = limited(cx, "OSDCaptureDestination", &settings.destination, 255)?;
     let logon = Logon {
-        account: limited(cx, "OSDCaptureAccount", &settings.account, 255)?,
+        account: account(settings, cx)?,
         password: Secret::new(cx.text(password_variable(settings))),
     };
     cx.host.remember_secret(&logon.password);
     Ok((destination, logon))
+}
+
+/// The account stands nowhere in the image.
+fn account(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> Result<String, StepError> {
+    const NAME: &str = "OSDCaptureAccount";
+    let mut account = cx.text(NAME);
+    if account.is_empty() {
+        account = cx.host.expand(&settings.account).text;
+    }
+    within(NAME, account, 255)
 }
 
 /// The variable that holds the password of the capture account.
@@ -166,6 +178,10 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
 
     cx.phase("checking the volumes", Unit::Nothing);
     let volumes = choose(cx)?;
+    for volume in &volumes {
+        // A label becomes the name of an image.
+        open::check(cx, "the name of an image", &volume.name(), false)?;
+    }
     announce(cx, &volumes);
     cx.phase("checking the destination", Unit::Nothing);
     let target = Target::open(cx, &destination, &logon, settings.existing)?;

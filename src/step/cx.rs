@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::cancel::CancelToken;
 use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
 use crate::platform::Machine;
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::variables::{Expanded, Value, VariableError};
 
 use super::error::StepError;
@@ -44,6 +44,8 @@ pub trait Host: Send + Sync {
     fn produced(&self, artifact: Artifact);
     /// Remembers a secret so that every sink masks it.
     fn remember_secret(&self, secret: &Secret);
+    /// What masks the secrets of now.
+    fn redactor(&self) -> Redactor;
 }
 
 /// The latest progress of the running step. The step (or wimlib's callback) stores, the executor samples.

@@ -30,6 +30,7 @@ mod fat_patch;
 mod fat_time;
 mod fat_write;
 mod hive;
+mod open;
 pub mod partition_disk;
 pub mod partition_layout;
 pub mod pause;

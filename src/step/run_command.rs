@@ -4,11 +4,13 @@
 //! process can be read by everybody on the machine, so a command line that holds a secret is refused.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::codes;
 use crate::event::Unit;
 use crate::platform::PlatformError;
-use crate::platform::process::{self, Ended, ProcessRequest};
+use crate::platform::process::{self, Ended, ProcessRequest, Secrets};
+use crate::secret::Secret;
 use crate::sequence::settings;
 use crate::sequence::variables::{Value, may_hold};
 use crate::sequence::words;
@@ -90,6 +92,10 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
         args: args.into_iter().map(Into::into).collect(),
         dir,
         timeout: cx.timeout,
+        secrets: Some(Secrets({
+            let host = Arc::clone(&cx.host);
+            Arc::new(move || host.redactor())
+        })),
     };
     let done = process::run(&request, &cx.cancel, &mut |line| {
         cx.progress.alive();
@@ -103,9 +109,18 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
         .filter(|name| !name.trim().is_empty())
     {
         // Colours and bells of a tool are no part of what it says.
-        let output = done.last_characters.chars().filter(|c| may_hold(*c));
+        let text: String = done
+            .last_characters
+            .chars()
+            .filter(|c| may_hold(*c))
+            .collect();
+        let value = if done.last_is_secret {
+            Value::Secret(Secret::new(text))
+        } else {
+            Value::Plain(text)
+        };
         cx.host
-            .set_variable(name, Value::Plain(output.collect()))
+            .set_variable(name, value)
             .map_err(|e| invalid(format!("the output cannot be kept in a variable: {e}")))?;
     }
     match done.ended {

@@ -28,27 +28,22 @@ pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
             "`%{unresolved}%` stays as it is: there is no such variable"
         ));
     }
-    // Secrecy sticks: a variable that was secret stays so until it is deleted (spec 1.2).
-    let was_secret = cx
-        .host
-        .variable(name)
-        .is_some_and(|value| value.is_secret());
-    let value = if settings.secret || expanded.secret || was_secret {
+    let value = if settings.secret || expanded.secret {
         Value::Secret(Secret::new(expanded.text))
     } else {
         Value::Plain(expanded.text)
     };
-    let line = match &value {
-        empty if empty.reveal().is_empty() => format!("Deleting the variable {name}"),
-        Value::Plain(text) => format!("Setting the variable {name} to \"{text}\""),
-        Value::Secret(secret) => {
-            cx.host.remember_secret(secret);
-            format!("Setting the variable {name} to {MASK}")
-        }
-    };
+    if let Value::Secret(secret) = &value {
+        cx.host.remember_secret(secret);
+    }
     cx.host
         .set_variable(name, value)
         .map_err(|e| cannot(name, &e))?;
-    cx.info(line);
+    // Whether it is secret is known only now: a variable that was secret stays so until it is deleted (spec 1.2).
+    cx.info(match cx.host.variable(name) {
+        None => format!("Deleting the variable {name}"),
+        Some(Value::Plain(text)) => format!("Setting the variable {name} to \"{text}\""),
+        Some(Value::Secret(_)) => format!("Setting the variable {name} to {MASK}"),
+    });
     Ok(StepEnd::Done)
 }

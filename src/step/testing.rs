@@ -8,7 +8,7 @@ use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
 use crate::platform::Machine;
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::settings::{FileSystem, PartitionDef, PartitionKind, Size};
 use crate::sequence::variables::{Expanded, Value, VariableError, Variables};
 
@@ -150,6 +150,14 @@ impl Host for RecordingHost {
 
     fn remember_secret(&self, secret: &Secret) {
         hold(&self.secrets).push(secret.clone());
+    }
+
+    fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::default();
+        for secret in hold(&self.secrets).iter() {
+            redactor.add(secret);
+        }
+        redactor
     }
 }
 

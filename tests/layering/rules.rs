@@ -76,6 +76,7 @@ const fn layer(name: &'static str, may_use: &'static [&'static str]) -> Layer {
 pub const LAYERS: &[Layer] = &[
     layer("cancel", &[]),
     layer("codes", &[]),
+    layer("environment", &[]),
     layer("input", &[]),
     layer("secret", &[]),
     layer("text", &[]),
@@ -160,6 +161,7 @@ const LEAVES: &[&str] = &["cancel", "codes", "secret", "text", "units"];
 const LEAVES_AND_SETTINGS: &[&str] = &[
     "cancel",
     "codes",
+    "environment",
     "secret",
     "text",
     "units",
@@ -172,6 +174,7 @@ const SCREEN: &[&str] = &[
     "hints",
     "cancel",
     "codes",
+    "environment",
     "secret",
     "text",
     "units",

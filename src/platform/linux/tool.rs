@@ -13,10 +13,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::cancel::CancelToken;
+use crate::environment::{self, DEFAULT_PATH};
 use crate::platform::error::PlatformError;
 use crate::platform::machine::Tool;
 
-const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Lines of output kept for an error.
 const TAIL: usize = 12;
 /// Longest line kept; a tool that never ends its line must not eat the memory.
@@ -61,7 +61,7 @@ fn called() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Where a program is; the folders of root are looked at whatever `PATH` says.
 pub(super) fn find(tool: &str) -> Result<PathBuf, PlatformError> {
-    FOLDERS
+    DEFAULT_PATH
         .split(':')
         .map(|folder| PathBuf::from(folder).join(tool))
         .find(|path| path.is_file())
@@ -92,14 +92,13 @@ pub(super) fn code(status: ExitStatus) -> i32 {
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// A command in a process group of its own with nothing of our environment.
+/// A command in a process group of its own with an environment made for it.
 pub(super) fn command(path: &OsStr, args: &[OsString]) -> Command {
     let mut command = Command::new(path);
     command
         .args(args)
         .env_clear()
-        .env("PATH", FOLDERS)
-        .env("LC_ALL", "C")
+        .envs(environment::for_tool())
         .process_group(0)
         .stdin(Stdio::null());
     command

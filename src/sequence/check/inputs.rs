@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Checker;
+use super::{Checker, SECRET_WRITTEN};
 use crate::input::Check;
 use crate::sequence::schema::Sequence;
 use crate::sequence::variables::check_value;
@@ -67,7 +67,7 @@ impl Checker<'_> {
             if input.secret && !input.default.is_empty() {
                 self.warning(
                     &format!("{path}.default"),
-                    "this secret stands in the document for everybody to read",
+                    SECRET_WRITTEN,
                     "leave the default out",
                 );
             }

@@ -54,6 +54,9 @@ fn plan(settings: &PartitionDisk, c: &mut Checker<'_>) -> Option<()> {
             "Choose another disk, or end what stands in the way.",
         );
     }
+    if let Err(error) = crate::step::open::check_labels(&step, &settings.partitions) {
+        c.fail(&subject, &error, "Correct the value.");
+    }
     let parts: Vec<PartitionDef> = settings
         .partitions
         .iter()

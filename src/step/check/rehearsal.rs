@@ -222,4 +222,8 @@ impl Host for Rehearsal {
     fn remember_secret(&self, secret: &Secret) {
         self.hold().redactor.add(secret);
     }
+
+    fn redactor(&self) -> Redactor {
+        self.hold().redactor.clone()
+    }
 }
