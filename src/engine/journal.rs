@@ -15,6 +15,7 @@ use super::error::EngineError;
 use super::journal_line;
 use super::log_pages::Index;
 use crate::event::Event;
+use crate::regular;
 
 /// Version of the format written here.
 pub const VERSION: u32 = 1;
@@ -246,7 +247,7 @@ pub struct Events<R = BufReader<File>> {
 
 impl Events {
     fn open(path: &Path) -> Result<Self, EngineError> {
-        let file = File::open(path).map_err(EngineError::file("opening", path))?;
+        let file = regular::open(path).map_err(EngineError::file("opening", path))?;
         Self::read_from(path, BufReader::with_capacity(GATHERED, file))
     }
 

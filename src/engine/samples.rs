@@ -57,7 +57,7 @@ impl Recorded {
     /// The samples at `path`; none when there is no such file.
     pub fn open(path: &Path) -> Option<Self> {
         Some(Self {
-            reader: BufReader::new(File::open(path).ok()?),
+            reader: BufReader::new(crate::regular::open(path).ok()?),
             raw: Vec::new(),
         })
     }

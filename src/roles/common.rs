@@ -87,7 +87,7 @@ pub fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble>
                 "--secret {name}: the environment has no {variable}"
             ))
         })?,
-        SecretSource::File(path) => std::fs::read_to_string(path)
+        SecretSource::File(path) => wimforge::regular::read_to_string(path)
             .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
         SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
             .map_err(|error| {

@@ -81,7 +81,7 @@ fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
 /// What an engine that did not come up said.
 pub fn engine_said(machine: &MachineArgs) -> String {
     let path = state_folder(machine.state.as_deref()).join("engine.err");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = wimforge::regular::read_to_string(&path).unwrap_or_default();
     text.trim().trim_start_matches("wimforge: ").to_owned()
 }
 

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::regular;
+
 use super::{Document, LARGEST, UnattendError, scrub};
 
 /// How the name of a half-written answer file begins and ends.
@@ -45,7 +47,7 @@ fn find(root: &Path, parts: &[&str]) -> Result<Option<PathBuf>, UnattendError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, UnattendError> {
     let doing = || format!("reading {}", path.display());
-    let file = File::open(path).map_err(io(doing()))?;
+    let file = regular::open(path).map_err(io(doing()))?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that the parser sees that there is too much.
     file.take(LARGEST + 1)

@@ -77,16 +77,26 @@ pub const LAYERS: &[Layer] = &[
     layer("cancel", &[]),
     layer("codes", &[]),
     layer("input", &[]),
+    layer("regular", &[]),
     layer("secret", &[]),
     layer("text", &[]),
     layer("units", &[]),
+    layer("volume_rules", &["units"]),
     layer("cli", &[]),
     layer("event", LEAVES),
     layer("hints", &["codes", "text", "event::Failure"]),
     layer(
         "sequence",
         &[
-            "cancel", "codes", "input", "secret", "text", "units", "event",
+            "cancel",
+            "codes",
+            "input",
+            "regular",
+            "secret",
+            "text",
+            "units",
+            "volume_rules",
+            "event",
         ],
     ),
     layer(
@@ -99,8 +109,19 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "step",
         &[
-            "cancel", "codes", "input", "secret", "text", "units", "event", "sequence", "platform",
-            "wim", "unattend",
+            "cancel",
+            "codes",
+            "input",
+            "regular",
+            "secret",
+            "text",
+            "units",
+            "volume_rules",
+            "event",
+            "sequence",
+            "platform",
+            "wim",
+            "unattend",
         ],
     ),
     layer(
@@ -125,6 +146,7 @@ pub const LAYERS: &[Layer] = &[
         &[
             "cancel",
             "codes",
+            "regular",
             "secret",
             "text",
             "units",
@@ -154,15 +176,17 @@ pub const LAYERS: &[Layer] = &[
     ),
 ];
 
-const LEAVES: &[&str] = &["cancel", "codes", "secret", "text", "units"];
+const LEAVES: &[&str] = &["cancel", "codes", "regular", "secret", "text", "units"];
 
 /// The words of the document's settings are shared with the parts that do what they say.
 const LEAVES_AND_SETTINGS: &[&str] = &[
     "cancel",
     "codes",
+    "regular",
     "secret",
     "text",
     "units",
+    "volume_rules",
     "sequence::settings",
 ];
 
@@ -172,6 +196,7 @@ const SCREEN: &[&str] = &[
     "hints",
     "cancel",
     "codes",
+    "regular",
     "secret",
     "text",
     "units",
