@@ -1,7 +1,7 @@
 //! Files that people name: only a regular file is opened. Opening a pipe waits for a writer that may never come, and reading a
 //! device or a socket may wait or never end, so anything else is refused before it is opened.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -55,6 +55,33 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// Opens a regular file for writing at its end, or makes it.
+///
+/// # Errors
+/// As [`open`]; it cannot be made.
+pub fn append(path: &Path) -> io::Result<File> {
+    refuse_other(path)?;
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Makes a regular file, or empties the one that is there.
+///
+/// # Errors
+/// As [`append`].
+pub fn create(path: &Path) -> io::Result<File> {
+    refuse_other(path)?;
+    File::create(path)
+}
+
+/// Refuses what is there and no file; nothing there is as good as a file.
+fn refuse_other(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(facts) => refuse(&facts),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -85,12 +112,21 @@ mod tests {
                 error.to_string(),
                 "it is a pipe, a socket or a device, not a file"
             );
+            assert_eq!(append(other).unwrap_err().to_string(), error.to_string());
+            assert_eq!(create(other).unwrap_err().to_string(), error.to_string());
         }
         assert_eq!(
             open(folder.path()).unwrap_err().to_string(),
             "it is a folder, not a file"
         );
         assert!(started.elapsed().as_secs() < 2);
+        let made = folder.path().join("made");
+        for (text, all) in [("one", "one"), ("two", "onetwo")] {
+            io::Write::write_all(&mut append(&made).unwrap(), text.as_bytes()).unwrap();
+            assert_eq!(read_to_string(&made).unwrap(), all);
+        }
+        drop(create(&made).unwrap());
+        assert_eq!(read(&made).unwrap(), b"");
         let missing = open(&folder.path().join("none")).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }

@@ -77,10 +77,8 @@ impl Journal {
     /// # Errors
     /// Unreadable, another version, damaged in the middle, or in use by another engine.
     pub fn reopen(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Self, EngineError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
+        let file = regular::open(path)
+            .and_then(|_| OpenOptions::new().read(true).write(true).open(path))
             .map_err(EngineError::file("opening", path))?;
         // Locked before it is read: another engine may be in the middle of a line, which is not torn then.
         let mut journal = Self::locked(path, file)?;

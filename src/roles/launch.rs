@@ -74,7 +74,7 @@ fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
     std::fs::create_dir_all(&folder)
         .map_err(|error| failed(format!("creating {}: {error}", folder.display())))?;
     let path = folder.join("engine.err");
-    std::fs::File::create(&path)
+    wimforge::regular::create(&path)
         .map_err(|error| failed(format!("creating {}: {error}", path.display())))
 }
 

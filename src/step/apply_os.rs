@@ -159,23 +159,24 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
     volumes::mark_writing(cx.host.as_ref(), &left);
     let lost = written?;
     let end = finish(&jobs, cx)?;
-    Ok(match lost {
-        0 => end,
-        _ => StepEnd::Warned(format!(
-            "the image is applied without {}: the log names them",
-            units::count(lost, "thing")
+    Ok(match lost.as_slice() {
+        [] => end,
+        [only] => StepEnd::Warned(format!("applied without {only}")),
+        [first, more @ ..] => StepEnd::Warned(format!(
+            "applied without {first}, and {} more that the log names",
+            more.len()
         )),
     })
 }
 
-/// Empties the targets and writes the images. Answers how much of them was left out.
+/// Empties the targets and writes the images. Answers what of them was left out.
 fn write(
     wim: &Wim,
     path: &Path,
     jobs: &[Job],
     half: &[PartitionRef],
     cx: &StepCx,
-) -> Result<u64, StepError> {
+) -> Result<Vec<String>, StepError> {
     let keep = Keep::from_variables(cx);
     for job in jobs {
         if job.target.fs != FsKind::Ntfs {
@@ -188,14 +189,14 @@ fn write(
         }
     }
     let count = jobs.len();
-    let mut lost = 0;
+    let mut lost = Vec::new();
     for (at, job) in jobs.iter().enumerate() {
         cx.phase(
             &format!("applying image {} of {count}", at + 1),
             Unit::Bytes,
         );
         let started = Instant::now();
-        lost += apply(wim, job, &keep, cx)?;
+        lost.extend(apply(wim, job, &keep, cx)?);
         cx.info(format!(
             "image {} of {} ({}, {}) applied to {} in {}",
             job.image.index,
@@ -414,22 +415,21 @@ fn left_half_written(jobs: &[Job], cx: &StepCx) -> Vec<PartitionRef> {
         .collect()
 }
 
-/// Says what wimlib warned of while it wrote, unless it was said before; answers how much that was.
-fn tell(warnings: &[String], job: &Job, cx: &StepCx) -> u64 {
-    let told = |line: &String| {
-        let line = line.trim_start_matches("Ignoring ");
-        job.left_out.iter().any(|out| out == line)
-    };
-    let mut count = 0;
-    for line in warnings.iter().filter(|line| !told(line)) {
-        cx.warn(format!("applying image {}: {line}", job.image.index));
-        count += 1;
+/// All that was left out: what was known before, and what wimlib warned of while it wrote, which is said here.
+fn left_out(warnings: Vec<String>, job: &Job, cx: &StepCx) -> Vec<String> {
+    let mut all = job.left_out.clone();
+    for line in warnings {
+        let what = line.trim_start_matches("Ignoring ");
+        if !all.iter().any(|known| known == what) {
+            cx.warn(format!("applying image {}: {line}", job.image.index));
+            all.push(what.to_owned());
+        }
     }
-    count
+    all
 }
 
-/// Answers how much of the image was left out.
-fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<u64, StepError> {
+/// Answers what of the image was left out.
+fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<Vec<String>, StepError> {
     cx.check_cancel()?;
     cx.progress.detail(&job.target.name());
     let watch = Watch::new(cx);
@@ -437,7 +437,6 @@ fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<u64, StepErro
         wim.apply_ntfs(job.image.index, node, &watch)
             .map_err(wim_error)
     };
-    let known = job.left_out.len() as u64;
     if job.target.fs == FsKind::Ntfs {
         let warnings = onto(&job.target.node).map_err(|error| {
             let state = if watch.begun.get() {
@@ -447,7 +446,7 @@ fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<u64, StepErro
             };
             begun(error, job, &state, cx)
         })?;
-        return Ok(known + tell(&warnings, job, cx));
+        return Ok(left_out(warnings, job, cx));
     }
     let scratch = apply_os_fat::scratch(job.bytes, cx)?;
     let warnings = onto(scratch.path())?;
@@ -456,8 +455,12 @@ fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<u64, StepErro
         let state = format!("now holds a part of image {}", job.image.index);
         begun(error, job, &state, cx)
     })?;
-    // Streams and links were told of before; what was found on the way may be more.
-    Ok(known.max(lost.len() as u64) + tell(&warnings, job, cx))
+    let mut all = left_out(warnings, job, cx);
+    // Streams and links are known from the image already.
+    if all.is_empty() {
+        all = lost;
+    }
+    Ok(all)
 }
 
 /// A failure after the first byte says so.

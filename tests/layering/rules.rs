@@ -22,6 +22,8 @@ pub enum Rule {
     Length,
     /// Is a `mod.rs` that does more than declare.
     ModFile,
+    /// Opens what somebody named without asking first whether it is a file.
+    Opener,
 }
 
 /// One breach of a rule.
@@ -59,6 +61,36 @@ pub const EXCEPTIONS: &[Exception] = &[
         file: "lab/mod.rs",
         rule: Rule::ModFile,
         reason: "the command around `prepare` is too short for a file of its own",
+    },
+    Exception {
+        file: "roles/common.rs",
+        rule: Rule::Opener,
+        reason: "a file descriptor that was handed over may be a pipe",
+    },
+    Exception {
+        file: "engine/run_folder.rs",
+        rule: Rule::Opener,
+        reason: "a folder is opened to flush it",
+    },
+    Exception {
+        file: "engine/bundle.rs",
+        rule: Rule::Opener,
+        reason: "a folder is opened to flush it",
+    },
+    Exception {
+        file: "engine/bundle/pack.rs",
+        rule: Rule::Opener,
+        reason: "reads back what it made itself",
+    },
+    Exception {
+        file: "step/capture_target.rs",
+        rule: Rule::Opener,
+        reason: "a folder is opened to flush it, and a file that was made here",
+    },
+    Exception {
+        file: "step/fat_write.rs",
+        rule: Rule::Opener,
+        reason: "the kind of each entry of the tree is known before it is opened",
     },
 ];
 
@@ -251,6 +283,14 @@ pub fn breaches(source: &Source) -> Vec<Breach> {
     if top != "platform" && !source.name.starts_with("wim/ffi") {
         for line in source.lines_with("unsafe") {
             add(Rule::Unsafe, line, "has unsafe code".to_owned());
+        }
+    }
+    if !matches!(top, "platform" | "lab" | "regular") {
+        for (of, word) in [("File", "open"), ("fs", "read"), ("fs", "read_to_string")] {
+            for line in source.lines_with_path(of, word) {
+                let what = format!("{of}::{word} waits at a pipe: `regular` does not");
+                add(Rule::Opener, line, what);
+            }
         }
     }
     let lines = source.line_count();

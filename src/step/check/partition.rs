@@ -2,6 +2,7 @@
 
 use crate::platform::{Disk, Firmware, LayoutEntry, Machine, PlatformError, TableKind, show};
 use crate::sequence::settings::{PartitionDef, PartitionDisk, PartitionStyle};
+use crate::step::partition_layout::LayoutError;
 use crate::step::{partition_disk, partition_layout, volumes};
 use crate::units;
 
@@ -64,14 +65,16 @@ fn plan(settings: &PartitionDisk, c: &mut Checker<'_>) -> Option<()> {
     let entries = match partition_layout::resolve(&parts, style, disk.bytes, disk.sector_bytes) {
         Ok(entries) => entries,
         Err(error) => {
-            c.block(
-                &subject,
-                format!(
-                    "the layout does not fit {}: {error}",
-                    units::bytes(disk.bytes)
-                ),
-                "Make the partitions smaller or use a larger disk.",
-            );
+            let size = units::bytes(disk.bytes);
+            let (text, way_out) = if matches!(error, LayoutError::Text { .. }) {
+                (error.to_string(), "Correct the name or label.")
+            } else {
+                (
+                    format!("the layout does not fit {size}: {error}"),
+                    "Make the partitions smaller or use a larger disk.",
+                )
+            };
+            c.block(&subject, text, way_out);
             return None;
         }
     };
