@@ -5,7 +5,7 @@
 //! only its context.
 //!
 //! In reading order:
-//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`] and [`input`] are leaves;
+//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`], [`input`], [`regular`] and [`volume_rules`] are leaves;
 //! [`hints`] is a leaf too: what to do about a failure;
 //! [`sequence`] is the document; [`event`] and [`run_state`] what can be said and what is known;
 //! [`platform`] and [`wim`] the machine; [`unattend`] the answer file; [`step`] the step kinds;
@@ -28,6 +28,7 @@ pub mod input;
 pub mod lab;
 pub mod platform;
 pub mod protocol;
+pub mod regular;
 pub mod report;
 pub mod run_state;
 pub mod secret;
@@ -38,4 +39,5 @@ pub mod transport;
 pub mod tui;
 pub mod unattend;
 pub mod units;
+pub mod volume_rules;
 pub mod wim;

@@ -12,7 +12,7 @@ use wimforge::report::complain::complain;
 
 mod roles;
 
-use roles::{console, control, inspect, machine, run, secrets};
+use roles::{console, control, inspect, machine, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -43,7 +43,7 @@ fn needs_check(action: &Action) -> bool {
     )
 }
 
-/// The findings for a whole document, before any run of it.
+/// The findings for a whole document, before any run of it. `progress` is told what is being looked at.
 ///
 /// # Errors
 /// A variable with a bad name; a document that gives no plan.
@@ -52,6 +52,7 @@ pub fn of_document(
     set: &[(String, String)],
     secrets: &[(String, Secret)],
     machine: &Arc<dyn Machine>,
+    progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Vec<Finding>, EngineError> {
     let Some(sequence) = &checked.sequence else {
         return Err(EngineError::Document(checked.render()));
@@ -89,7 +90,7 @@ pub fn of_document(
             variables: &variables,
             planned: &planned,
             scratch: scratch.path(),
-            progress: &|_| {},
+            progress,
         },
     ));
     Ok(findings)

@@ -80,7 +80,7 @@ impl Tape {
         };
         Ok(Self {
             folder: folder.clone(),
-            document: std::fs::read_to_string(folder.sequence()).unwrap_or_default(),
+            document: crate::regular::read_to_string(&folder.sequence()).unwrap_or_default(),
             index,
             first,
             last,

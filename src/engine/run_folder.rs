@@ -11,6 +11,7 @@ use super::clock;
 use super::error::EngineError;
 use super::journal;
 use crate::event::{EventBody, Millis};
+use crate::regular;
 
 /// Version of `run.json`.
 const VERSION: u32 = 1;
@@ -170,7 +171,7 @@ impl RunFolder {
     /// Missing, damaged, or of another version.
     pub fn load(&self) -> Result<RunFile, EngineError> {
         let path = self.run_file();
-        let text = fs::read(&path).map_err(EngineError::file("reading", &path))?;
+        let text = regular::read(&path).map_err(EngineError::file("reading", &path))?;
         let damaged = |line: usize, what: String| EngineError::Journal {
             path: path.clone(),
             line: line.max(1),

@@ -71,7 +71,7 @@ fn begin(
     request: StartRun,
 ) -> Result<RunThread, EngineError> {
     let path = PathBuf::from(&request.sequence);
-    let text = std::fs::read(&path).map_err(EngineError::file("reading", &path))?;
+    let text = crate::regular::read(&path).map_err(EngineError::file("reading", &path))?;
     let (checked, sequence) = good(&path)?;
     let options = &for_rehearsal(options, request.rehearse);
     let machine = (options.machine)()?;

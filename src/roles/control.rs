@@ -37,7 +37,7 @@ pub fn control(request: Ctl) -> Outcome {
             let to = match file {
                 _ if clear => StepChange::Original,
                 Some(path) => StepChange::Text(
-                    std::fs::read_to_string(&path)
+                    wimforge::regular::read_to_string(&path)
                         .map_err(|error| usage(format!("reading {}: {error}", path.display())))?,
                 ),
                 None if set.is_empty() => {

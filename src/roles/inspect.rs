@@ -1,5 +1,6 @@
 //! Looking without a run: documents, a pre-flight check, a recorded run, what a code means.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
@@ -53,8 +54,15 @@ pub fn preflight(args: &PreflightArgs) -> Outcome {
     }
     let secrets = read_secrets(&args.secrets)?;
     let machine = machine_to_look_at(&args.machine)?;
-    let findings =
-        preflight::of_document(&checked, &args.set, &secrets, &machine).map_err(failed)?;
+    // A large image takes minutes to read: whoever looks on is told how far it is.
+    let seen = std::io::stderr().is_terminal();
+    let progress = |what: &str| {
+        if seen {
+            complain(&format!("pre-flight: {what}"));
+        }
+    };
+    let findings = preflight::of_document(&checked, &args.set, &secrets, &machine, &progress)
+        .map_err(failed)?;
     if args.json {
         say(&serde_json::to_string_pretty(&findings).map_err(failed)?)?;
     } else {

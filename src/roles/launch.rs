@@ -98,14 +98,14 @@ fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
     std::fs::create_dir_all(&folder)
         .map_err(|error| failed(format!("creating {}: {error}", folder.display())))?;
     let path = folder.join("engine.err");
-    std::fs::File::create(&path)
+    wimforge::regular::create(&path)
         .map_err(|error| failed(format!("creating {}: {error}", path.display())))
 }
 
 /// What an engine that did not come up said.
 pub fn engine_said(machine: &MachineArgs) -> String {
     let path = state_folder(machine.state.as_deref()).join("engine.err");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = wimforge::regular::read_to_string(&path).unwrap_or_default();
     text.trim().trim_start_matches("wimforge: ").to_owned()
 }
 

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use wimforge::cli::{EngineArgs, SecretSource};
 use wimforge::platform::terminal::ask_silently;
 use wimforge::protocol::WireSecret;
+use wimforge::regular;
 use wimforge::report::complain::complain;
 use wimforge::secret::Secret;
 
@@ -32,9 +32,13 @@ pub fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble>
                 std::env::VarError::NotUnicode(_) => bad(&format!("{variable} is not UTF-8")),
             })?,
         SecretSource::File(path) => {
-            read(path).map_err(|why| bad(&format!("{}: {why}", path.display())))?
+            let file = regular::open(path).map_err(|error| error.to_string());
+            file.and_then(read)
+                .map_err(|why| bad(&format!("{}: {why}", path.display())))?
         }
-        SecretSource::Fd(number) => read(Path::new(&format!("/proc/self/fd/{number}")))
+        SecretSource::Fd(number) => File::open(format!("/proc/self/fd/{number}"))
+            .map_err(|error| error.to_string())
+            .and_then(read)
             .map_err(|why| bad(&format!("file descriptor {number}: {why}")))?,
         SecretSource::Terminal => ask_silently(&format!("{name} (not shown): ")).map_err(|error| {
             bad(&format!(
@@ -52,10 +56,10 @@ pub fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble>
     Ok(secret)
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+fn read(file: File) -> Result<Zeroizing<String>, String> {
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
     if bytes.len() as u64 > LARGEST {
         return Err(format!("it has more than {LARGEST} bytes"));

@@ -1,6 +1,5 @@
 //! A file to a document with its mistakes.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::decode::{Spans, decode};
 use super::diagnostic::{Diagnostic, Severity, Source, Span};
 use super::schema::Sequence;
 use super::syntax::{self, MOST_MISTAKES};
+use crate::regular;
 use crate::secret::Redactor;
 
 /// Largest file read, in bytes (spec 1.1: stored definitions are limited to 2 MB).
@@ -111,14 +111,13 @@ fn text_of(path: &Path) -> Result<String, LoadError> {
         path: path.to_owned(),
         source,
     };
-    // Looked at before it is opened: opening a pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(LoadError::NotAFile(path.to_owned()));
-    }
     let mut bytes = Vec::new();
-    File::open(path)
+    regular::open(path)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => LoadError::NotAFile(path.to_owned()),
+            _ => failed(error),
+        })?;
     if bytes.len() as u64 > LARGEST {
         return Err(LoadError::TooLarge(path.to_owned()));
     }

@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use crate::volume_rules;
+
 fn yes() -> bool {
     true
 }
@@ -176,6 +178,30 @@ pub enum FileSystem {
     Ntfs,
     /// FAT32.
     Fat32,
+}
+
+impl FileSystem {
+    /// Refuses a label that a volume of this kind cannot have; the one rule for document, pre-flight and formatting.
+    ///
+    /// # Errors
+    /// One sentence that names what is wrong.
+    pub fn check_label(self, label: &str) -> Result<(), String> {
+        match self {
+            Self::Ntfs => volume_rules::ntfs_label(label),
+            Self::Fat32 => volume_rules::fat_label(label).map(drop),
+        }
+    }
+
+    /// Fewest and most bytes of a volume of this kind.
+    pub fn sizes(self, sector_bytes: u32) -> (u64, u64) {
+        match self {
+            Self::Ntfs => (volume_rules::ntfs_least(), u64::MAX),
+            Self::Fat32 => (
+                volume_rules::fat32_least(sector_bytes),
+                volume_rules::fat32_most(sector_bytes),
+            ),
+        }
+    }
 }
 
 /// Apply Operating System Image (spec 2.3).

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::regular;
+
 use super::places::{Leak, search};
 use super::scrub::{Keys, scrub};
 use super::{Document, LARGEST, UnattendError};
@@ -48,7 +50,7 @@ pub(crate) fn find(root: &Path, parts: &[&str]) -> Result<Option<PathBuf>, Unatt
 
 fn read(path: &Path) -> Result<Vec<u8>, UnattendError> {
     let doing = || format!("reading {}", path.display());
-    let file = File::open(path).map_err(io(doing()))?;
+    let file = regular::open(path).map_err(io(doing()))?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that the parser sees that there is too much.
     file.take(LARGEST + 1)

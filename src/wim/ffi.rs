@@ -19,8 +19,8 @@ use entry::{Walker, on_entry};
 use messages::{Messages, fd_path, memory_file, turn};
 use progress::{Context, on_progress};
 
-pub use entry::Entry;
-pub use messages::messages_readable;
+pub use entry::{Entry, Stream};
+pub use messages::{MOST_WARNINGS, messages_readable};
 pub use progress::Observer;
 
 /// A call that failed: wimlib's number and what it said.
@@ -70,6 +70,24 @@ fn outcome(code: c_int, messages: &mut Messages) -> Result<(), Failure> {
     }
 }
 
+unsafe extern "C" {
+    // From libntfs-3g, which wimlib's NTFS mode is linked with: what is asked before a descriptor is written.
+    fn ntfs_valid_descr(descriptor: *const std::ffi::c_char, bytes: std::ffi::c_uint) -> c_int;
+}
+
+/// Whether NTFS would take these bytes as a security descriptor.
+pub fn is_security_descriptor(bytes: &[u8]) -> bool {
+    // The function reads a header before it looks at the length, and the heads of lists that begin in the last bytes.
+    const MARGIN: usize = 64;
+    let Ok(length) = std::ffi::c_uint::try_from(bytes.len()) else {
+        return false;
+    };
+    let mut padded = bytes.to_vec();
+    padded.resize(bytes.len() + MARGIN, 0);
+    // SAFETY: `length` readable bytes and a margin behind them; the function only reads.
+    unsafe { ntfs_valid_descr(padded.as_ptr().cast(), length) != 0 }
+}
+
 /// One `WIMStruct`.
 #[derive(Debug)]
 pub struct Handle(NonNull<c::WIMStruct>);
@@ -96,11 +114,15 @@ pub struct AddNtfs<'a> {
 }
 
 impl Handle {
-    /// Opens a file.
+    /// Opens a file. Answers what wimlib warned of, too.
     ///
     /// # Errors
     /// wimlib's.
-    pub fn open(path: &CStr, check: bool, observer: &Observer<'_>) -> Result<Self, Failure> {
+    pub fn open(
+        path: &CStr,
+        check: bool,
+        observer: &Observer<'_>,
+    ) -> Result<(Self, Vec<String>), Failure> {
         let mut messages = turn();
         messages.clear();
         let context = Context {
@@ -132,10 +154,11 @@ impl Handle {
             }
         }
         let result = outcome(code, &mut messages);
+        let warnings = messages.warnings();
         drop(messages);
         raise(context.panicked.get());
         result?;
-        handle.ok_or(Failure {
+        handle.map(|handle| (handle, warnings)).ok_or(Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_INVALID_PARAM,
             messages: Vec::new(),
         })
@@ -192,7 +215,7 @@ impl Handle {
             }
         }
         outcome(code, &mut messages)?;
-        Ok(messages.take())
+        Ok(messages.warnings())
     }
 
     /// Header data.

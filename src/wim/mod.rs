@@ -6,14 +6,18 @@
 pub mod error;
 pub mod ffi;
 pub mod file;
+mod header;
 pub mod progress;
 pub mod reparse;
+pub mod survey;
 pub mod types;
 mod xml_guard;
 
 pub use error::{WimError, WimlibCause};
+pub use ffi::{Entry, Stream};
 pub use file::Wim;
 pub use progress::{Monitor, Silent, WimPhase, WimProgress};
+pub use survey::Survey;
 pub use types::{
     Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,
 };

@@ -4,23 +4,19 @@
 //! the process. Such a file is refused here. Whatever else is wrong with the data wimlib itself says better.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use wimlib_sys as c;
 
+use crate::regular;
+
 use super::error::{WimError, WimlibCause};
 use super::ffi;
+use super::header::{LENGTH as HEADER, PIPABLE, WIM};
 
-/// Length of a WIM's header in bytes.
-const HEADER: usize = 208;
 /// Where in it the XML data are described.
 const XML: usize = 72;
-/// What a WIM begins with.
-const WIM: &[u8] = b"MSWIM\0\0\0";
-/// A file written to be read from a pipe: its header stands at the end.
-const PIPABLE: &[u8] = b"WLPWM\0\0\0";
 /// Flags of data that are compressed: no program writes XML data so.
 const COMPRESSED: u8 = 0x04 | 0x10;
 /// XML data of the most images that a WIM may have take less, in bytes.
@@ -57,7 +53,7 @@ enum Xml {
 }
 
 fn xml_of(path: &Path) -> std::io::Result<Xml> {
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let mut header = [0; HEADER];
     file.read_exact(&mut header)?;
     if header.starts_with(PIPABLE) {

@@ -151,17 +151,12 @@ impl Checker<'_> {
         }
         let label = format!("{at}.label");
         match partition.format {
-            Some(FileSystem::Ntfs) => self.at_most(&label, "an NTFS label", &partition.label, 32),
-            Some(FileSystem::Fat32) => {
-                self.at_most(&label, "a FAT32 label", &partition.label, 11);
-                if let Some(bad) = partition
-                    .label
-                    .chars()
-                    .find(|&c| r#""*+,./:;<=>?[\]|"#.contains(c))
-                {
-                    self.error(&label, format!("a FAT32 label cannot hold `{bad}`"), "");
+            Some(fs) if !is_open(&partition.label) => {
+                if let Err(why) = fs.check_label(&partition.label) {
+                    self.error(&label, why, "");
                 }
             }
+            Some(_) => {}
             None if !partition.label.is_empty() => {
                 self.error(
                     &label,
