@@ -13,7 +13,7 @@ use crate::wim::windows_exclusions;
 
 use super::action_variable::ActionVariable;
 use super::capture_target::{Logon, Target};
-use super::capture_volumes::{Role, Volume, announce, choose};
+use super::capture_volumes::{Chosen, Role, Volume, announce, choose};
 use super::capture_write::{Wishes, write};
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
@@ -192,7 +192,7 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     let wishes = wishes(settings, cx)?;
 
     cx.phase("checking the volumes", Unit::Nothing);
-    let volumes = choose(cx)?;
+    let Chosen { volumes, left_out } = choose(cx)?;
     announce(cx, &volumes);
     cx.phase("checking the destination", Unit::Nothing);
     let target = Target::open(cx, &destination, &logon, settings.existing)?;
@@ -232,11 +232,19 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
         units::bytes(read),
         units::bytes(bytes)
     ));
+    let mut missing = Vec::new();
     if lost > 0 {
-        return Ok(StepEnd::Warned(format!(
-            "{} could not be kept: see the log",
+        missing.push(format!(
+            "{} could not be kept as they are: see the log",
             units::count(lost, "file")
-        )));
+        ));
     }
-    Ok(StepEnd::Done)
+    if !left_out.is_empty() {
+        missing.push(format!("not captured: {}", left_out.join(", ")));
+    }
+    Ok(if missing.is_empty() {
+        StepEnd::Done
+    } else {
+        StepEnd::Warned(missing.join("; "))
+    })
 }

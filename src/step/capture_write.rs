@@ -13,6 +13,7 @@ use crate::sequence::settings::{Compression, UnsupportedFiles, Verify};
 use crate::units;
 use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOptions};
 
+use super::capture_names::Names;
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
 use super::capture_unreadable::unreadable;
@@ -126,27 +127,14 @@ pub(super) fn compression(
     })
 }
 
-/// Scans, writes and verifies `target.partial`; gives the images and how many files could not be kept.
+/// Scans, writes and verifies `target.partial`; gives the images and how many files could not be kept as they are.
 pub(super) fn write(
     cx: &StepCx,
     volumes: &[Volume],
     target: &Target,
     wishes: &Wishes,
 ) -> Result<(Vec<Made>, u64), StepError> {
-    let (kind, threads) = compression(cx, wishes.compression)?;
-    let mut wim =
-        Wim::create(kind).map_err(|error| wim_failed("making the image", target, error))?;
-    // Kept until the write is over: the old images' data is read from it then.
-    let old = match &target.append_to {
-        Some(path) => {
-            let old = Wim::open(path, true, &watch(cx, false))
-                .map_err(|error| wim_failed("reading the images that are kept", target, error))?;
-            wim.append_from(&old, None)
-                .map_err(|error| wim_failed("taking over the old images", target, error))?;
-            Some(old)
-        }
-        None => None,
-    };
+    let (mut wim, threads) = start(cx, target, wishes)?;
     let mut names: Vec<String> = wim
         .info()
         .images
@@ -169,8 +157,9 @@ pub(super) fn write(
             Unit::Bytes,
         );
         let node = if volume.partition.fs == FsKind::Fat32 {
-            let scratch = fat_as_ntfs(cx, volume)?;
+            let (scratch, not_kept) = fat_as_ntfs(cx, volume)?;
             scratches.push(Scratch(scratch.clone()));
+            lost += not_kept;
             scratch
         } else {
             volume.partition.node.clone()
@@ -200,6 +189,10 @@ pub(super) fn write(
             .look(&wim, index)
             .map_err(|error| wim_failed("looking for files that cannot be kept", target, error))?;
         lost += survey.judge(cx, &volume.describe(), wishes.unsupported)?;
+        lost += Names::look(&wim, index)
+            .map_err(|error| wim_failed("looking for names that cannot be kept", target, error))?
+            .judge(cx, &volume.describe(), wishes.unsupported)?;
+        lost += volume.left_out;
         describe(&mut wim, index, volume, wishes)
             .map_err(|error| wim_failed("describing the image", target, error))?;
         indexes.push(index);
@@ -212,7 +205,6 @@ pub(super) fn write(
     };
     let written = wim.write(&target.partial, &options, &watch(cx, true));
     drop(wim);
-    drop(old);
     match written {
         Ok(()) => {}
         Err(error @ WimError::Unreadable { .. }) => {
@@ -228,6 +220,41 @@ pub(super) fn write(
     }
     let made = verify(cx, target, wishes.verify, &indexes)?;
     Ok((made, lost))
+}
+
+/// The WIM that images will be added to, a new one or one that keeps those it has, and the threads that will compress.
+fn start(cx: &StepCx, target: &Target, wishes: &Wishes) -> Result<(Wim, u32), StepError> {
+    let Some(old) = &target.append_to else {
+        let (kind, threads) = compression(cx, wishes.compression)?;
+        return Wim::create(kind)
+            .map(|wim| (wim, threads))
+            .map_err(|error| wim_failed("making the image", target, error));
+    };
+    let mut wim = Wim::open_to_append(old, true, &watch(cx, false))
+        .map_err(|error| wim_failed("reading the images that are kept", target, error))?;
+    let wanted = if wim.is_solid() {
+        Compression::Smallest
+    } else if wishes.compression == Compression::Smallest {
+        Compression::Balanced
+    } else {
+        wishes.compression
+    };
+    let (kind, threads) = compression(cx, wanted)?;
+    if !wim.compress_alike(kind) || wanted != wishes.compression {
+        cx.warn(format!(
+            "{} is compressed with {}{}: a WIM has one kind of compression, so what is added is compressed alike",
+            target.shown,
+            wim.info().compression,
+            if wim.is_solid() { " in solid blocks" } else { "" }
+        ));
+    }
+    if let Some(index) = wim.boot_index() {
+        cx.info(format!(
+            "image {index} stays the one that {} boots",
+            target.shown
+        ));
+    }
+    Ok((wim, threads))
 }
 
 fn verify(
@@ -305,7 +332,8 @@ impl Drop for Scratch {
 }
 
 /// The FAT32 volume as an NTFS image file, from which wimlib keeps attributes, short names and times.
-fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
+/// With it, of how much something could not be kept.
+fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<(PathBuf, u64), StepError> {
     let at = &volume.partition.at;
     std::fs::create_dir_all(&cx.scratch)
         .map_err(|error| StepError::io("making the scratch folder", error))?;
@@ -339,11 +367,12 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
         ),
     })?;
     closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
+    let lost = report.lost.len() as u64;
     for line in report.lost {
         cx.warn(format!("{}: not kept: {line}", volume.describe()));
     }
     std::mem::forget(guard);
-    Ok(image)
+    Ok((image, lost))
 }
 
 fn make_ntfs(image: &Path) -> Result<(), StepError> {

@@ -157,6 +157,14 @@ pub enum WimError {
         /// Which entry, as far as it can be told.
         entry: String,
     },
+    /// Nothing may be added to it.
+    #[error("nothing can be added to {path}: {why}", path = .path.display())]
+    NotAppendable {
+        /// The file.
+        path: PathBuf,
+        /// What forbids it.
+        why: String,
+    },
     /// The monitor ended the work.
     #[error("cancelled")]
     Aborted,
@@ -235,7 +243,7 @@ impl WimError {
             | Self::Corrupt { .. }
             | Self::Integrity { .. }
             | Self::Hostile { .. } => codes::INVALID_DATA,
-            Self::Encrypted { .. } => codes::NOT_SUPPORTED,
+            Self::Encrypted { .. } | Self::NotAppendable { .. } => codes::NOT_SUPPORTED,
             Self::SplitPart { .. } => codes::FILE_NOT_FOUND,
             Self::NotFirstPart { .. } | Self::BadIndex { .. } | Self::BadText { .. } => {
                 codes::INVALID_PARAMETER

@@ -24,10 +24,12 @@ const CLUSTER: u64 = 4096;
 /// One WIM: opened from a file or to be written.
 #[derive(Debug)]
 pub struct Wim {
-    handle: Handle,
+    pub(super) handle: Handle,
     /// The file it came from; empty for a new one.
     path: PathBuf,
-    compression: Option<WimCompression>,
+    pub(super) compression: Option<WimCompression>,
+    /// Whether the file that is written is the same one for all who know it by its GUID.
+    pub(super) keeps_guid: bool,
 }
 
 fn observe(monitor: &dyn Monitor) -> Observer<'_> {
@@ -113,6 +115,7 @@ impl Wim {
             handle,
             path: path.to_path_buf(),
             compression: None,
+            keeps_guid: false,
         };
         wim.reference_parts()?;
         Ok(wim)
@@ -129,6 +132,7 @@ impl Wim {
             handle,
             path: PathBuf::new(),
             compression: None,
+            keeps_guid: false,
         };
         wim.set_compression(compression)?;
         Ok(wim)
@@ -498,6 +502,9 @@ impl Wim {
         };
         if options.fsync {
             flags |= c::WIMLIB_WRITE_FLAG_FSYNC;
+        }
+        if self.keeps_guid {
+            flags |= c::WIMLIB_WRITE_FLAG_RETAIN_GUID;
         }
         let level = match self.compression {
             Some(compression) => {

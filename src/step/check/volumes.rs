@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::platform::{Disk, FsKind, Machine, Partition};
+use crate::platform::{Disk, Machine, Partition};
 use crate::sequence::settings::UnsupportedFiles;
-use crate::step::capture_volumes::{place, probe, reason_to_skip};
+use crate::step::capture_volumes::{is_missed, place, probe, reason_to_skip};
 use crate::units;
 
 use super::Checker;
@@ -65,10 +65,10 @@ pub(super) fn check(unsupported: UnsupportedFiles, c: &mut Checker<'_>) -> Optio
 fn skipped(disk: &Disk, partition: &Partition, reason: &str, c: &mut Checker<'_>) {
     let text = format!("{} is not captured: {reason}", place(partition));
     // What holds no files, or does not belong to the machine, is missed by nobody.
-    if partition.fs == FsKind::None || disk.usb || disk.removable {
-        c.fine(SUBJECT, text);
-    } else {
+    if is_missed(disk, partition, reason) {
         c.warn(SUBJECT, text, "Move what is needed to an NTFS volume.");
+    } else {
+        c.fine(SUBJECT, text);
     }
 }
 
