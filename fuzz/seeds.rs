@@ -81,7 +81,33 @@ fn all() -> Done {
     }
     run(&at("journal")?, &at("frames")?)?;
     logs(&at("cmtrace")?)?;
+    fat_changes(&at("fat_volume")?)?;
     images(&at("wim_header")?)
+}
+
+/// Lists of changes to the good volume of the target: region, place, kind, value.
+fn fat_changes(to: &Path) -> Done {
+    const CHANGES: &[&[u8]] = &[
+        // Nothing; dirty in the boot sector, in both tables; root cluster 0; an odd cluster; one table.
+        &[],
+        &[0, 65, 0, 0, 1, 0],
+        &[1, 7, 0, 0, 7, 0, 2, 7, 0, 0, 7, 0],
+        &[0, 44, 0, 0, 0, 0],
+        &[0, 13, 0, 0, 3, 0],
+        &[0, 16, 0, 0, 1, 0],
+        // A chain in a circle in both tables; one that leads away.
+        &[1, 24, 0, 1, 6, 0, 2, 24, 0, 1, 6, 0],
+        &[1, 28, 0, 1, 0xFF, 0x7F, 2, 28, 0, 1, 0xFF, 0x7F],
+        // The root folder: attributes, the first cluster and the length of an entry, a part of a long name.
+        &[3, 11, 0, 0, 0x0F, 0],
+        &[3, 26, 0, 1, 3, 0],
+        &[3, 28, 0, 1, 1, 2],
+        &[3, 96, 0, 0, 0xE5, 0],
+    ];
+    for (number, changes) in CHANGES.iter().enumerate() {
+        fs::write(to.join(format!("seed-{number}")), changes)?;
+    }
+    Ok(())
 }
 
 /// Every sequence that lies about, good and bad.

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use std::io::{self, Read, Seek};
 
 use crate::cancel::CancelToken;
+use crate::units;
 
 use super::super::fat::DEEPEST;
 use super::entry::{BYTES, Entry, Kind};
@@ -139,7 +140,9 @@ impl<'a, 'b, R: Read + Seek> Walk<'a, 'b, R> {
         let mut names = HashSet::new();
         let mut long = LongName::default();
         let (mut ended, mut behind) = (false, 0_u32);
-        let (mut orphans, mut labels) = (0_u32, 0_u32);
+        let (mut orphans, mut labels) = (0_u64, 0_u32);
+        // What an orphaned name waited for, since the last file.
+        let mut fresh = None;
         for (number, raw) in bytes.chunks_exact(BYTES).enumerate() {
             let entry = Entry(raw);
             let kind = entry.kind();
@@ -156,15 +159,23 @@ impl<'a, 'b, R: Read + Seek> Walk<'a, 'b, R> {
             match kind {
                 Kind::LongName => {
                     // A name that begins anew leaves another one behind.
-                    if raw[0] & 0x40 != 0 && long.is_waiting() {
+                    if raw[0] & 0x40 != 0
+                        && let Some(sum) = long.abandon()
+                    {
                         orphans += 1;
-                        long.clear();
+                        fresh = Some(sum);
                     }
                     long.add(entry);
                     continue;
                 }
                 Kind::File | Kind::Folder => {
-                    let found = long.take(entry);
+                    let mut found = long.take(entry);
+                    // A part between them is gone.
+                    if found == Found::Nothing && fresh == Some(entry.checksum()) {
+                        orphans -= 1;
+                        found = Found::Orphaned;
+                    }
+                    fresh = None;
                     self.named(folder, entry, kind, found, &mut names, open)?;
                     if self.state.is_hopeless() {
                         return Ok(());
@@ -190,13 +201,15 @@ impl<'a, 'b, R: Read + Seek> Walk<'a, 'b, R> {
                 Kind::End => ended = true,
                 Kind::Deleted => {}
             }
-            orphans += u32::from(long.is_waiting());
-            long.clear();
+            if let Some(sum) = long.abandon() {
+                orphans += 1;
+                fresh = Some(sum);
+            }
         }
-        orphans += u32::from(long.is_waiting());
+        orphans += u64::from(long.abandon().is_some());
         if orphans > 0 {
-            let text = format!("parts of {orphans} long names that belong to no file");
-            self.note("", &text);
+            let names = units::count(orphans, "long name");
+            self.note("", &format!("parts of {names} that belong to no file"));
         }
         if behind > 0 {
             self.damage("", format!("{behind} entries stand behind its end"));

@@ -15,6 +15,7 @@ pub(super) struct LongName {
     number: u8,
     checksum: u8,
     seen: bool,
+    last_sum: u8,
 }
 
 /// What stands before a file's own entry.
@@ -33,6 +34,7 @@ impl LongName {
         let (number, last) = (bytes[0] & !LAST, bytes[0] & LAST != 0);
         let follows = self.number > 1 && number == self.number - 1 && bytes[13] == self.checksum;
         self.seen = true;
+        self.last_sum = bytes[13];
         if number == 0 || number > MOST || !(last || follows) {
             self.number = 0;
             return;
@@ -52,14 +54,10 @@ impl LongName {
         }
     }
 
-    /// Whether entries wait for their file.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.seen
-    }
-
-    /// Forgets what was seen.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Forgets what was seen; the checksum of the file that it waited for.
+    pub(super) fn abandon(&mut self) -> Option<u8> {
+        let seen = std::mem::take(self);
+        seen.seen.then_some(seen.last_sum)
     }
 
     /// What was seen, as the name of `entry`.
