@@ -82,7 +82,38 @@ fn all() -> Done {
     run(&at("journal")?, &at("frames")?)?;
     logs(&at("cmtrace")?)?;
     fat_changes(&at("fat_volume")?)?;
+    answers(&at("answer_file")?)?;
     images(&at("wim_header")?)
+}
+
+/// An answer file with secrets of each kind, in the encodings that Windows reads.
+fn answers(to: &Path) -> Done {
+    const ANSWER: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<unattend xmlns="urn:schemas-microsoft-com:unattend" xmlns:wcm="http://schemas.microsoft.com/WMIConfig/2002/State">
+  <settings pass="specialize">
+    <component name="Microsoft-Windows-UnattendedJoin" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+      <Identification><Credentials><Domain>D</Domain><Username>u</Username><Password>p</Password></Credentials></Identification>
+    </component>
+  </settings>
+  <settings pass="oobeSystem" wasPassProcessed="true">
+    <component name="Microsoft-Windows-Shell-Setup" processorArchitecture="x86" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+      <UserAccounts>
+        <AdministratorPassword><Value>cABBAGQA</Value><PlainText>false</PlainText></AdministratorPassword>
+        <LocalAccounts><LocalAccount wcm:action="add" wcm:keyValue="a"><Password><Value>x&amp;y</Value></Password></LocalAccount></LocalAccounts>
+      </UserAccounts>
+      <FirstLogonCommands><SynchronousCommand><CommandLine><![CDATA[net user a b]]></CommandLine></SynchronousCommand></FirstLogonCommands>
+    </component>
+  </settings>
+</unattend>"#;
+    let wide: Vec<u8> = "\u{feff}"
+        .encode_utf16()
+        .chain(ANSWER.replace("utf-8", "utf-16").encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    fs::write(to.join("seed-plain"), ANSWER)?;
+    fs::write(to.join("seed-mark"), format!("\u{feff}{ANSWER}"))?;
+    fs::write(to.join("seed-wide"), wide)?;
+    Ok(())
 }
 
 /// Lists of changes to the good volume of the target: region, place, kind, value.

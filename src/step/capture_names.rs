@@ -34,6 +34,8 @@ pub(super) struct Names {
     forbidden: Kind,
     /// Of two names that differ only in case Windows finds one.
     twins: Kind,
+    /// What the scan left out, in wimlib's words: it does not say where.
+    ignored: Vec<String>,
     /// Only programs that go round the usual rules can open them.
     awkward: Kind,
     /// The names of each folder on the way to the entry in hand, without regard to case.
@@ -91,7 +93,10 @@ fn folded(name: &str) -> String {
 impl Names {
     /// Looks at every name of image `index`, scanned but not yet written.
     pub(super) fn look(wim: &Wim, index: u32) -> Result<Self, WimError> {
-        let mut names = Self::default();
+        let mut names = Self {
+            ignored: wim.ignored().to_vec(),
+            ..Self::default()
+        };
         wim.entries(index, &mut |path, _, _| {
             names.entry(path);
             true
@@ -127,7 +132,10 @@ impl Names {
     ) -> Result<u64, StepError> {
         const FORBIDDEN: &str =
             "names that Windows cannot hold, which get lost when the image is applied";
-        let mut total = 0;
+        let mut total = self.ignored.len() as u64;
+        for line in &self.ignored {
+            cx.warn(format!("{volume}: left out of the image: {line}"));
+        }
         for (kind, what) in [
             (&self.forbidden, FORBIDDEN),
             (
@@ -152,13 +160,14 @@ impl Names {
                 cx.warn(format!("  … and {more} more"));
             }
         }
-        if self.forbidden.count > 0 && policy == UnsupportedFiles::Refuse {
+        let lost = self.forbidden.count + self.ignored.len() as u64;
+        if lost > 0 && policy == UnsupportedFiles::Refuse {
             return Err(StepError::new(
                 codes::NOT_SUPPORTED,
-                format!("{volume} holds {} {FORBIDDEN}", self.forbidden.count),
+                format!("{volume} holds {lost} {FORBIDDEN}"),
             )
-            .hint("Rename these files, or set unsupported_files to List.")
-            .tail(self.forbidden.paths.clone()));
+            .hint("Rename these files (chkdsk /f mends names that are none), or set unsupported_files to List.")
+            .tail([&self.forbidden.paths[..], &self.ignored].concat()));
         }
         Ok(total)
     }

@@ -259,11 +259,15 @@ impl Handle {
         })
     }
 
-    /// Adds an NTFS volume as a new image.
+    /// Adds an NTFS volume as a new image. Answers wimlib's messages.
     ///
     /// # Errors
     /// wimlib's.
-    pub fn add_ntfs(&mut self, add: &AddNtfs<'_>, observer: &Observer<'_>) -> Result<(), Failure> {
+    pub fn add_ntfs(
+        &mut self,
+        add: &AddNtfs<'_>,
+        observer: &Observer<'_>,
+    ) -> Result<Vec<String>, Failure> {
         let nowhere = || Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_UNABLE_TO_READ_CAPTURE_CONFIG,
             messages: vec!["no file in memory can be made".to_owned()],
@@ -288,7 +292,6 @@ impl Handle {
                 )
             }
         })
-        .map(drop)
     }
 
     /// Sets type and chunk size of what will be written.

@@ -30,6 +30,7 @@ pub struct Wim {
     pub(super) compression: Option<WimCompression>,
     /// Whether the file that is written is the same one for all who know it by its GUID.
     pub(super) keeps_guid: bool,
+    ignored: Vec<String>,
 }
 
 fn observe(monitor: &dyn Monitor) -> Observer<'_> {
@@ -116,6 +117,7 @@ impl Wim {
             path: path.to_path_buf(),
             compression: None,
             keeps_guid: false,
+            ignored: Vec::new(),
         };
         wim.reference_parts()?;
         Ok(wim)
@@ -133,6 +135,7 @@ impl Wim {
             path: PathBuf::new(),
             compression: None,
             keeps_guid: false,
+            ignored: Vec::new(),
         };
         wim.set_compression(compression)?;
         Ok(wim)
@@ -426,10 +429,21 @@ impl Wim {
             monitor,
             excluded: Some(on_excluded),
         };
-        self.handle
+        let said = self
+            .handle
             .add_ntfs(&add, &observer)
             .map_err(|failure| map(failure, &self.path, "capturing the volume", Some(node)))?;
+        // What wimlib leaves out with a warning only: names that are empty or hold a slash or NUL, a second stream of one name.
+        self.ignored = said
+            .into_iter()
+            .filter(|line| line.starts_with("Ignoring ") || line.contains("will be saved"))
+            .collect();
         Ok(self.handle.info().image_count)
+    }
+
+    /// What the last [`Wim::add_ntfs`] left out of the image because it cannot be in one, in wimlib's words.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// Shows every entry of an image (path, attributes, reparse tag) until `each` says `false`; reads no file data.

@@ -9,12 +9,9 @@ use std::sync::OnceLock;
 use wimforge::codes;
 use wimforge::step::cx::StepEnd;
 
+use crate::fat_bytes::{BAD, END, Fat, SECTOR, long_name};
 use crate::lab::{kept, noise, skip, text, tool};
 use crate::volumes::{capture, disk_of};
-
-const SECTOR: usize = 512;
-const END: u32 = 0x0FFF_FFFF;
-const BAD: u32 = 0x0FFF_FFF7;
 
 /// What must come of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,96 +30,6 @@ enum Want {
 
 use Want::{Harmless, Kept, Refused, Stricter, Warned};
 
-/// A volume in memory, made by `mkfs.fat` with one sector a cluster.
-struct Fat(Vec<u8>);
-
-impl Fat {
-    fn word(&self, at: usize) -> usize {
-        usize::from(u16::from_le_bytes([self.0[at], self.0[at + 1]]))
-    }
-
-    fn long(&self, at: usize) -> u32 {
-        u32::from_le_bytes(self.0[at..at + 4].try_into().unwrap())
-    }
-
-    fn put(&mut self, at: usize, bytes: &[u8]) {
-        self.0[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-
-    /// Where an entry of the first (0) or second (1) table is.
-    fn entry(&self, table: usize, cluster: u32) -> usize {
-        let table_bytes = self.long(36) as usize * SECTOR;
-        self.word(14) * SECTOR + table * table_bytes + cluster as usize * 4
-    }
-
-    fn next(&self, cluster: u32) -> u32 {
-        self.long(self.entry(0, cluster)) & END
-    }
-
-    fn link(&mut self, cluster: u32, value: u32) {
-        for table in 0..2 {
-            let at = self.entry(table, cluster);
-            self.put(at, &value.to_le_bytes());
-        }
-    }
-
-    fn place(&self, cluster: u32) -> usize {
-        self.entry(0, 0) + 2 * self.long(36) as usize * SECTOR + (cluster as usize - 2) * SECTOR
-    }
-
-    /// Where the short entry of a path of short names (`DIR/INNER`) is.
-    fn find(&self, path: &str) -> usize {
-        let (mut cluster, mut at) = (self.long(44), 0);
-        for part in path.split('/') {
-            let (stem, extension) = part.split_once('.').unwrap_or((part, ""));
-            let name = format!("{stem:8}{extension:3}");
-            at = self
-                .slots(cluster)
-                .into_iter()
-                .find(|&at| self.0[at..at + 11] == *name.as_bytes() && self.0[at + 11] != 0x0F)
-                .unwrap_or_else(|| panic!("{part} of {path}"));
-            cluster = self.first(at);
-        }
-        at
-    }
-
-    /// Where the entries of a folder are.
-    fn slots(&self, first: u32) -> Vec<usize> {
-        let (mut cluster, mut slots) = (first, Vec::new());
-        while cluster < BAD {
-            let place = self.place(cluster);
-            slots.extend((place..place + SECTOR).step_by(32));
-            cluster = self.next(cluster);
-        }
-        slots
-    }
-
-    fn first(&self, at: usize) -> u32 {
-        u32::try_from(self.word(at + 20)).unwrap() << 16
-            | u32::try_from(self.word(at + 26)).unwrap()
-    }
-
-    fn cluster(&self, path: &str) -> u32 {
-        self.first(self.find(path))
-    }
-
-    fn start_at(&mut self, path: &str, cluster: u32) {
-        let (at, raw) = (self.find(path), cluster.to_le_bytes());
-        self.put(at + 20, &raw[2..]);
-        self.put(at + 26, &raw[..2]);
-    }
-
-    fn size(&mut self, path: &str, bytes: u32) {
-        let at = self.find(path);
-        self.put(at + 28, &bytes.to_le_bytes());
-    }
-
-    /// A cluster that is free, far behind those in use.
-    fn free(&self) -> u32 {
-        (20_000..).find(|&cluster| self.next(cluster) == 0).unwrap()
-    }
-}
-
 struct Case {
     name: &'static str,
     want: Want,
@@ -131,15 +38,6 @@ struct Case {
 
 const fn case(name: &'static str, want: Want, change: fn(&mut Fat)) -> Case {
     Case { name, want, change }
-}
-
-/// The part of a long name that stands right before its file, unit by unit.
-fn long_name(fat: &mut Fat, short: &str, text: &[u16]) {
-    let at = fat.find(short) - 32;
-    let places = (1..11).chain(14..26).chain(28..32).step_by(2);
-    for (place, unit) in places.zip(text) {
-        fat.put(at + place, &unit.to_le_bytes());
-    }
 }
 
 fn units(text: &str) -> Vec<u16> {
@@ -661,5 +559,51 @@ fn crafted_fat_volumes_are_captured_whole_or_refused_by_name() {
         wrong.len(),
         cases.len(),
         wrong.join("\n\n")
+    );
+}
+
+#[test]
+fn a_volume_that_is_not_captured_is_no_success() {
+    if skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, wim) = (
+        folder.path().join("disk.img"),
+        folder.path().join("ref.wim"),
+    );
+    disk_of(good(), "c", &disk);
+    let file = std::fs::File::options().write(true).open(&disk).unwrap();
+    file.set_len(50 << 20).unwrap();
+    drop(file);
+    tool(
+        "sh",
+        &[
+            "-c",
+            "echo 'start=90112, size=8192, type=1' | sfdisk -q --append --no-reread --no-tell-kernel \"$0\" \
+             && mkfs.fat -F 12 --offset 90112 \"$0\" 4096",
+            text(&disk),
+        ],
+    );
+    let got = capture(&disk, &wim, "");
+    let Ok(StepEnd::Warned(why)) = &got.result else {
+        panic!("{:?}\n{}", got.result, got.log);
+    };
+    assert!(why.contains("disk 0 partition 2: FAT12 and FAT16"), "{why}");
+    tool("wimlib-imagex", &["verify", text(&wim)]);
+
+    // Only the backup of a boot sector is left: nobody can tell what was there.
+    let mut bytes = std::fs::read(good()).unwrap();
+    bytes[..512].fill(0);
+    let volume = folder.path().join("volume.img");
+    std::fs::write(&volume, &bytes).unwrap();
+    disk_of(&volume, "c", &disk);
+    let failure = capture(&disk, &folder.path().join("none.wim"), "")
+        .result
+        .unwrap_err()
+        .to_failure();
+    assert!(
+        failure.message.contains("no NTFS or FAT32 volume"),
+        "{failure:?}"
     );
 }

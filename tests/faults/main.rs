@@ -16,6 +16,7 @@ mod crowds;
 mod destination;
 mod disk;
 mod engines;
+mod fat_bytes;
 mod fat_volumes;
 mod kills;
 mod lab;

@@ -76,6 +76,7 @@ fn name(rng: &mut StdRng, number: usize) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nasty {
     Nothing,
+    Slash,
     Backslash,
     Colon,
     Twins,
@@ -86,7 +87,8 @@ enum Nasty {
     Hibernated,
 }
 
-const NASTY: [Nasty; 8] = [
+const NASTY: [Nasty; 9] = [
+    Nasty::Slash,
     Nasty::Backslash,
     Nasty::Colon,
     Nasty::Twins,
@@ -102,6 +104,8 @@ impl Nasty {
         let write = |name: &str| std::fs::write(root.join(name), name).unwrap();
         match self {
             Self::Nothing => {}
+            // No system makes such a name: see `spoil`.
+            Self::Slash => write("sla!sh.txt"),
             Self::Backslash => write("back\\slash"),
             Self::Colon => write("co:lon"),
             Self::Twins => ["Same.txt", "sAME.TXT"].into_iter().for_each(write),
@@ -131,6 +135,30 @@ impl Nasty {
             }
         }
     }
+}
+
+/// Puts a name on a volume, wherever it stands, that no system would take.
+fn spoil(volume: &Path) {
+    let wide = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let (good, bad) = (wide("sla!sh.txt"), wide("sla/sh.txt"));
+    let mut bytes = std::fs::read(volume).unwrap();
+    let places: Vec<usize> = bytes
+        .windows(good.len())
+        .enumerate()
+        .filter_map(|(at, found)| (found == good).then_some(at))
+        .collect();
+    assert!(
+        places.len() >= 2,
+        "a name stands in a record and an index: {places:?}"
+    );
+    for at in places {
+        bytes[at..at + bad.len()].copy_from_slice(&bad);
+    }
+    std::fs::write(volume, bytes).unwrap();
 }
 
 /// Fills a mounted NTFS volume.
@@ -205,7 +233,9 @@ fn read_ntfs(root: &Path) -> Tree {
     let (mut tree, mut links) = (Tree::new(), BTreeMap::<u64, BTreeSet<String>>::new());
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+        let entries: std::io::Result<Vec<_>> = std::fs::read_dir(&folder).unwrap().collect();
+        let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
             let path = entry.path();
             let shown = text(path.strip_prefix(root).unwrap()).to_owned();
             let meta = std::fs::symlink_metadata(&path).unwrap();
@@ -309,6 +339,9 @@ fn ntfs_round(seed: u64, nasty: Nasty, more: &str) -> bool {
         nasty.plant(root);
         read_ntfs(root)
     });
+    if nasty == Nasty::Slash {
+        spoil(&volume);
+    }
     disk_of(&volume, "7", &disk);
     let got = capture(&disk, &wim, more);
     assert!(before.remove("PageFile.Sys").is_some());
