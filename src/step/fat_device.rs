@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::cancel::CancelToken;
@@ -28,9 +27,10 @@ struct Patch {
 
 /// What fatfs must not see. It gives up a volume whose sum of the free space is damaged, and believes one that is wrong; both
 /// is of no matter to who only reads.
-fn patches(file: &File) -> io::Result<Vec<Patch>> {
+fn patches(file: &mut File) -> io::Result<Vec<Patch>> {
     let mut boot = [0; 512];
-    file.read_exact_at(&mut boot, 0)?;
+    file.rewind()?;
+    file.read_exact(&mut boot)?;
     let word = |at: usize| u16::from_le_bytes([boot[at], boot[at + 1]]);
     let (sector, reserved) = (word(11), word(14));
     // Of two reserved sectors or more the second has no other use.
@@ -64,11 +64,11 @@ fn patches(file: &File) -> io::Result<Vec<Patch>> {
 impl Device {
     /// Opens `node`; without `writable` every write fails.
     pub(super) fn open(node: &Path, writable: bool, cancel: &CancelToken) -> io::Result<Self> {
-        let file = File::options().read(true).write(writable).open(node)?;
+        let mut file = File::options().read(true).write(writable).open(node)?;
         let patches = if writable {
             Vec::new()
         } else {
-            patches(&file)?
+            patches(&mut file)?
         };
         Ok(Self {
             file,

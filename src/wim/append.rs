@@ -5,11 +5,9 @@ use std::path::Path;
 
 use super::error::WimError;
 use super::file::Wim;
+use super::kept_xml;
 use super::progress::Monitor;
 use super::types::WimCompression;
-
-/// Format version of a WIM with solid blocks (`WIM_VERSION_SOLID`).
-const SOLID: u32 = 0xE00;
 
 impl Wim {
     /// Opens a WIM to which images will be added; [`Wim::write`] makes a new file of it, and the old one must live until then.
@@ -36,6 +34,7 @@ impl Wim {
             return Err(refused("it is marked read-only"));
         }
         wim.keeps_guid = true;
+        wim.kept_xml = kept_xml::read(path);
         Ok(wim)
     }
 
@@ -43,7 +42,7 @@ impl Wim {
     /// wanted.
     pub fn compress_alike(&mut self, wanted: WimCompression) -> bool {
         let info = self.handle.info();
-        let solid = info.wim_version == SOLID;
+        let solid = self.is_solid();
         let kind = info.compression_type.cast_unsigned();
         let level = match wanted {
             WimCompression::Lzx { level } => level,
@@ -61,9 +60,9 @@ impl Wim {
         self.compression == Some(wanted)
     }
 
-    /// Whether the file's data lie in solid blocks.
+    /// Whether data in the file lie in solid blocks.
     pub fn is_solid(&self) -> bool {
-        self.handle.info().wim_version == SOLID
+        self.handle.has_solid_blocks().unwrap_or(false)
     }
 
     /// The image that the file boots, from 1.

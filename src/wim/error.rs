@@ -301,6 +301,15 @@ pub(super) fn map_write(failure: Failure, path: &Path) -> WimError {
     map(failure, path, "writing the image file", Some(path))
 }
 
+/// Turns a failed write of our own to the WIM file `path` into an error.
+pub(super) fn not_written(path: &Path, doing: &'static str, error: &std::io::Error) -> WimError {
+    let failure = Failure {
+        code: c::wimlib_error_code_WIMLIB_ERR_WRITE,
+        messages: vec![format!("{}: {error}", path.display())],
+    };
+    map(failure, path, doing, Some(path))
+}
+
 /// Turns a failure around the WIM file `path` into an error. `place` is what is written to or captured from.
 pub(super) fn map(
     failure: Failure,

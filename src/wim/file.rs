@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use wimlib_sys as c;
 
-use super::error::{WimError, map, map_write};
+use super::error::{WimError, map, map_write, not_written};
 use super::ffi::{self, AddNtfs, Handle, Observer};
 use super::progress::{Monitor, Silent};
 use super::types::{
     Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,
 };
-use super::xml_guard;
+use super::{kept_xml, xml_guard};
 
 /// Bytes of a record in the master file table.
 const MFT_RECORD: u64 = 1024;
@@ -30,6 +30,8 @@ pub struct Wim {
     pub(super) compression: Option<WimCompression>,
     /// Whether the file that is written is the same one for all who know it by its GUID.
     pub(super) keeps_guid: bool,
+    /// The XML data of the images it was opened with, when these are to stay as they are.
+    pub(super) kept_xml: Option<String>,
     ignored: Vec<String>,
 }
 
@@ -117,6 +119,7 @@ impl Wim {
             path: path.to_path_buf(),
             compression: None,
             keeps_guid: false,
+            kept_xml: None,
             ignored: Vec::new(),
         };
         wim.reference_parts()?;
@@ -135,6 +138,7 @@ impl Wim {
             path: PathBuf::new(),
             compression: None,
             keeps_guid: false,
+            kept_xml: None,
             ignored: Vec::new(),
         };
         wim.set_compression(compression)?;
@@ -537,6 +541,11 @@ impl Wim {
                 level,
                 &observe(monitor),
             )
-            .map_err(|failure| map_write(failure, path))
+            .map_err(|failure| map_write(failure, path))?;
+        match &self.kept_xml {
+            Some(old) => kept_xml::restore(path, old)
+                .map_err(|error| not_written(path, "writing the XML data", &error)),
+            None => Ok(()),
+        }
     }
 }

