@@ -15,7 +15,7 @@ use super::action_variable::ActionVariable;
 use super::capture_mark;
 use super::capture_secrets;
 use super::capture_target::{Logon, Target};
-use super::capture_volumes::{announce, choose};
+use super::capture_volumes::{Chosen, announce, choose};
 use super::capture_write::{Wishes, write};
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
@@ -177,7 +177,7 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     let wishes = wishes(settings, cx)?;
 
     cx.phase("checking the volumes", Unit::Nothing);
-    let volumes = choose(cx)?;
+    let Chosen { volumes, left_out } = choose(cx)?;
     for volume in &volumes {
         // A label becomes the name of an image.
         open::check(cx, "the name of an image", &volume.name(), false)?;
@@ -227,13 +227,16 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     let mut warned = Vec::new();
     if written.lost > 0 {
         let files = units::count(written.lost, "file");
-        warned.push(format!("{files} could not be kept"));
+        warned.push(format!("{files} could not be kept as they are"));
     }
     if passwords > 0 {
         let words = units::count(passwords, "password");
         warned.push(format!(
             "scripts and settings with {words} are in the image"
         ));
+    }
+    if !left_out.is_empty() {
+        warned.push(format!("not captured: {}", left_out.join(", ")));
     }
     if warned.is_empty() {
         return Ok(StepEnd::Done);

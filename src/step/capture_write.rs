@@ -14,6 +14,7 @@ use crate::unattend::Keys;
 use crate::units;
 use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOptions};
 
+use super::capture_names::Names;
 use super::capture_secrets::clean_copy;
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
@@ -145,20 +146,7 @@ pub(super) fn write(
     target: &Target,
     wishes: &Wishes,
 ) -> Result<Written, StepError> {
-    let (kind, threads) = compression(cx, wishes.compression)?;
-    let mut wim =
-        Wim::create(kind).map_err(|error| wim_failed("making the image", target, error))?;
-    // Kept until the write is over: the old images' data is read from it then.
-    let old = match &target.append_to {
-        Some(path) => {
-            let old = Wim::open(path, true, &watch(cx, false))
-                .map_err(|error| wim_failed("reading the images that are kept", target, error))?;
-            wim.append_from(&old, None)
-                .map_err(|error| wim_failed("taking over the old images", target, error))?;
-            Some(old)
-        }
-        None => None,
-    };
+    let (mut wim, threads) = start(cx, target, wishes)?;
     let mut names: Vec<String> = wim
         .info()
         .images
@@ -180,8 +168,9 @@ pub(super) fn write(
             Unit::Bytes,
         );
         let node = if volume.partition.fs == FsKind::Fat32 {
-            let scratch = fat_as_ntfs(cx, volume, wishes.keys, &mut passwords)?;
+            let (scratch, not_kept) = fat_as_ntfs(cx, volume, wishes.keys, &mut passwords)?;
             scratches.push(Scratch(scratch.clone()));
+            lost += not_kept;
             scratch
         } else {
             volume.partition.node.clone()
@@ -211,6 +200,10 @@ pub(super) fn write(
             .look(&wim, index)
             .map_err(|error| wim_failed("looking for files that cannot be kept", target, error))?;
         lost += survey.judge(cx, &volume.describe(), wishes.unsupported)?;
+        lost += Names::look(&wim, index)
+            .map_err(|error| wim_failed("looking for names that cannot be kept", target, error))?
+            .judge(cx, &volume.describe(), wishes.unsupported)?;
+        lost += volume.left_out;
         describe(&mut wim, index, volume, wishes)
             .map_err(|error| wim_failed("describing the image", target, error))?;
         indexes.push(index);
@@ -223,7 +216,6 @@ pub(super) fn write(
     };
     let written = wim.write(&target.partial, &options, &watch(cx, true));
     drop(wim);
-    drop(old);
     match written {
         Ok(()) => {}
         Err(error @ WimError::Unreadable { .. }) => {
@@ -243,6 +235,41 @@ pub(super) fn write(
         lost,
         passwords,
     })
+}
+
+/// The WIM that images will be added to, a new one or one that keeps those it has, and the threads that will compress.
+fn start(cx: &StepCx, target: &Target, wishes: &Wishes) -> Result<(Wim, u32), StepError> {
+    let Some(old) = &target.append_to else {
+        let (kind, threads) = compression(cx, wishes.compression)?;
+        return Wim::create(kind)
+            .map(|wim| (wim, threads))
+            .map_err(|error| wim_failed("making the image", target, error));
+    };
+    let mut wim = Wim::open_to_append(old, true, &watch(cx, false))
+        .map_err(|error| wim_failed("reading the images that are kept", target, error))?;
+    let wanted = if wim.is_solid() {
+        Compression::Smallest
+    } else if wishes.compression == Compression::Smallest {
+        Compression::Balanced
+    } else {
+        wishes.compression
+    };
+    let (kind, threads) = compression(cx, wanted)?;
+    if !wim.compress_alike(kind) || wanted != wishes.compression {
+        cx.warn(format!(
+            "{} is compressed with {}{}: a WIM has one kind of compression, so what is added is compressed alike",
+            target.shown,
+            wim.info().compression,
+            if wim.is_solid() { " in solid blocks" } else { "" }
+        ));
+    }
+    if let Some(index) = wim.boot_index() {
+        cx.info(format!(
+            "image {index} stays the one that {} boots",
+            target.shown
+        ));
+    }
+    Ok((wim, threads))
 }
 
 fn verify(
@@ -320,12 +347,13 @@ impl Drop for Scratch {
 }
 
 /// The FAT32 volume as an NTFS image file, from which wimlib keeps attributes, short names and times.
+/// With it, of how much something could not be kept.
 fn fat_as_ntfs(
     cx: &StepCx,
     volume: &Volume,
     keys: Keys,
     passwords: &mut u64,
-) -> Result<PathBuf, StepError> {
+) -> Result<(PathBuf, u64), StepError> {
     let at = &volume.partition.at;
     std::fs::create_dir_all(&cx.scratch)
         .map_err(|error| StepError::io("making the scratch folder", error))?;
@@ -361,11 +389,12 @@ fn fat_as_ntfs(
     })?;
     *passwords += cleaned?;
     closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
+    let lost = report.lost.len() as u64;
     for line in report.lost {
         cx.warn(format!("{}: not kept: {line}", volume.describe()));
     }
     std::mem::forget(guard);
-    Ok(image)
+    Ok((image, lost))
 }
 
 fn make_ntfs(image: &Path) -> Result<(), StepError> {

@@ -192,6 +192,14 @@ pub enum WimError {
         /// Which entry, as far as it can be told.
         entry: String,
     },
+    /// Nothing may be added to it.
+    #[error("nothing can be added to {path}: {why}", path = .path.display())]
+    NotAppendable {
+        /// The file.
+        path: PathBuf,
+        /// What forbids it.
+        why: String,
+    },
     /// The monitor ended the work.
     #[error("cancelled")]
     Aborted,
@@ -285,7 +293,9 @@ impl WimError {
             | Self::Integrity { .. }
             | Self::Hostile { .. }
             | Self::Unfit { .. } => codes::INVALID_DATA,
-            Self::Encrypted { .. } | Self::Version { .. } => codes::NOT_SUPPORTED,
+            Self::Encrypted { .. } | Self::Version { .. } | Self::NotAppendable { .. } => {
+                codes::NOT_SUPPORTED
+            }
             Self::SplitPart { .. } | Self::BaseMissing { .. } => codes::FILE_NOT_FOUND,
             Self::NotFirstPart { .. } | Self::BadIndex { .. } | Self::BadText { .. } => {
                 codes::INVALID_PARAMETER
@@ -359,6 +369,15 @@ pub(super) fn map_write(failure: Failure, path: &Path) -> WimError {
         return WimError::Unreadable { inode, source };
     }
     map(failure, path, "writing the image file", Some(path))
+}
+
+/// Turns a failed write of our own to the WIM file `path` into an error.
+pub(super) fn not_written(path: &Path, doing: &'static str, error: &std::io::Error) -> WimError {
+    let failure = Failure {
+        code: c::wimlib_error_code_WIMLIB_ERR_WRITE,
+        messages: vec![format!("{}: {error}", path.display())],
+    };
+    map(failure, path, doing, Some(path))
 }
 
 /// Turns a failure around the WIM file `path` into an error. `place` is what is written to or captured from.

@@ -15,7 +15,7 @@ use std::ptr::{self, NonNull};
 
 use wimlib_sys as c;
 
-use entry::{Walker, on_entry};
+use entry::{Walker, on_entry, on_resource};
 use messages::{Messages, fd_path, memory_file, turn};
 use progress::{Context, on_progress};
 
@@ -282,11 +282,15 @@ impl Handle {
         })
     }
 
-    /// Adds an NTFS volume as a new image.
+    /// Adds an NTFS volume as a new image. Answers wimlib's messages.
     ///
     /// # Errors
     /// wimlib's.
-    pub fn add_ntfs(&mut self, add: &AddNtfs<'_>, observer: &Observer<'_>) -> Result<(), Failure> {
+    pub fn add_ntfs(
+        &mut self,
+        add: &AddNtfs<'_>,
+        observer: &Observer<'_>,
+    ) -> Result<Vec<String>, Failure> {
         let nowhere = || Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_UNABLE_TO_READ_CAPTURE_CONFIG,
             messages: vec!["no file in memory can be made".to_owned()],
@@ -311,7 +315,6 @@ impl Handle {
                 )
             }
         })
-        .map(drop)
     }
 
     /// Sets type and chunk size of what will be written.
@@ -346,8 +349,12 @@ impl Handle {
         self.call(Some(observer), |wim| {
             // The level is a setting of the process: safe because calls take turns.
             // SAFETY: plain numbers; wimlib checks them.
-            let code =
-                unsafe { c::wimlib_set_default_compression_level(level.0.cast_signed(), level.1) };
+            let set = |level: (u32, u32)| unsafe {
+                c::wimlib_set_default_compression_level(level.0.cast_signed(), level.1)
+            };
+            // What is not compressed has no level.
+            let compressed = level.0 != c::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_NONE;
+            let code = if compressed { set(level) } else { 0 };
             if code != 0 {
                 return code;
             }
@@ -361,8 +368,10 @@ impl Handle {
                     threads,
                 )
             };
-            // SAFETY: plain numbers; 0 is the default.
-            unsafe { c::wimlib_set_default_compression_level(level.0.cast_signed(), 0) };
+            if compressed {
+                // 0 is the default.
+                set((level.0, 0));
+            }
             code
         })
         .map(drop)
@@ -381,6 +390,21 @@ impl Handle {
             unsafe { c::wimlib_reference_resource_files(wim, pointers.as_ptr(), count, 0, 0) }
         })
         .map(drop)
+    }
+
+    /// Whether data of several files lie in one block.
+    ///
+    /// # Errors
+    /// wimlib's.
+    pub fn has_solid_blocks(&self) -> Result<bool, Failure> {
+        let mut found = false;
+        self.call(None, |wim| {
+            // SAFETY: a valid `WIMStruct`, and a place that outlives the call.
+            unsafe {
+                c::wimlib_iterate_lookup_table(wim, 0, Some(on_resource), (&raw mut found).cast())
+            }
+        })?;
+        Ok(found)
     }
 
     /// Copies images of another WIM into this one; `None`: all.

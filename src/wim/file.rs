@@ -7,14 +7,14 @@ use wimlib_sys as c;
 
 use crate::regular;
 
-use super::error::{WimError, map, map_write};
+use super::error::{WimError, map, map_write, not_written};
 use super::ffi::{self, AddNtfs, Handle, Observer};
 use super::header;
 use super::progress::{Monitor, Silent};
 use super::types::{
     Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,
 };
-use super::xml_guard;
+use super::{kept_xml, xml_guard};
 
 /// One WIM: opened from a file or to be written.
 #[derive(Debug)]
@@ -22,8 +22,13 @@ pub struct Wim {
     pub(super) handle: Handle,
     /// The file it came from; empty for a new one.
     pub(super) path: PathBuf,
-    compression: Option<WimCompression>,
+    pub(super) compression: Option<WimCompression>,
+    /// Whether the file that is written is the same one for all who know it by its GUID.
+    pub(super) keeps_guid: bool,
+    /// The XML data of the images it was opened with, when these are to stay as they are.
+    pub(super) kept_xml: Option<String>,
     warnings: Vec<String>,
+    ignored: Vec<String>,
     /// The other files of a split WIM.
     parts: Vec<PathBuf>,
 }
@@ -85,7 +90,10 @@ impl Wim {
             handle,
             path: path.to_path_buf(),
             compression: None,
+            keeps_guid: false,
+            kept_xml: None,
             warnings,
+            ignored: Vec::new(),
             parts: Vec::new(),
         };
         wim.reference_parts()?;
@@ -103,7 +111,10 @@ impl Wim {
             handle,
             path: PathBuf::new(),
             compression: None,
+            keeps_guid: false,
+            kept_xml: None,
             warnings: Vec::new(),
+            ignored: Vec::new(),
             parts: Vec::new(),
         };
         wim.set_compression(compression)?;
@@ -353,10 +364,21 @@ impl Wim {
             monitor,
             excluded: Some(on_excluded),
         };
-        self.handle
+        let said = self
+            .handle
             .add_ntfs(&add, &observer)
             .map_err(|failure| map(failure, &self.path, "capturing the volume", Some(node)))?;
+        // What wimlib leaves out with a warning only: names that are empty or hold a slash or NUL, a second stream of one name.
+        self.ignored = said
+            .into_iter()
+            .filter(|line| line.starts_with("Ignoring ") || line.contains("will be saved"))
+            .collect();
         Ok(self.handle.info().image_count)
+    }
+
+    /// What the last [`Wim::add_ntfs`] left out of the image because it cannot be in one, in wimlib's words.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// Shows every entry of an image (path, attributes, reparse tag) until `each` says `false`; reads no file data.
@@ -430,6 +452,9 @@ impl Wim {
         if options.fsync {
             flags |= c::WIMLIB_WRITE_FLAG_FSYNC;
         }
+        if self.keeps_guid {
+            flags |= c::WIMLIB_WRITE_FLAG_RETAIN_GUID;
+        }
         let level = match self.compression {
             Some(compression) => {
                 if compression == WimCompression::LzmsSolid {
@@ -447,6 +472,11 @@ impl Wim {
                 level,
                 &observe(monitor),
             )
-            .map_err(|failure| map_write(failure, path))
+            .map_err(|failure| map_write(failure, path))?;
+        match &self.kept_xml {
+            Some(old) => kept_xml::restore(path, old)
+                .map_err(|error| not_written(path, "writing the XML data", &error)),
+            None => Ok(()),
+        }
     }
 }

@@ -3,10 +3,12 @@
 //! wimlib tells its troubles on one stream per process, so calls into it take turns: two [`Wim`]s may exist at a
 //! time, but while one captures the other waits.
 
+mod append;
 pub mod error;
 pub mod ffi;
 pub mod file;
 mod header;
+mod kept_xml;
 pub mod progress;
 pub mod reparse;
 pub mod survey;

@@ -1,6 +1,6 @@
 //! What fails around a run, on purpose: disks, processes, files, clocks, and too many of everything.
 //!
-//! Needs root, loop devices, FUSE and the Debian packages `ntfs-3g wimtools gdisk fuse3 faketime`. Without them these tests fail;
+//! Needs root, loop devices, FUSE and the Debian packages `ntfs-3g wimtools gdisk fuse3 faketime dosfstools mtools fdisk`. Without them these tests fail;
 //! `WIMFORGE_SKIP_LAB=1` leaves out those that need root.
 
 #![expect(
@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+mod appends;
 mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,11 +17,15 @@ mod destination;
 mod disk;
 mod disk_layouts;
 mod engines;
+mod fat_bytes;
+mod fat_volumes;
 mod kills;
 mod lab;
 mod layout_steps;
 mod layouts;
 mod machine;
 mod plain;
+mod random_images;
 mod room;
 mod source;
+mod volumes;

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::platform::{Disk, FsKind, Machine, Partition};
+use crate::platform::{Disk, Machine, Partition};
 use crate::sequence::settings::{CaptureOperatingSystem, UnsupportedFiles};
 use crate::step::capture_secrets;
-use crate::step::capture_volumes::{place, probe, reason_to_skip};
+use crate::step::capture_volumes::{is_missed, place, probe, reason_to_skip};
 use crate::step::capture_whole;
 use crate::unattend::{self, Found};
 use crate::units;
@@ -89,10 +89,10 @@ pub(super) fn check(settings: &CaptureOperatingSystem, c: &mut Checker<'_>) -> O
 fn skipped(disk: &Disk, partition: &Partition, reason: &str, c: &mut Checker<'_>) -> String {
     let text = format!("{} is not captured: {reason}", place(partition));
     // What holds no files, or does not belong to the machine, is missed by nobody.
-    if partition.fs == FsKind::None || disk.usb || disk.removable {
-        c.fine(SUBJECT, &text);
-    } else {
+    if is_missed(disk, partition, reason) {
         c.warn(SUBJECT, &text, "Move what is needed to an NTFS volume.");
+    } else {
+        c.fine(SUBJECT, &text);
     }
     text
 }

@@ -111,3 +111,17 @@ pub(super) unsafe extern "C" fn on_entry(
         }
     }
 }
+
+/// Notes in the `bool` of the caller whether a resource lies in a solid block.
+pub(super) unsafe extern "C" fn on_resource(
+    resource: *const c::wimlib_resource_entry,
+    context: *mut c_void,
+) -> c_int {
+    // SAFETY: `has_solid_blocks` passes a `bool` that outlives the call and that nobody else uses meanwhile; wimlib passes a valid entry.
+    if let (Some(found), Some(resource)) =
+        unsafe { (context.cast::<bool>().as_mut(), resource.as_ref()) }
+    {
+        *found |= resource.packed() != 0;
+    }
+    0
+}

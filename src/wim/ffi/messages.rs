@@ -72,8 +72,10 @@ impl Messages {
 }
 
 fn start() -> Messages {
+    // Exclusions name files as Windows does: `PAGEFILE.SYS` is `pagefile.sys`.
+    let flags = c::WIMLIB_INIT_FLAG_ASSUME_UTF8 | c::WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE;
     // SAFETY: called once, under `OnceLock`, before any other call into wimlib; paths are UTF-8 whatever the locale.
-    let code = unsafe { c::wimlib_global_init(flag(c::WIMLIB_INIT_FLAG_ASSUME_UTF8)) };
+    let code = unsafe { c::wimlib_global_init(flag(flags)) };
     // SAFETY: both symbols are functions of libntfs-3g of the documented type; the handler ignores its arguments.
     unsafe { ntfs_log_set_handler(ntfs_log_handler_null as *const c_void) };
     let file = (code == 0).then(memory_file).flatten();
