@@ -3,6 +3,7 @@
 //! What is there already is kept; only the settings named are replaced. A file is refused when it is larger than
 //! [`LARGEST`], nested deeper than [`DEEPEST`] or holds a document type (entities could make it explode).
 
+pub mod encoding;
 mod files;
 
 use base64::Engine as _;
@@ -103,7 +104,7 @@ impl Document {
         if bytes.len() as u64 > LARGEST {
             return Err(bad(format!("it has more than {LARGEST} bytes")));
         }
-        let text = decode(bytes).ok_or_else(|| bad("it is neither UTF-8 nor UTF-16".to_owned()))?;
+        let text = encoding::decode(bytes).map_err(|why| bad(why.to_string()))?;
         check_shape(&text).map_err(bad)?;
         // The parser's own words may quote the text, secrets included.
         let mut root = Element::parse(text.as_bytes())
@@ -321,26 +322,6 @@ fn scrub_element(element: &mut Element, inside: bool) -> usize {
             .is_none_or(|text| !text.contains("assword"))
     });
     count + before - element.children.len()
-}
-
-fn decode(bytes: &[u8]) -> Option<String> {
-    let wide = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes
-            .chunks_exact(2)
-            .map(|pair| read([pair[0], pair[1]]))
-            .collect();
-        // The declaration would still say UTF-16, and the parser believe it.
-        String::from_utf16(&units).ok().map(|text| {
-            text.replacen("utf-16", "utf-8", 1)
-                .replacen("UTF-16", "utf-8", 1)
-        })
-    };
-    match bytes {
-        [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes),
-        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
-        _ => String::from_utf8(bytes.to_vec()).ok(),
-    }
 }
 
 /// Bounds what the parser will see: it is recursive, and it expands entities.
