@@ -2,12 +2,10 @@
 
 use std::net::IpAddr;
 
-use xmltree::{Element, XMLNode};
-
 use crate::input::Check;
 use crate::secret::Secret;
 use crate::sequence::settings::{self, Adapter, Join};
-use crate::unattend::{self, DNS, Document, JOIN, NETBT, TCPIP, list_entry, set_path};
+use crate::unattend::{DNS, Document, JOIN, NETBT, New, TCPIP};
 
 use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
@@ -115,21 +113,13 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
                 .split(',')
                 .map(str::trim)
                 .filter(|part| !part.is_empty());
-            replace_list(
-                document.component(PASS, DNS),
-                "DNSSuffixSearchOrder",
-                "DomainName",
-                order,
-            );
-        }
-        for component in [TCPIP, DNS, NETBT] {
-            if !adapters.is_empty() {
-                unattend::remove(document.component(PASS, component), "Interfaces");
-            }
+            let list = values("DNSSuffixSearchOrder", "DomainName", order);
+            document.put(PASS, DNS, "DNSSuffixSearchOrder", &list);
         }
         for adapter in &adapters {
             write_adapter(document, adapter);
         }
+        Ok(())
     })?;
     cx.info(match &joined {
         Joined::Workgroup(name) => format!("The computer will be in the workgroup {name}"),
@@ -187,11 +177,22 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
     }
 }
 
-/// Domain and workgroup exclude each other: whatever stood there goes.
+/// Domain and workgroup exclude each other, and so do the ways to join: what speaks of another one goes. How long a
+/// join is tried and what it writes to its log stays.
 fn write_join(document: &mut Document, joined: &Joined) {
-    unattend::remove(document.component(PASS, JOIN), "Identification");
+    let set = |document: &mut Document, path: &str, value: &str| {
+        document.set(PASS, JOIN, &format!("Identification/{path}"), value);
+    };
+    for other in ["Provisioning", "UnsecureJoin", "MachinePassword"] {
+        set(document, other, "");
+    }
     match joined {
-        Joined::Workgroup(name) => document.set(PASS, JOIN, "Identification/JoinWorkgroup", name),
+        Joined::Workgroup(name) => {
+            for other in ["Credentials", "JoinDomain", "MachineObjectOU"] {
+                set(document, other, "");
+            }
+            set(document, "JoinWorkgroup", name);
+        }
         Joined::Domain {
             name,
             ou,
@@ -199,16 +200,14 @@ fn write_join(document: &mut Document, joined: &Joined) {
             password,
         } => {
             let (domain, user) = account.split_once('\\').unwrap_or(("", account));
-            document.set(PASS, JOIN, "Identification/Credentials/Domain", domain);
-            document.set(PASS, JOIN, "Identification/Credentials/Username", user);
-            document.set(
-                PASS,
-                JOIN,
-                "Identification/Credentials/Password",
-                password.reveal(),
-            );
-            document.set(PASS, JOIN, "Identification/JoinDomain", name);
-            document.set(PASS, JOIN, "Identification/MachineObjectOU", ou);
+            let mut credentials = New::parent("Credentials", Vec::new());
+            credentials.push(New::text("Domain", domain));
+            credentials.push(New::text("Password", password.reveal()));
+            credentials.push(New::text("Username", user));
+            set(document, "JoinWorkgroup", "");
+            document.put(PASS, JOIN, "Identification/Credentials", &credentials);
+            set(document, "JoinDomain", name);
+            set(document, "MachineObjectOU", ou);
         }
     }
 }
@@ -293,96 +292,71 @@ fn check_adapter(
     Ok((identifier, checked))
 }
 
-fn replace_list<'a>(
-    parent: &mut Element,
-    name: &str,
-    entry: &str,
-    values: impl Iterator<Item = &'a str>,
-) {
-    unattend::remove(parent, name);
-    let mut list = Element::new(name);
-    for (number, value) in values.enumerate() {
-        let key = (number + 1).to_string();
-        list.children
-            .push(XMLNode::Element(list_entry(entry, Some(&key), Some(value))));
-    }
-    if !list.children.is_empty() {
-        parent.children.push(XMLNode::Element(list));
-    }
+/// A list of values, each with the number that Setup orders them by.
+fn values<'a>(name: &str, entry: &str, values: impl IntoIterator<Item = &'a str>) -> New {
+    let entries = values.into_iter().zip(1..);
+    let entries = entries.map(|(value, number)| New::text(entry, value).keyed(number));
+    New::parent(name, entries.collect())
 }
 
-fn push_interface(document: &mut Document, component: &str, interface: Element) {
-    let parent = document.component(PASS, component);
-    if parent.get_child("Interfaces").is_none() {
-        parent
-            .children
-            .push(XMLNode::Element(Element::new("Interfaces")));
-    }
-    if let Some(list) = parent.get_mut_child("Interfaces") {
-        list.children.push(XMLNode::Element(interface));
-    }
+/// Replaces the interface of this identifier; others stay.
+fn put_interface(document: &mut Document, component: &str, identifier: &str, interface: New) {
+    document.remove(PASS, component, "Interfaces/Interface", |text| {
+        text("Identifier").is_some_and(|text| text.trim().eq_ignore_ascii_case(identifier))
+    });
+    document.add(PASS, component, "Interfaces", interface.entry());
 }
 
+/// The elements stand in the order of Microsoft's reference.
 fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapter)) {
-    let interface = || {
-        let mut element = list_entry("Interface", None, None);
-        set_path(&mut element, "Identifier", identifier);
-        element
+    let truth = |is: bool| if is { "true" } else { "false" };
+    let identified = || New::text("Identifier", identifier);
+    let dhcp = |name: &str| {
+        let enabled = New::text("DhcpEnabled", truth(adapter.dhcp));
+        New::parent(name, vec![enabled])
     };
-    let mut tcpip = interface();
-    let dhcp = if adapter.dhcp { "true" } else { "false" };
-    set_path(&mut tcpip, "Ipv4Settings/DhcpEnabled", dhcp);
-    replace_list(
-        &mut tcpip,
-        "UnicastIpAddresses",
-        "IpAddress",
-        adapter.addresses.iter().map(String::as_str),
-    );
-    if !adapter.gateways.is_empty() {
-        let mut routes = Element::new("Routes");
-        for (number, gateway) in adapter.gateways.iter().enumerate() {
-            let mut route = list_entry("Route", None, None);
-            set_path(&mut route, "Identifier", &(number + 1).to_string());
-            set_path(
-                &mut route,
-                "Prefix",
-                if gateway.contains(':') {
-                    "::/0"
-                } else {
-                    "0.0.0.0/0"
-                },
-            );
-            set_path(&mut route, "NextHopAddress", gateway);
-            routes.children.push(XMLNode::Element(route));
-        }
-        tcpip.children.push(XMLNode::Element(routes));
+    let mut tcpip = New::parent("Interface", vec![dhcp("Ipv4Settings")]);
+    if adapter
+        .addresses
+        .iter()
+        .any(|address| address.contains(':'))
+    {
+        tcpip.push(dhcp("Ipv6Settings"));
     }
-    push_interface(document, TCPIP, tcpip);
+    tcpip.push(identified());
+    let addresses = adapter.addresses.iter().map(String::as_str);
+    tcpip.push(values("UnicastIpAddresses", "IpAddress", addresses));
+    let mut routes = New::parent("Routes", Vec::new());
+    for (gateway, number) in adapter.gateways.iter().zip(1..) {
+        let prefix = if gateway.contains(':') {
+            "::/0"
+        } else {
+            "0.0.0.0/0"
+        };
+        let route = vec![
+            New::text("Identifier", &i32::to_string(&number)),
+            New::text("NextHopAddress", gateway),
+            New::text("Prefix", prefix),
+        ];
+        routes.push(New::parent("Route", route).entry());
+    }
+    tcpip.push(routes);
+    put_interface(document, TCPIP, identifier, tcpip);
 
-    let mut dns = interface();
-    set_path(
-        &mut dns,
+    let mut dns = New::parent("Interface", vec![identified()]);
+    dns.push(New::text(
         "DNSDomain",
         adapter.dns_suffix.as_deref().unwrap_or_default(),
-    );
-    set_path(
-        &mut dns,
+    ));
+    let servers = adapter.dns_servers.iter().map(String::as_str);
+    dns.push(values("DNSServerSearchOrder", "IpAddress", servers));
+    dns.push(New::text(
         "EnableAdapterDomainNameRegistration",
-        if adapter.dns_registration {
-            "true"
-        } else {
-            "false"
-        },
-    );
-    replace_list(
-        &mut dns,
-        "DNSServerSearchOrder",
-        "IpAddress",
-        adapter.dns_servers.iter().map(String::as_str),
-    );
-    push_interface(document, DNS, dns);
+        truth(adapter.dns_registration),
+    ));
+    put_interface(document, DNS, identifier, dns);
 
-    let mut netbt = interface();
-    set_path(&mut netbt, "NetbiosOptions", &adapter.netbios.to_string());
-    push_interface(document, NETBT, netbt);
+    let mut netbt = New::parent("Interface", vec![identified()]);
+    netbt.push(New::text("NetbiosOptions", &adapter.netbios.to_string()));
+    put_interface(document, NETBT, identifier, netbt);
 }

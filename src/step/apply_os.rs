@@ -23,6 +23,7 @@ use super::apply_os_fat;
 use super::apply_os_target::{self, Target};
 use super::cx::{ProgressCell, StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::target;
 use super::volumes;
 
 const INDEX: &str = "OSDImageIndex";
@@ -223,11 +224,35 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
                 error,
             )
         })?;
+    remember_architecture(job.image.architecture.as_ref(), cx);
     cx.info(format!(
         "OSDTargetSystemDrive is {letter}: ({})",
         job.target.name()
     ));
     Ok(StepEnd::Done)
+}
+
+/// For the answer file: its components name the processor, and Windows reads only those for its own.
+fn remember_architecture(found: Option<&Architecture>, cx: &StepCx) {
+    let name = match found {
+        Some(Architecture::X64) => "amd64",
+        Some(Architecture::X86) => "x86",
+        Some(Architecture::Arm64) => "arm64",
+        Some(Architecture::Arm) => "arm",
+        Some(Architecture::Other(_)) | None => {
+            let said = found.map_or_else(
+                || "does not say for which processor it is".to_owned(),
+                |other| format!("is for {other}, which answer files have no name for"),
+            );
+            cx.info(format!(
+                "The image {said}: its answer file is written for amd64"
+            ));
+            "amd64"
+        }
+    };
+    let value = Value::Plain(name.to_owned());
+    cx.host
+        .set_engine_variable(target::IMAGE_ARCHITECTURE, value);
 }
 
 /// The path of the WIM: variables replaced, relative to the working folder.

@@ -20,15 +20,15 @@ pub(super) fn candidates(cx: &StepCx) -> Vec<PartitionRef> {
     list
 }
 
+/// The variable that holds the architecture of the Windows that was applied, as answer files name it.
+pub const IMAGE_ARCHITECTURE: &str = "_WimforgeImageArchitecture";
+
 /// The architecture that answer files name; `amd64` unless the applied image said otherwise.
 pub fn architecture(cx: &StepCx) -> &'static str {
-    match cx
-        .text("_WimforgeImageArchitecture")
-        .to_ascii_lowercase()
-        .as_str()
-    {
+    match cx.text(IMAGE_ARCHITECTURE).to_ascii_lowercase().as_str() {
         "x86" => "x86",
         "arm64" => "arm64",
+        "arm" => "arm",
         _ => "amd64",
     }
 }
@@ -38,7 +38,10 @@ pub fn architecture(cx: &StepCx) -> &'static str {
 ///
 /// # Errors
 /// No such volume, it cannot be mounted, the answer file cannot be read or written.
-pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), StepError> {
+pub fn merge(
+    cx: &StepCx,
+    change: &mut dyn FnMut(&mut Document) -> Result<(), UnattendError>,
+) -> Result<(), StepError> {
     for at in candidates(cx) {
         cx.check_cancel()?;
         let name = format!("disk {} partition {}", at.disk, at.partition);
@@ -70,7 +73,10 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
         };
         let closed = mounted.close();
         if let Some(result) = result {
-            result.map_err(|e| answer_file(&name, e))?;
+            let merged = result.map_err(|e| answer_file(&name, e))?;
+            for note in merged.notes {
+                cx.warn(note);
+            }
             closed.map_err(|e| {
                 StepError::platform(format!("the answer file may not have reached {name}"), e)
             })?;
@@ -89,6 +95,7 @@ pub fn merge(cx: &StepCx, change: &mut dyn FnMut(&mut Document)) -> Result<(), S
 fn answer_file(name: &str, error: UnattendError) -> StepError {
     let code = match &error {
         UnattendError::Bad { .. } => codes::INVALID_DATA,
+        UnattendError::Refused(_) => codes::INVALID_PARAMETER,
         UnattendError::Io { source, .. } => codes::from_io(source),
     };
     StepError::because(
