@@ -89,6 +89,10 @@ impl Host for StepHost {
             .or_else(|| self.own.get(name).cloned())
     }
 
+    fn is_known(&self, name: &str) -> bool {
+        self.dispatcher.is_known(name)
+    }
+
     fn expand(&self, text: &str) -> Expanded {
         self.dispatcher
             .with_variables(|variables| variables.expand_over(&self.own, text))

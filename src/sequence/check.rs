@@ -14,12 +14,12 @@ use super::diagnostic::{Diagnostic, Span};
 use super::plan;
 use super::schema::{Action, Compare, Condition, Node, SCHEMA, Sequence, Simulate, Step};
 use super::settings::RestartTarget;
+use super::values;
 use super::variables::{LONGEST_VALUE, check_name};
-use crate::input::is_open;
+use crate::input::{Check, is_open};
 
 pub(super) use inputs::{is_unused, words};
 pub use run::check_run;
-pub use settings::is_locale;
 
 /// Checks every limit. `complete` says that the document was read without a mistake: only then may something
 /// that is not there be held against it.
@@ -185,6 +185,17 @@ impl Checker<'_> {
                 );
             }
             self.writes(&format!("{path}#key"), name);
+            let check = values::check_of_variable(sequence, name).filter(|_| !value.is_empty());
+            // Whoever starts the run may give it another value.
+            if let Some(why) = check.as_ref().and_then(|check| check.mistake(value)) {
+                self.warning(
+                    &path,
+                    format!("the value of `{name}` does not fit: {why}"),
+                    "",
+                );
+            } else if let Some((why, way_out)) = check.and_then(|check| check.doubt(value)) {
+                self.warning(&path, why, way_out);
+            }
             self.at_most(
                 &path,
                 &format!("the value of `{name}`"),
@@ -360,8 +371,14 @@ impl Checker<'_> {
 
     fn action(&mut self, path: &str, action: &Action, disabled: bool) {
         let field = |name: &str| format!("{path}.{name}");
+        self.values(path, action);
         match action {
             Action::SetVariable(set) => {
+                if let Some(check) = Check::of_variable(&set.variable.trim().to_lowercase())
+                    && let Some(why) = check.mistake(&set.value).filter(|_| !set.value.is_empty())
+                {
+                    self.error(&field("value"), why, "");
+                }
                 self.writes(&field("variable"), &set.variable);
                 self.at_most(&field("value"), "the value", &set.value, LONGEST_VALUE);
                 if set.secret && !set.value.is_empty() && !is_open(&set.value) {

@@ -15,4 +15,5 @@ pub mod rewrite;
 pub mod schema;
 pub mod settings;
 pub mod syntax;
+pub mod values;
 pub mod variables;

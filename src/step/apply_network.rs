@@ -1,16 +1,14 @@
 //! Apply Network Settings (spec 2.5, 6.1): workgroup or domain, DNS suffixes and adapters into the answer file.
 
-use std::net::IpAddr;
-
-use crate::input::Check;
+use crate::input::{Check, network, organizational_unit, same_name};
 use crate::secret::Secret;
 use crate::sequence::settings::{self, Adapter, Join};
-use crate::unattend::{DNS, Document, JOIN, NETBT, New, TCPIP};
+use crate::unattend::{DNS, Document, JOIN, NETBT, New, SHELL, TCPIP, UnattendError};
 
 use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::target::{invalid, limited, merge};
+use super::target::{invalid, judged, merge, resolved};
 
 const PASS: &str = "specialize";
 
@@ -78,8 +76,14 @@ pub(super) fn read(
     cx: &StepCx,
 ) -> Result<Wanted, StepError> {
     let joined = read_join(settings, cx)?;
-    let suffix = limited(cx, "OSDDNSDomain", 0, 255)?;
-    let search = limited(cx, "OSDDNSSuffixSearchOrder", 0, 4000)?;
+    let suffix = judged(cx, "OSDDNSDomain", &Check::DnsName, true)?;
+    let search = cx.text("OSDDNSSuffixSearchOrder");
+    resolved(cx, "OSDDNSSuffixSearchOrder", &search)?;
+    for name in search_order(&search) {
+        if let Some(why) = Check::DnsName.fault(name) {
+            return Err(invalid(format!("OSDDNSSuffixSearchOrder: {why}")));
+        }
+    }
     let mut adapters = Vec::new();
     for (number, adapter) in settings.adapters.iter().enumerate() {
         adapters.push(check_adapter(number, adapter, cx)?);
@@ -90,6 +94,12 @@ pub(super) fn read(
         search,
         adapters,
     })
+}
+
+fn search_order(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 /// Runs one attempt.
@@ -104,16 +114,20 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
         adapters,
     } = read(settings, cx)?;
     merge(cx, &mut |document| {
+        if let Joined::Workgroup(name) = &joined {
+            let computer = document
+                .get(PASS, SHELL, "ComputerName")
+                .unwrap_or_default();
+            if let Some(why) = same_name(computer.trim(), name) {
+                return Err(UnattendError::Refused(why));
+            }
+        }
         write_join(document, &joined);
         if !suffix.is_empty() {
             document.set(PASS, DNS, "DNSDomain", &suffix);
         }
         if !search.is_empty() {
-            let order = search
-                .split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
-            let list = values("DNSSuffixSearchOrder", "DomainName", order);
+            let list = values("DNSSuffixSearchOrder", "DomainName", search_order(&search));
             document.put(PASS, DNS, "DNSSuffixSearchOrder", &list);
         }
         for adapter in &adapters {
@@ -131,12 +145,7 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
 fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<Joined, StepError> {
     match cx.text("OSDNetworkJoinType").trim() {
         "1" => {
-            let name = limited(cx, "OSDWorkgroupName", 1, 15)?;
-            if name.contains(|c: char| "\\/:*?\"<>|;,+=[]".contains(c)) {
-                return Err(invalid(
-                    "OSDWorkgroupName holds a character that is not allowed",
-                ));
-            }
+            let name = judged(cx, "OSDWorkgroupName", &Check::Workgroup, false)?;
             Ok(Joined::Workgroup(name))
         }
         "0" => {
@@ -154,20 +163,13 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
                     "{variable} is empty: the join will be tried with a blank password"
                 ));
             }
-            let ou = limited(cx, "OSDDomainOUName", 0, 32_767)?;
-            // Setup wants the bare distinguished name.
-            let bare = ou
-                .get(..7)
-                .filter(|p| p.eq_ignore_ascii_case("LDAP://"))
-                .map_or(&*ou, |_| &ou[7..]);
-            let account = limited(cx, "OSDJoinAccount", 1, 255)?;
-            if let Some(why) = Check::Account.fault(&account) {
-                return Err(invalid(format!("OSDJoinAccount: {why}")));
-            }
+            let ou = judged(cx, "OSDDomainOUName", &Check::OrganizationalUnit, true)?;
+            // The rule above has taken it.
+            let ou = organizational_unit(&ou).unwrap_or_default().to_owned();
             Ok(Joined::Domain {
-                name: limited(cx, "OSDDomainName", 1, 255)?,
-                ou: bare.to_owned(),
-                account,
+                name: judged(cx, "OSDDomainName", &Check::Domain, false)?,
+                ou,
+                account: judged(cx, "OSDJoinAccount", &Check::Account, false)?,
                 password,
             })
         }
@@ -217,7 +219,12 @@ fn check_adapter(
     adapter: &Adapter,
     cx: &StepCx,
 ) -> Result<(String, Adapter), StepError> {
-    let expand = |text: &String| cx.host.expand(text).text.trim().to_owned();
+    let bad = |why: String| invalid(format!("adapter {number}: {why}"));
+    let expand = |text: &String| -> Result<String, StepError> {
+        let text = cx.host.expand(text).text.trim().to_owned();
+        resolved(cx, &format!("adapter {number}"), &text)?;
+        Ok(text)
+    };
     let mut checked = adapter.clone();
     for list in [
         &mut checked.addresses,
@@ -225,71 +232,39 @@ fn check_adapter(
         &mut checked.dns_servers,
     ] {
         for text in list.iter_mut() {
-            *text = expand(text);
+            *text = expand(text)?;
         }
     }
-    checked.dns_suffix = adapter.dns_suffix.as_ref().map(expand);
+    checked.dns_suffix = adapter.dns_suffix.as_ref().map(expand).transpose()?;
     let identifier = match (&adapter.mac, &adapter.name) {
-        (Some(mac), _) => {
-            let mac = expand(mac).replace(':', "-").to_ascii_uppercase();
-            let good = mac.split('-').count() == 6
-                && mac
-                    .split('-')
-                    .all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()));
-            if !good {
-                return Err(invalid(format!(
-                    "adapter {number}: `{mac}` is not a MAC address"
-                )));
-            }
-            mac
-        }
-        (None, Some(name)) => expand(name),
+        (Some(mac), _) => network::mac(&expand(mac)?).map_err(bad)?,
+        (None, Some(name)) => expand(name)?,
         (None, None) => {
-            return Err(invalid(format!(
-                "adapter {number} has neither a MAC address nor a name"
-            )));
+            return Err(bad("it has neither a MAC address nor a name".to_owned()));
         }
     };
-    if checked.dhcp && !checked.addresses.is_empty() {
-        return Err(invalid(format!(
-            "adapter {number} has addresses and DHCP; choose one"
-        )));
+    let dhcp = network::dhcp(checked.dhcp, checked.addresses.len()).map(str::to_owned);
+    let suffix = checked.dns_suffix.iter().filter(|text| !text.is_empty());
+    let fault = dhcp
+        .or_else(|| {
+            checked
+                .addresses
+                .iter()
+                .find_map(|text| network::interface(text))
+        })
+        .or_else(|| checked.gateways.iter().find_map(|text| network::ip(text)))
+        .or_else(|| {
+            checked
+                .dns_servers
+                .iter()
+                .find_map(|text| network::ip(text))
+        })
+        .or_else(|| suffix.clone().find_map(|text| Check::DnsName.fault(text)))
+        .or_else(|| network::netbios(checked.netbios));
+    match fault {
+        Some(why) => Err(bad(why)),
+        None => Ok((identifier, checked)),
     }
-    if !checked.dhcp && checked.addresses.is_empty() {
-        return Err(invalid(format!(
-            "adapter {number} has neither DHCP nor an address"
-        )));
-    }
-    for address in &checked.addresses {
-        let good = address.split_once('/').is_some_and(|(ip, prefix)| {
-            let most = match ip.parse() {
-                Ok(IpAddr::V4(_)) => 32,
-                Ok(IpAddr::V6(_)) => 128,
-                Err(_) => return false,
-            };
-            prefix
-                .parse::<u8>()
-                .is_ok_and(|bits| (1..=most).contains(&bits))
-        });
-        if !good {
-            return Err(invalid(format!(
-                "adapter {number}: `{address}` is not an address like 192.0.2.10/24"
-            )));
-        }
-    }
-    for ip in checked.gateways.iter().chain(&checked.dns_servers) {
-        if ip.parse::<IpAddr>().is_err() {
-            return Err(invalid(format!(
-                "adapter {number}: `{ip}` is not an IP address"
-            )));
-        }
-    }
-    if checked.netbios > 2 {
-        return Err(invalid(format!(
-            "adapter {number}: netbios must be 0, 1 or 2"
-        )));
-    }
-    Ok((identifier, checked))
 }
 
 /// A list of values, each with the number that Setup orders them by.

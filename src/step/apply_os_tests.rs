@@ -48,6 +48,10 @@ impl Host for FakeHost {
     fn variable(&self, name: &str) -> Option<Value> {
         self.variables.lock().unwrap().get(name).cloned()
     }
+    fn is_known(&self, _: &str) -> bool {
+        false
+    }
+
     fn expand(&self, text: &str) -> Expanded {
         self.variables.lock().unwrap().expand(text)
     }

@@ -2,17 +2,17 @@
 
 use rand::Rng as _;
 
-use crate::input::Check;
+use crate::input::{Check, same_name};
 use crate::secret::Secret;
 use crate::sequence::settings::{self, ServerLicense};
 use crate::sequence::variables::Value;
 use crate::unattend::set_command;
-use crate::unattend::{self, INTERNATIONAL, New, SHELL};
+use crate::unattend::{self, INTERNATIONAL, JOIN, New, SHELL, UnattendError};
 
 use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::target::{invalid, limited, merge};
+use super::target::{invalid, judged, merge};
 
 const DISABLE: &str = "powershell.exe -NoProfile -Command \"Get-LocalUser | Where-Object SID -like 'S-1-5-*-500' | Disable-LocalUser\"";
 
@@ -23,6 +23,15 @@ const LOCALES: [(&str, &str); 5] = [
     ("OSDWindowsSettingsUILanguageFallback", "UILanguageFallback"),
     ("OSDWindowsSettingsUserLocale", "UserLocale"),
 ];
+
+/// The rule for a locale, by its element of the answer file.
+pub(super) fn locale_check(element: &str) -> Check {
+    if element == "InputLocale" {
+        Check::InputLocale
+    } else {
+        Check::Locale
+    }
+}
 
 /// The settings that are action variables.
 pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<ActionVariable> {
@@ -98,17 +107,14 @@ pub(super) fn read(
     settings: &settings::ApplyWindowsSettings,
     cx: &StepCx,
 ) -> Result<Wanted, StepError> {
-    let computer = limited(cx, "OSDComputerName", 1, 15)?;
-    if let Some(why) = Check::ComputerName.fault(&computer) {
-        return Err(invalid(format!("OSDComputerName: {why}")));
-    }
-    let user = limited(cx, "OSDRegisteredUserName", 1, 255)?;
-    let organization = limited(cx, "OSDRegisteredOrgName", 1, 255)?;
-    let key = limited(cx, "OSDProductKey", 0, 255)?;
-    let zone = limited(cx, "OSDTimeZone", 0, 255)?;
+    let computer = judged(cx, "OSDComputerName", &Check::ComputerName, false)?;
+    let user = judged(cx, "OSDRegisteredUserName", &Check::Owner, false)?;
+    let organization = judged(cx, "OSDRegisteredOrgName", &Check::Owner, false)?;
+    let key = judged(cx, "OSDProductKey", &Check::ProductKey, true)?;
+    let zone = judged(cx, "OSDTimeZone", &Check::TimeZone, true)?;
     let mut locales = Vec::new();
     for (name, element) in LOCALES {
-        locales.push((element, limited(cx, name, 0, 255)?));
+        locales.push((element, judged(cx, name, &locale_check(element), true)?));
     }
     if check_license(cx)? {
         cx.warn("Server licensing is checked and not written: answer files since Windows Server 2008 have no setting for it");
@@ -149,6 +155,10 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
 
     let mut note = None;
     merge(cx, &mut |document| {
+        let workgroup = document.get("specialize", JOIN, "Identification/JoinWorkgroup");
+        if let Some(why) = same_name(&computer, workgroup.unwrap_or_default().trim()) {
+            return Err(UnattendError::Refused(why));
+        }
         document.set("specialize", SHELL, "ComputerName", &computer);
         document.set("specialize", SHELL, "ProductKey", &key);
         for pass in ["specialize", "oobeSystem"] {

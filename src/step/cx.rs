@@ -16,6 +16,8 @@ use super::error::StepError;
 pub trait Host: Send + Sync {
     /// The value of a variable, action variables of this step included.
     fn variable(&self, name: &str) -> Option<Value>;
+    /// Whether the document knows a variable of this name, although it may be empty.
+    fn is_known(&self, name: &str) -> bool;
     /// `%name%` replaced.
     fn expand(&self, text: &str) -> Expanded;
     /// Sets a variable as the sequence would; empty deletes.

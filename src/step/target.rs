@@ -1,6 +1,7 @@
 //! The Windows volume that settings are written to, and what both settings steps need to reach it.
 
 use crate::codes;
+use crate::input::{Check, only_variable, unresolved};
 use crate::platform::PartitionRef;
 use crate::unattend::{self, Document, UnattendError};
 
@@ -98,30 +99,71 @@ fn answer_file(name: &str, error: UnattendError) -> StepError {
         UnattendError::Refused(_) => codes::INVALID_PARAMETER,
         UnattendError::Io { source, .. } => codes::from_io(source),
     };
-    StepError::because(
+    let hint = match &error {
+        UnattendError::Bad { .. } => Some(
+            "Correct the file in the image, or take it out: mount or apply the image, mend Windows/Panther/unattend.xml, capture it again.",
+        ),
+        UnattendError::Refused(_) => Some("Correct the value, or the answer file in the image."),
+        UnattendError::Io { .. } => None,
+    };
+    let error = StepError::because(
         code,
-        format!("the answer file on {name} cannot be written"),
+        format!("the settings cannot be written to the answer file on {name}"),
         error,
-    )
+    );
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
 }
 
-/// A variable's text, checked for length; the text itself is not in the error. The engine has expanded action variables
-/// already, and once is all (spec 1.3).
+/// A variable's text, judged by its rule; where it is optional, nothing is as good as a value, and so is a `%variable%` that the
+/// document knows and nobody has filled in. The text itself is not in the error when it may be a secret. The engine has
+/// expanded action variables already, and once is all (spec 1.3).
 ///
 /// # Errors
-/// Shorter or longer than allowed.
-pub fn limited(cx: &StepCx, name: &str, least: usize, most: usize) -> Result<String, StepError> {
+/// It does not fit, or it still holds a `%variable%`.
+pub fn judged(cx: &StepCx, name: &str, check: &Check, optional: bool) -> Result<String, StepError> {
     let text = cx.text(name);
-    let characters = text.chars().count();
-    if characters < least || characters > most {
-        return Err(invalid(format!(
-            "{name} has {characters} characters; {least} to {most} are allowed"
-        )));
+    let unfilled = || only_variable(&text).is_some_and(|variable| cx.host.is_known(variable));
+    if optional && (text.is_empty() || unfilled()) {
+        return Ok(String::new());
     }
-    if text.chars().any(char::is_control) {
-        return Err(invalid(format!("{name} holds a control character")));
+    resolved(cx, name, &text)?;
+    if text.is_empty() {
+        return Err(invalid(format!("{name} has no value")));
+    }
+    if let Some(why) = check.fault(&text) {
+        return Err(invalid(format!("{name}: {why}")));
     }
     Ok(text)
+}
+
+/// Makes sure that no `%variable%` is left in a text; `what` names it.
+///
+/// # Errors
+/// One is, by its name.
+pub fn resolved(cx: &StepCx, what: &str, text: &str) -> Result<(), StepError> {
+    let Some(name) = unresolved(text).first().copied() else {
+        return Ok(());
+    };
+    let (why, hint) = if cx.host.is_known(name) {
+        (
+            "has no value",
+            format!("Give `{name}` a value, for example with --set {name}=VALUE."),
+        )
+    } else {
+        (
+            "is not known",
+            format!(
+                "Correct the name in the document, or give the variable a value: in `variables`, as an input, or with --set {name}=VALUE."
+            ),
+        )
+    };
+    Err(invalid(format!(
+        "{what} still holds `%{name}%`: the variable `{name}` {why}"
+    ))
+    .hint(hint))
 }
 
 /// A bad value.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Checker, length};
 use crate::input::Check;
 use crate::sequence::schema::Sequence;
+use crate::sequence::values::check_of_input;
 use crate::sequence::variables::LONGEST_VALUE;
 
 impl Checker<'_> {
@@ -50,7 +51,8 @@ impl Checker<'_> {
                         "",
                     );
                 }
-                check => {
+                _ => {
+                    let check = check_of_input(sequence, input);
                     let reason = if length(&input.default) > LONGEST_VALUE {
                         Some(format!("at most {LONGEST_VALUE} characters are allowed"))
                     } else {
