@@ -61,7 +61,9 @@ fn is_known(text: &str) -> bool {
             _ => {}
         }
     }
-    known(text) || known(&parts.join("-")) || known(&text.to_ascii_lowercase())
+    // The table has an entry without a name, too.
+    !text.is_empty()
+        && (known(text) || known(&parts.join("-")) || known(&text.to_ascii_lowercase()))
 }
 
 fn is_hex(text: &str, length: usize) -> bool {

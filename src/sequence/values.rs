@@ -162,3 +162,49 @@ pub fn known_in(sequence: &Sequence) -> BTreeSet<String> {
     actions(&sequence.steps, &mut all);
     known_names(&sequence.variables, &sequence.inputs, all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sequence::load::read_text;
+
+    const DOCUMENT: &str = r#"Sequence(schema: 1, name: "x", variables: {"TZ": "UTC"},
+        inputs: [(variable: "CN", label: "Name"), (variable: "OSDProductKey", label: "Key"), (variable: "Any", label: "Any"),
+            (variable: "N", label: "Number", check: Number(1, 2))],
+        steps: [Group(name: "g", steps: [
+            Step(name: "w", action: ApplyWindowsSettings(computer_name: "%cn%", user: "x%Any%", organization: "%N%", time_zone: "%TZ%")),
+            Step(name: "s", action: SetVariable(variable: "Set", value: "1")),
+            Step(name: "n", action: ApplyNetworkSettings(join: Domain(name: "%D%", ou: "%OU%", account: "%A%"))),
+        ])])"#;
+
+    #[test]
+    fn a_variable_is_judged_as_the_setting_that_it_fills() {
+        let sequence = read_text("x", DOCUMENT).sequence.unwrap();
+        let checks: Vec<Check> = sequence
+            .inputs
+            .iter()
+            .map(|input| check_of_input(&sequence, input))
+            .collect();
+        let wanted = [
+            Check::ComputerName,
+            Check::ProductKey,
+            Check::Text,
+            Check::Number(1, 2),
+        ];
+        assert_eq!(checks, wanted);
+        for (name, check) in [
+            ("TZ", Some(Check::TimeZone)),
+            ("d", Some(Check::Domain)),
+            ("OU", Some(Check::OrganizationalUnit)),
+            ("A", Some(Check::Account)),
+            ("Set", None),
+        ] {
+            assert_eq!(check_of_variable(&sequence, name), check, "{name}");
+        }
+        let known = known_in(&sequence);
+        assert_eq!(
+            known.into_iter().collect::<Vec<_>>(),
+            ["any", "cn", "n", "osdproductkey", "set", "tz"]
+        );
+    }
+}

@@ -224,7 +224,7 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
                 error,
             )
         })?;
-    remember_architecture(job.image.architecture.as_ref(), cx);
+    remember_architecture(job.image.architecture, cx);
     cx.info(format!(
         "OSDTargetSystemDrive is {letter}: ({})",
         job.target.name()
@@ -233,24 +233,18 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
 }
 
 /// For the answer file: its components name the processor, and Windows reads only those for its own.
-fn remember_architecture(found: Option<&Architecture>, cx: &StepCx) {
-    let name = match found {
-        Some(Architecture::X64) => "amd64",
-        Some(Architecture::X86) => "x86",
-        Some(Architecture::Arm64) => "arm64",
-        Some(Architecture::Arm) => "arm",
-        Some(Architecture::Other(_)) | None => {
-            let said = found.map_or_else(
-                || "does not say for which processor it is".to_owned(),
-                |other| format!("is for {other}, which answer files have no name for"),
-            );
-            cx.info(format!(
-                "The image {said}: its answer file is written for amd64"
-            ));
-            "amd64"
-        }
-    };
-    let value = Value::Plain(name.to_owned());
+fn remember_architecture(found: Option<Architecture>, cx: &StepCx) {
+    let name = found.and_then(Architecture::answer_file_name);
+    if name.is_none() {
+        let said = found.map_or_else(
+            || "does not say for which processor it is".to_owned(),
+            |other| format!("is for {other}, which answer files have no word for"),
+        );
+        cx.info(format!(
+            "The image {said}: its answer file is written for amd64"
+        ));
+    }
+    let value = Value::Plain(name.unwrap_or("amd64").to_owned());
     cx.host
         .set_engine_variable(target::IMAGE_ARCHITECTURE, value);
 }

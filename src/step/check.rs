@@ -282,5 +282,8 @@ mod bench;
 #[path = "check/capture_tests.rs"]
 mod capture_tests;
 #[cfg(test)]
+#[path = "check/settings_tests.rs"]
+mod settings_tests;
+#[cfg(test)]
 #[path = "check/tests.rs"]
 mod tests;

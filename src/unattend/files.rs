@@ -143,6 +143,16 @@ pub fn merge_volume(
             foreign.join(" and ")
         ));
     }
+    if let Some(first) = find(&panther, &["Unattend", "unattend.xml"])? {
+        let name = first
+            .strip_prefix(root)
+            .unwrap_or(&first)
+            .display()
+            .to_string();
+        notes.push(format!(
+            "{name} is in the image: Windows Setup may read it in place of Panther/unattend.xml, and with it none of these settings"
+        ));
+    }
     change(&mut document)?;
     for place in document.remove_scrubbed() {
         notes.push(format!(
