@@ -25,6 +25,7 @@ use wimforge::protocol::{
 };
 use wimforge::run_state::RunState;
 use wimforge::secret::Secret;
+use wimforge::unattend::{Document, SHELL, set_command};
 use wimforge::wim::{Silent, Wim, WimCompression, WriteOptions};
 
 type Done = Result<(), Box<dyn Error>>;
@@ -83,6 +84,7 @@ fn all() -> Done {
     logs(&at("cmtrace")?)?;
     fat_changes(&at("fat_volume")?)?;
     answers(&at("answer_file")?)?;
+    answer_files(&at("answer_file")?)?;
     images(&at("wim_header")?)
 }
 
@@ -294,6 +296,25 @@ fn logs(to: &Path) -> Done {
         to.join("seed-markers"),
         [&settings[..], log.as_bytes()].concat(),
     )?;
+    Ok(())
+}
+
+/// Answer files: our own, one that Windows Setup has used, one of many shapes; in the encodings that Windows reads.
+fn answer_files(to: &Path) -> Done {
+    let mut own = Document::new("amd64");
+    own.set("specialize", SHELL, "ComputerName", "REF-01");
+    set_command(&mut own, "specialize", "seed", Some("x"))?;
+    let shapes = "<?xml version='1.0' encoding=\"utf-16\"?><u:unattend xmlns:u=\"urn:schemas-microsoft-com:unattend\" xmlns:w=\"http://schemas.microsoft.com/WMIConfig/2002/State\"><u:settings pass=\"specialize\" wasPassProcessed=\"true\"><u:component name=\"Microsoft-Windows-Shell-Setup\" processorArchitecture=\"x86\"><u:ComputerName/><u:UserAccounts>*SENSITIVE*DATA*DELETED*</u:UserAccounts></u:component></u:settings><!-- x --><e xmlns=\"urn:x\"><![CDATA[<?xml?>]]>&amp;</e></u:unattend>";
+    let wide = |write: fn(u16) -> [u8; 2]| shapes.encode_utf16().flat_map(write).collect();
+    let files: [Vec<u8>; 4] = [
+        own.to_xml()?,
+        shapes.as_bytes().to_vec(),
+        wide(u16::to_le_bytes),
+        wide(u16::to_be_bytes),
+    ];
+    for (number, bytes) in files.iter().enumerate() {
+        fs::write(to.join(format!("seed-{number}")), bytes)?;
+    }
     Ok(())
 }
 

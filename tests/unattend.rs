@@ -5,6 +5,8 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+#[path = "answer_file/cases.rs"]
+mod cases;
 #[path = "common/system.rs"]
 mod system;
 

@@ -3,7 +3,7 @@
 //! It is a monitor: executor and clients call it, one at a time; whoever must wait (for an answer, for the end of a pause)
 //! sleeps on its condition. Every change is an event that is stamped, redacted, journalled, folded and pushed in one go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -44,6 +44,8 @@ pub struct Document {
     pub checks: Vec<(String, Check)>,
     /// Variables of the inputs that are secret.
     pub secret_inputs: Vec<String>,
+    /// The variables that it gives a value, empty or not, or asks for; in lower case.
+    pub known: BTreeSet<String>,
 }
 
 /// A run as it is opened.
@@ -389,6 +391,11 @@ impl Dispatcher {
     /// Reads variables.
     pub fn with_variables<T>(&self, read: impl FnOnce(&Variables) -> T) -> T {
         read(&self.lock().variables)
+    }
+
+    /// Whether the document knows a variable of this name, although it may be empty.
+    pub fn is_known(&self, name: &str) -> bool {
+        self.lock().document.known.contains(&name.to_lowercase())
     }
 
     /// Opens a run.

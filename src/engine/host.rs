@@ -95,6 +95,10 @@ impl Host for StepHost {
             .with_variables(|variables| variables.name_over(&self.own, written))
     }
 
+    fn is_known(&self, name: &str) -> bool {
+        self.dispatcher.is_known(name)
+    }
+
     fn expand(&self, text: &str) -> Expanded {
         self.dispatcher
             .with_variables(|variables| variables.expand_over(&self.own, text))

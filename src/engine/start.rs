@@ -26,6 +26,7 @@ use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::rewrite;
 use crate::sequence::schema::Sequence;
+use crate::sequence::values::{check_of_input, known_in};
 use crate::sequence::variables::{Value, VariableError, check_name, check_value};
 
 /// What the engine was started with.
@@ -247,7 +248,12 @@ fn document(checked: &Checked, sequence: &Sequence) -> Document {
         checks: sequence
             .inputs
             .iter()
-            .map(|input| (input.variable.to_lowercase(), input.check.clone()))
+            .map(|input| {
+                (
+                    input.variable.to_lowercase(),
+                    check_of_input(sequence, input),
+                )
+            })
             .collect(),
         secret_inputs: sequence
             .inputs
@@ -255,6 +261,7 @@ fn document(checked: &Checked, sequence: &Sequence) -> Document {
             .filter(|input| input.secret)
             .map(|input| input.variable.clone())
             .collect(),
+        known: known_in(sequence),
     }
 }
 
@@ -458,7 +465,7 @@ impl Values {
             let Some(value) = self.last(&input.variable) else {
                 continue;
             };
-            if let Some(why) = input.check.mistake(value.reveal()) {
+            if let Some(why) = check_of_input(sequence, input).mistake(value.reveal()) {
                 return Err(EngineError::Variable(format!(
                     "{} ({}): {why}",
                     input.label, input.variable

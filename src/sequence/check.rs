@@ -15,13 +15,13 @@ use super::diagnostic::{Diagnostic, Span};
 use super::plan;
 use super::schema::{Action, Compare, Condition, Node, SCHEMA, Sequence, Simulate, Step};
 use super::settings::RestartTarget;
+use super::values;
 use super::variables::{LONGEST_VALUE, VariableError, check_name, check_value};
 use super::words;
-use crate::input::is_open;
+use crate::input::{Check, is_open};
 
 pub(super) use inputs::{is_unused, words as words_of};
 pub use run::check_run;
-pub use settings::is_locale;
 
 /// Checks every limit. `complete` says that the document was read without a mistake: only then may something
 /// that is not there be held against it.
@@ -247,6 +247,17 @@ impl Checker<'_> {
                 );
             }
             self.defines(&format!("{path}#key"), name);
+            let check = values::check_of_variable(sequence, name).filter(|_| !value.is_empty());
+            // Whoever starts the run may give it another value.
+            if let Some(why) = check.as_ref().and_then(|check| check.mistake(value)) {
+                self.warning(
+                    &path,
+                    format!("the value of `{name}` does not fit: {why}"),
+                    "",
+                );
+            } else if let Some((why, way_out)) = check.and_then(|check| check.doubt(value)) {
+                self.warning(&path, why, way_out);
+            }
             self.limits(&path, name, value);
         }
         self.inputs(sequence);
@@ -417,8 +428,14 @@ impl Checker<'_> {
 
     fn action(&mut self, path: &str, action: &Action, disabled: bool) {
         let field = |name: &str| format!("{path}.{name}");
+        self.values(path, action);
         match action {
             Action::SetVariable(set) => {
+                if let Some(check) = Check::of_variable(&set.variable.trim().to_lowercase())
+                    && let Some(why) = check.mistake(&set.value).filter(|_| !set.value.is_empty())
+                {
+                    self.error(&field("value"), why, "");
+                }
                 self.writes(&field("variable"), &set.variable);
                 self.limits(&field("value"), &set.variable, &set.value);
                 let secret =

@@ -18,6 +18,7 @@ pub mod rewrite;
 pub mod schema;
 pub mod settings;
 pub mod syntax;
+pub mod values;
 pub mod variables;
 pub mod words;
 mod written;

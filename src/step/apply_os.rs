@@ -24,6 +24,7 @@ use super::apply_os_source;
 use super::apply_os_target::{self, Target};
 use super::cx::{ProgressCell, StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::target;
 use super::volumes;
 
 const INDEX: &str = "OSDImageIndex";
@@ -245,11 +246,29 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
                 error,
             )
         })?;
+    remember_architecture(job.image.architecture, cx);
     cx.info(format!(
         "OSDTargetSystemDrive is {letter}: ({})",
         job.target.name()
     ));
     Ok(StepEnd::Done)
+}
+
+/// For the answer file: its components name the processor, and Windows reads only those for its own.
+fn remember_architecture(found: Option<Architecture>, cx: &StepCx) {
+    let name = found.and_then(Architecture::answer_file_name);
+    if name.is_none() {
+        let said = found.map_or_else(
+            || "does not say for which processor it is".to_owned(),
+            |other| format!("is for {other}, which answer files have no word for"),
+        );
+        cx.info(format!(
+            "The image {said}: its answer file is written for amd64"
+        ));
+    }
+    let value = Value::Plain(name.unwrap_or("amd64").to_owned());
+    cx.host
+        .set_engine_variable(target::IMAGE_ARCHITECTURE, value);
 }
 
 /// The path of the WIM: variables replaced, relative to the working folder.

@@ -53,6 +53,9 @@ impl Host for FakeHost {
         let variables = self.variables.lock().unwrap();
         variables.name_over(&Variables::default(), written)
     }
+    fn is_known(&self, _: &str) -> bool {
+        false
+    }
     fn expand(&self, text: &str) -> Expanded {
         self.variables.lock().unwrap().expand(text)
     }
@@ -383,6 +386,7 @@ fn one_image_goes_to_the_next_volume_and_spares_control_files() {
     assert_eq!(read("Users/State/x/a").as_deref(), Some("kept"));
     assert_eq!(read("Users/gone"), None);
     assert_eq!(host.text("OSDTargetSystemDrive"), "C:");
+    assert_eq!(host.text("_WimforgeImageArchitecture"), "amd64");
     assert_eq!(host.text("_WimforgeVolumeC"), "0,2");
     assert_eq!(host.text("_WimforgeAppliedVolumes"), "0,2");
     let log = host.logged();

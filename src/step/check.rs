@@ -18,7 +18,6 @@ mod preview;
 mod rehearsal;
 mod settings;
 mod share;
-mod time_zones;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -34,6 +33,7 @@ use crate::sequence::control::unsupported;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
 use crate::sequence::settings::RestartTarget;
+use crate::sequence::values;
 use crate::sequence::variables::Variables;
 
 use super::cx::{ProgressCell, StepCx};
@@ -106,13 +106,21 @@ struct Checker<'a> {
     letters: Vec<char>,
     /// A command, whose effects nobody knows, stands further up.
     commands: bool,
+    /// What the computer and its workgroup will be called, as far as steps have said.
+    computer: String,
+    workgroup: String,
     /// Most bytes that are written to measure a speed.
     sample_bytes: u64,
 }
 
 impl<'a> Checker<'a> {
     fn new(cx: &'a CheckCx<'a>) -> Self {
-        let host = Arc::new(Rehearsal::new(cx.variables));
+        let actions = cx.planned.defs.iter().filter_map(|def| match def {
+            NodeDef::Step(step) => Some(&step.action),
+            NodeDef::Group { .. } => None,
+        });
+        let known = values::known_names(&cx.planned.variables, &cx.planned.inputs, actions);
+        let host = Arc::new(Rehearsal::new(cx.variables, known));
         let machine = Arc::new(Preview::new(Arc::clone(cx.machine)));
         // What the first boot will set, when it has not begun.
         let missing = |name: &str| cx.variables.get(name).is_none();
@@ -154,6 +162,8 @@ impl<'a> Checker<'a> {
             held: Vec::new(),
             letters: Vec::new(),
             commands: false,
+            computer: String::new(),
+            workgroup: String::new(),
             sample_bytes: destination::SAMPLE,
         }
     }
@@ -285,6 +295,9 @@ mod bench;
 #[cfg(test)]
 #[path = "check/capture_tests.rs"]
 mod capture_tests;
+#[cfg(test)]
+#[path = "check/settings_tests.rs"]
+mod settings_tests;
 #[cfg(test)]
 #[path = "check/tests.rs"]
 mod tests;

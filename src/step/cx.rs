@@ -17,6 +17,8 @@ pub trait Host: Send + Sync {
     /// The value of a variable, action variables of this step included. The name may be as a document writes it, see
     /// [`Host::name`].
     fn variable(&self, name: &str) -> Option<Value>;
+    /// Whether the document knows a variable of this name, although it may be empty.
+    fn is_known(&self, name: &str) -> bool;
     /// `%name%` replaced.
     fn expand(&self, text: &str) -> Expanded;
     /// A variable's name as a document writes it, `%variables%` in it replaced (spec 1.3).

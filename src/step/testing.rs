@@ -1,6 +1,6 @@
 //! A [`Host`] that records, and partitions, for the tests of steps (unit and integration). The engine has the real host.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +25,7 @@ pub struct RecordingHost {
     answers: Mutex<VecDeque<Answered>>,
     artifacts: Mutex<Vec<Artifact>>,
     secrets: Mutex<Vec<Secret>>,
+    known: Mutex<BTreeSet<String>>,
 }
 
 fn hold<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -116,6 +117,10 @@ impl Host for RecordingHost {
         hold(&self.variables).name_over(&Variables::default(), written)
     }
 
+    fn is_known(&self, name: &str) -> bool {
+        hold(&self.known).contains(&name.to_lowercase())
+    }
+
     fn expand(&self, text: &str) -> Expanded {
         hold(&self.variables).expand(text)
     }
@@ -126,6 +131,7 @@ impl Host for RecordingHost {
     }
 
     fn set_engine_variable(&self, name: &str, value: Value) {
+        hold(&self.known).insert(name.to_lowercase());
         hold(&self.variables).set_engine(name, value);
     }
 

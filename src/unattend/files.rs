@@ -9,7 +9,7 @@ use crate::regular;
 
 use super::places::{Leak, search};
 use super::scrub::{Keys, scrub};
-use super::{Document, LARGEST, UnattendError};
+use super::{Document, LARGEST, SCRUBBED, UnattendError};
 
 /// How the name of a half-written answer file begins and ends.
 const LEFT: &str = "wimforge-";
@@ -101,15 +101,25 @@ fn remove_leftovers(folder: &Path) -> Result<(), UnattendError> {
     Ok(())
 }
 
-/// Merges into `Windows/Panther/unattend.xml` below `root` (made when missing) what `change` does.
+/// An answer file that settings were merged into.
+#[derive(Debug)]
+pub struct Merged {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What somebody who knows the file should hear, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Merges into `Windows/Panther/unattend.xml` below `root` (made when missing) what `change` does. Passes that Setup
+/// has marked as processed are to be processed anew; what it left in place of secrets is taken out.
 ///
 /// # Errors
-/// No Windows folder, an unusable file, or what the system said.
+/// No Windows folder, an unusable file, a change that is refused, or what the system said.
 pub fn merge_volume(
     root: &Path,
     architecture: &str,
-    change: &mut dyn FnMut(&mut Document),
-) -> Result<PathBuf, UnattendError> {
+    change: &mut dyn FnMut(&mut Document) -> Result<(), UnattendError>,
+) -> Result<Merged, UnattendError> {
     let windows = find(root, &["Windows"])?.ok_or_else(|| {
         io(format!(
             "looking for the Windows folder in {}",
@@ -126,13 +136,47 @@ pub fn merge_volume(
     remove_leftovers(&panther)?;
     let existing = find(&panther, &["unattend.xml"])?;
     let mut document = match &existing {
-        Some(path) => Document::parse(&read(path)?, &path.display().to_string(), architecture)?,
+        Some(path) => {
+            // The mount folder means nothing to anybody.
+            let name = path.strip_prefix(root).unwrap_or(path);
+            Document::parse(&read(path)?, &name.display().to_string(), architecture)?
+        }
         None => Document::new(architecture),
     };
-    change(&mut document);
+    let mut notes = Vec::new();
+    let foreign = document.foreign_only();
+    if !foreign.is_empty() {
+        notes.push(format!(
+            "The answer file was made for {} only; Windows for {architecture} reads none of its other settings",
+            foreign.join(" and ")
+        ));
+    }
+    if let Some(first) = find(&panther, &["Unattend", "unattend.xml"])? {
+        let name = first
+            .strip_prefix(root)
+            .unwrap_or(&first)
+            .display()
+            .to_string();
+        notes.push(format!(
+            "{name} is in the image: Windows Setup may read it in place of Panther/unattend.xml, and with it none of these settings"
+        ));
+    }
+    change(&mut document)?;
+    for place in document.remove_scrubbed() {
+        notes.push(format!(
+            "{place} held {SCRUBBED}, which Windows Setup would take for its value: it was taken out of the answer file"
+        ));
+    }
+    let passes = document.unmark();
+    if !passes.is_empty() {
+        notes.push(format!(
+            "An earlier Windows Setup had marked {} of the answer file as processed; it is processed again",
+            passes.join(" and ")
+        ));
+    }
     let path = existing.unwrap_or_else(|| panther.join("unattend.xml"));
     write(&path, &document.to_xml()?)?;
-    Ok(path)
+    Ok(Merged { path, notes })
 }
 
 /// What a volume holds that must not reach an image.
@@ -267,7 +311,7 @@ mod tests {
         assert_eq!(left(&panther), ["Unattend"]);
         assert!(left(&panther.join("Unattend")).is_empty() && left(&sysprep).is_empty());
         leave();
-        merge_volume(root.path(), "amd64", &mut |_| {}).unwrap();
+        merge_volume(root.path(), "amd64", &mut |_| Ok(())).unwrap();
         assert_eq!(left(&panther).len(), 2, "the answer file and Unattend");
         assert_eq!(fs::read_dir(&panther).unwrap().count(), 2 + others.len());
     }

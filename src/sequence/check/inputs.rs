@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Checker, SECRET_WRITTEN};
 use crate::input::Check;
 use crate::sequence::schema::Sequence;
+use crate::sequence::values::check_of_input;
 use crate::sequence::variables::check_value;
 
 impl Checker<'_> {
@@ -50,7 +51,8 @@ impl Checker<'_> {
                         "",
                     );
                 }
-                check => {
+                _ => {
+                    let check = check_of_input(sequence, input);
                     let reason = match check_value(&input.variable, &input.default) {
                         Err(error) => Some(error.to_string()),
                         Ok(()) => check.mistake(&input.default),

@@ -24,6 +24,8 @@ struct Inner {
     touched: BTreeSet<String>,
     /// The step being rehearsed may be skipped in the run.
     unsure: bool,
+    /// What the document knows, in lower case.
+    known: BTreeSet<String>,
     warnings: Vec<String>,
     redactor: Redactor,
 }
@@ -73,7 +75,7 @@ impl Inner {
 }
 
 impl Rehearsal {
-    pub(super) fn new(variables: &Variables) -> Self {
+    pub(super) fn new(variables: &Variables, known: BTreeSet<String>) -> Self {
         let rehearsal = Self::default();
         {
             let mut inner = rehearsal.hold();
@@ -83,6 +85,7 @@ impl Rehearsal {
                 }
             }
             inner.global = variables.clone();
+            inner.known = known;
         }
         rehearsal
     }
@@ -185,6 +188,10 @@ impl Host for Rehearsal {
         let mut inner = self.hold();
         inner.touch(written);
         inner.global.name_over(&inner.own, written)
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.hold().known.contains(&key(name))
     }
 
     fn expand(&self, text: &str) -> Expanded {

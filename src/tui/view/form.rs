@@ -108,6 +108,7 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
                 (Role::Dim, format!("{why}{reveal}; {layout}"))
             }
             Some(why) if here => (Role::Warning, why),
+            None if field.doubt().is_some() => (Role::Warning, field.doubt().unwrap_or_default()),
             None if field.document.is_some() => {
                 let document = field.document.as_deref().unwrap_or_default();
                 let document = if document.is_empty() {
