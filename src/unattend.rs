@@ -5,6 +5,7 @@
 
 mod commands;
 mod files;
+mod pieces;
 mod places;
 mod scrub;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use xmltree::{Element, EmitterConfig, XMLNode};
 use crate::secret::Secret;
 
 pub(crate) use files::find as find_path;
-pub use files::{Found, look_volume, merge_volume, scrub_volume};
+pub use files::{AnswerFile, Found, look_volume, merge_volume, scrub_volume};
 pub use places::Leak;
 pub use scrub::{Keys, Scrubbed, scrub};
 

@@ -62,6 +62,22 @@ pub(super) fn leaks(found: &Found) -> Vec<String> {
     lines
 }
 
+/// One line for each answer file whose commands hold passwords.
+pub(super) fn idle(found: &Found) -> Vec<String> {
+    found
+        .answers
+        .iter()
+        .filter(|answer| answer.commands > 0)
+        .map(|answer| {
+            let commands = units::count(answer.commands as u64, "command");
+            format!(
+                "{}: {commands} with a password or product key; in the image nothing is done in its place",
+                answer.path
+            )
+        })
+        .collect()
+}
+
 /// How many passwords stay on a volume.
 pub(super) fn leak_count(found: &Found) -> usize {
     found.leaks.len() + found.more_leaks
@@ -82,11 +98,12 @@ fn tell(cx: &StepCx, volume: &str, found: &Found) -> u64 {
             "secrets were taken out of {} on {volume}",
             counted(found)
         ));
-        for (path, count) in &found.answers {
-            cx.info(format!(
-                "  {path}: {}",
-                units::count(*count as u64, "secret")
-            ));
+        for answer in &found.answers {
+            let secrets = units::count(answer.secrets as u64, "secret");
+            cx.info(format!("  {}: {secrets}", answer.path));
+        }
+        for line in idle(found) {
+            cx.warn(format!("{volume}: {line}"));
         }
     }
     if leak_count(found) > 0 {

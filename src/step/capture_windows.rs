@@ -212,7 +212,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::super::hive::Value;
-    use super::super::hive::tests::hive;
+    use super::super::hive_maker::hive;
     use super::*;
 
     const STATE: &str = "Microsoft\\Windows\\CurrentVersion\\Setup\\State";
@@ -283,7 +283,7 @@ mod tests {
     fn each_sign_is_named_with_its_way_out() {
         type Change = fn(&Path);
         let tag = |at: &Path| {
-            fs::remove_file(at.join("WINDOWS/system32/sysprep/sysprep_succeeded.TAG")).unwrap()
+            fs::remove_file(at.join("WINDOWS/system32/sysprep/sysprep_succeeded.TAG")).unwrap();
         };
         let cases: [(&str, Change, &[&str]); 10] = [
             ("tag", tag, &["not generalized", "no Sysprep_succeeded.tag"]),
@@ -298,7 +298,7 @@ mod tests {
                     software(
                         at,
                         &[(STATE, "ImageState", text("IMAGE_STATE_UNDEPLOYABLE"))],
-                    )
+                    );
                 },
                 &["not generalized", "IMAGE_STATE_UNDEPLOYABLE"],
             ),
@@ -316,7 +316,7 @@ mod tests {
                             ("Setup", "CloneTag", text("x")),
                             (TCPIP, "Domain", text("corp.example")),
                         ],
-                    )
+                    );
                 },
                 &["domain corp.example"],
             ),
@@ -330,7 +330,7 @@ mod tests {
                             (TCPIP, "Domain", text("")),
                             (TCPIP, "NV Domain", text("corp.example")),
                         ],
-                    )
+                    );
                 },
                 &["domain corp.example"],
             ),
@@ -341,7 +341,7 @@ mod tests {
                         at.join("WINDOWS/smscfg.INI"),
                         "SMS Unique Identifier=GUID:x",
                     )
-                    .unwrap()
+                    .unwrap();
                 },
                 &["SMSCFG.ini"],
             ),
@@ -354,7 +354,7 @@ mod tests {
                             (WINLOGON, "AutoAdminLogon", text("1")),
                             (WINLOGON, "DefaultPassword", text("HUNTERCANARY")),
                         ],
-                    )
+                    );
                 },
                 &["autologon is on, with its password"],
             ),

@@ -133,11 +133,22 @@ pub fn merge_volume(
     Ok(path)
 }
 
+/// An answer file with secrets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AnswerFile {
+    /// Its path below the root of the volume.
+    pub path: String,
+    /// How many secrets are in it.
+    pub secrets: usize,
+    /// How many of them are commands, which do nothing afterwards.
+    pub commands: usize,
+}
+
 /// What a volume holds that must not reach an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Answer files with secrets: path below the root of the volume, and how many there are in it.
-    pub answers: Vec<(String, usize)>,
+    /// Answer files with secrets.
+    pub answers: Vec<AnswerFile>,
     /// Half-written answer files of an engine that was killed.
     pub leftovers: usize,
     /// Passwords in scripts, registry files and settings. They are left as they are.
@@ -154,7 +165,7 @@ impl Found {
 
     /// Secrets in all answer files together.
     pub fn secrets(&self) -> usize {
-        self.answers.iter().map(|(_, count)| count).sum()
+        self.answers.iter().map(|answer| answer.secrets).sum()
     }
 }
 
@@ -210,7 +221,11 @@ fn volume(
         if change {
             replace(&path, &clean.bytes)?;
         }
-        found.answers.push((name, clean.secrets));
+        found.answers.push(AnswerFile {
+            path: name,
+            secrets: clean.secrets,
+            commands: clean.commands,
+        });
     }
     found.answers.sort();
     Ok(found)

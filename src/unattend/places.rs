@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::commands::{self, Kind};
-use super::scrub::{decode, is_answer_file};
+use super::pieces::{decode, is_answer_file};
 use super::{LARGEST, UnattendError, files};
 
 /// Folders looked through to the bottom, below the root, in small letters.
@@ -60,7 +60,7 @@ const SHALLOW: usize = 3;
 /// Deeper folders are those of a damaged volume that leads in a circle.
 const DEEPEST_FOLDER: usize = 64;
 /// How much of a file tells what it is.
-const HEAD: usize = 4096;
+const HEAD: u64 = 4096;
 /// How many findings are kept; the rest is only counted.
 pub(super) const MOST: usize = 200;
 
@@ -195,24 +195,22 @@ impl Walk<'_> {
                 if files::is_leftover(&entry.file_name().to_string_lossy()) {
                     self.found.leftovers.push(path);
                 } else if look == Look::All || extension(&name) == "xml" {
-                    self.file(path, &name)?;
+                    self.file(path, &name);
                 }
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf, name: &str) -> Result<(), UnattendError> {
-        let mut head = vec![0; HEAD];
-        let mut file = File::open(&path).map_err(io(&path))?;
-        let mut length = 0;
-        while length < HEAD {
-            match file.read(&mut head[length..]).map_err(io(&path))? {
-                0 => break,
-                more => length += more,
-            }
+    fn file(&mut self, path: PathBuf, name: &str) {
+        // What cannot be read here (encrypted, on bad sectors) cannot be captured either: the capture tells of it.
+        let mut head = Vec::new();
+        let Ok(mut file) = File::open(&path) else {
+            return;
+        };
+        if (&mut file).take(HEAD).read_to_end(&mut head).is_err() {
+            return;
         }
-        head.truncate(length);
         let mut answer = is_answer_file(&decode(&head).text);
         let ending = extension(name);
         let kind = if SETTINGS.contains(&ending) {
@@ -222,15 +220,15 @@ impl Walk<'_> {
         };
         if answer == Some(true) {
             self.found.answers.push(path);
-            return Ok(());
+            return;
         }
-        if length == 0 || (answer == Some(false) && kind.is_none()) {
-            return Ok(());
+        if head.is_empty() || (answer == Some(false) && kind.is_none()) {
+            return;
         }
         // All of it: the root is not in the head, or its commands are looked at.
-        file.take(LARGEST)
-            .read_to_end(&mut head)
-            .map_err(io(&path))?;
+        if file.take(LARGEST).read_to_end(&mut head).is_err() {
+            return;
+        }
         let read = decode(&head);
         answer = is_answer_file(&read.text);
         if answer == Some(true) {
@@ -238,7 +236,6 @@ impl Walk<'_> {
         } else if let Some(kind) = kind {
             self.commands(&path, &read.text, kind);
         }
-        Ok(())
     }
 
     fn commands(&mut self, path: &Path, text: &str, kind: Kind) {
