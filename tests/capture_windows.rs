@@ -235,7 +235,7 @@ fn no_planted_secret_reaches_an_image_and_what_stays_is_said() {
     };
     assert_eq!(
         words,
-        "scripts and settings with 1 password are in the image: see the log"
+        "scripts, settings or the registry with 1 secret are in the image: see the log"
     );
     for said in [
         "secrets were taken out of 18 answer files (90 secrets) on disk 0 partition 2",

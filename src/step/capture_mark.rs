@@ -37,6 +37,7 @@ pub(super) fn look(root: &Path) -> Option<Notice> {
         Some(Notice {
             text,
             way_out: WAY_OUT,
+            secret: false,
         })
     };
     let mut text = String::new();

@@ -20,6 +20,8 @@ pub(super) struct Notice {
     pub(super) text: String,
     /// The way out.
     pub(super) way_out: &'static str,
+    /// Whether a secret will be in the image.
+    pub(super) secret: bool,
 }
 
 const GENERALIZE: &str = "In Windows, run `sysprep /generalize /oobe /shutdown` (or the sequence's Prepare Windows for Capture), and capture then.";
@@ -36,7 +38,13 @@ fn shown(text: &str) -> String {
 /// What there is to warn of on a mounted Windows volume.
 pub(super) fn look(root: &Path) -> Vec<Notice> {
     let mut notices = Vec::new();
-    let mut add = |text: String, way_out: &'static str| notices.push(Notice { text, way_out });
+    let mut add = |text: String, way_out: &'static str| {
+        notices.push(Notice {
+            text,
+            way_out,
+            secret: false,
+        });
+    };
     let found = |path: &[&str]| find_path(root, path).ok().flatten();
     let mut software = Facts::open(root, "SOFTWARE");
     let mut system = Facts::open(root, "SYSTEM");
@@ -115,6 +123,9 @@ pub(super) fn look(root: &Path) -> Vec<Notice> {
                 UNREAD,
             );
         }
+    }
+    for notice in &mut notices {
+        notice.secret = password && notice.way_out == AUTOLOGON;
     }
     notices
 }
@@ -379,6 +390,7 @@ mod tests {
             }
             assert!(!notices[0].text.contains("HUNTERCANARY"));
             assert!(!notices[0].way_out.is_empty());
+            assert_eq!(notices[0].secret, ["autologon", "password"].contains(&name));
         }
     }
 }

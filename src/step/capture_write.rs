@@ -50,8 +50,8 @@ pub(super) struct Written {
     pub(super) made: Vec<Made>,
     /// Files that could not be kept.
     pub(super) lost: u64,
-    /// Passwords in files of FAT32 volumes.
-    pub(super) passwords: u64,
+    /// Secrets in scripts of FAT32 volumes.
+    pub(super) secrets: u64,
 }
 
 /// A wimlib error as a step's failure.
@@ -165,7 +165,7 @@ pub(super) fn write(
         .into_iter()
         .map(|image| image.name)
         .collect();
-    let (mut lost, mut passwords) = (0, 0);
+    let (mut lost, mut secrets) = (0, 0);
     let mut indexes = Vec::new();
     let mut scratches = Vec::new();
     for volume in volumes {
@@ -181,7 +181,7 @@ pub(super) fn write(
             Unit::Bytes,
         );
         let node = if volume.partition.fs == FsKind::Fat32 {
-            let scratch = fat_as_ntfs(cx, volume, wishes.keys, &mut passwords)?;
+            let scratch = fat_as_ntfs(cx, volume, wishes.keys, &mut secrets)?;
             scratches.push(Scratch(scratch.clone()));
             scratch
         } else {
@@ -242,7 +242,7 @@ pub(super) fn write(
     Ok(Written {
         made,
         lost,
-        passwords,
+        secrets,
     })
 }
 
@@ -325,7 +325,7 @@ fn fat_as_ntfs(
     cx: &StepCx,
     volume: &Volume,
     keys: Keys,
-    passwords: &mut u64,
+    secrets: &mut u64,
 ) -> Result<PathBuf, StepError> {
     let at = &volume.partition.at;
     std::fs::create_dir_all(&cx.scratch)
@@ -360,7 +360,7 @@ fn fat_as_ntfs(
             error,
         ),
     })?;
-    *passwords += cleaned?;
+    *secrets += cleaned?;
     closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
     for line in report.lost {
         cx.warn(format!("{}: not kept: {line}", volume.describe()));

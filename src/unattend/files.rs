@@ -151,7 +151,7 @@ pub struct Found {
     pub answers: Vec<AnswerFile>,
     /// Half-written answer files of an engine that was killed.
     pub leftovers: usize,
-    /// Passwords in scripts, registry files and settings. They are left as they are.
+    /// Passwords and product keys in scripts, registry files and settings. They are left as they are.
     pub leaks: Vec<Leak>,
     /// How many more of those there are.
     pub more_leaks: usize,
@@ -201,7 +201,7 @@ fn volume(
     stop: &dyn Fn() -> bool,
     change: bool,
 ) -> Result<Found, UnattendError> {
-    let places = search(root, stop)?;
+    let places = search(root, keys, stop)?;
     let mut found = Found {
         leftovers: places.leftovers.len(),
         leaks: places.leaks,

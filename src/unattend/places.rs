@@ -9,8 +9,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::commands::{self, Kind};
+use super::commands::{self, Hit, Kind};
 use super::pieces::{decode, is_answer_file};
+use super::scrub::Keys;
 use super::{LARGEST, UnattendError, files};
 
 /// Folders looked through to the bottom, below the root, in small letters.
@@ -20,6 +21,9 @@ const TREES: &[&str] = &[
     "windows/provisioning",
     "windows/oem",
     "windows/temp",
+    "windows/systemtemp",
+    "windows/configsetroot",
+    "windows/ccmsetup",
     "windows/debug",
     "windows/system32/sysprep",
     "windows/system32/oobe",
@@ -55,6 +59,8 @@ const CLOSED: &[&str] = &[
     "_smstasksequence",
     "_wimforgestate",
 ];
+/// Where programs of a user leave files, below the user's folder.
+const USER_TEMP: [&str; 3] = ["appdata", "local", "temp"];
 /// How many folders deep everything else is looked through: `Users\somebody\Desktop`.
 const SHALLOW: usize = 3;
 /// Deeper folders are those of a damaged volume that leads in a circle.
@@ -71,7 +77,7 @@ const SCRIPTS: [&str; 10] = [
 /// The same, with lines like `AdminPassword=x`.
 const SETTINGS: [&str; 5] = ["ini", "inf", "sif", "txt", "dat"];
 
-/// A password in a script, a registry file or a file of settings.
+/// A password or product key in a script, a registry file or a file of settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leak {
     /// The file, below the root of the volume: `/Windows/Setup/Scripts/SetupComplete.cmd`.
@@ -126,12 +132,21 @@ fn look(names: &[String]) -> Option<Look> {
                 _ => on_the_way.then_some(Look::Xml),
             }
         }
-        Some(_) => (names.len() <= SHALLOW).then_some(Look::All),
+        Some(first) => {
+            let user = names.get(2..).unwrap_or_default();
+            let temp = first == "users"
+                && user
+                    .iter()
+                    .zip(USER_TEMP)
+                    .all(|(name, wanted)| name == wanted);
+            (names.len() <= SHALLOW || temp).then_some(Look::All)
+        }
     }
 }
 
 struct Walk<'a> {
     root: &'a Path,
+    keys: Keys,
     stop: &'a dyn Fn() -> bool,
     found: Places,
 }
@@ -140,9 +155,14 @@ struct Walk<'a> {
 ///
 /// # Errors
 /// What the system said, or that the search was stopped ([`ErrorKind::TimedOut`]).
-pub(super) fn search(root: &Path, stop: &dyn Fn() -> bool) -> Result<Places, UnattendError> {
+pub(super) fn search(
+    root: &Path,
+    keys: Keys,
+    stop: &dyn Fn() -> bool,
+) -> Result<Places, UnattendError> {
     let mut walk = Walk {
         root,
+        keys,
         stop,
         found: Places::default(),
     };
@@ -240,7 +260,15 @@ impl Walk<'_> {
 
     fn commands(&mut self, path: &Path, text: &str, kind: Kind) {
         let (mut line, mut counted) = (1, 0);
-        for hit in commands::find(text, kind) {
+        let mut hits = commands::find(text, kind);
+        if self.keys == Keys::Remove {
+            hits.extend(commands::product_keys(text).into_iter().map(|at| Hit {
+                at,
+                what: "a product key",
+            }));
+            hits.sort_by_key(|hit| hit.at.start);
+        }
+        for hit in hits {
             line += text[counted..hit.at.start].matches('\n').count();
             counted = hit.at.start;
             if self.found.leaks.len() >= MOST {
@@ -281,6 +309,9 @@ mod tests {
             "users/somebody/desktop",
             "temp/a/b",
             "minint/smsosd/osdlogs",
+            "users/a/appdata/local",
+            "users/a/appdata/local/temp/b/c",
+            "windows/configsetroot/$oem$/$1",
         ] {
             is(path, Some(Look::All));
         }
@@ -297,6 +328,7 @@ mod tests {
             "windows/pantherx",
             "program files",
             "users/a/b/c",
+            "users/a/appdata/local/microsoft",
             "_smstasksequence",
             "system volume information",
         ] {

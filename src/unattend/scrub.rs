@@ -178,6 +178,35 @@ impl Scrubber<'_> {
         self.replace(at, new);
     }
 
+    /// An element whose text is in several parts, with sections and comments between: a secret may lie across them.
+    fn whole(&mut self, inside: Range<usize>, texts: &[(Range<usize>, bool)], element: &str) {
+        let joined: String = texts
+            .iter()
+            .map(|(at, raw)| {
+                let part = &self.text[at.clone()];
+                if *raw {
+                    part.to_owned()
+                } else {
+                    unescape(part)
+                }
+            })
+            .collect();
+        if self.within(&joined).is_empty() {
+            return;
+        }
+        let before = self.edits.len();
+        self.edits
+            .retain(|(at, _)| at.start < inside.start || at.end > inside.end);
+        self.secrets -= before - self.edits.len();
+        let new = if is_command(element) {
+            self.commands += 1;
+            NO_COMMAND
+        } else {
+            SCRUBBED
+        };
+        self.replace(inside, new.to_owned());
+    }
+
     /// Comments and instructions mean nothing to Windows Setup: one that may hold a secret goes whole. One may be an
     /// answer file that somebody put out of use.
     fn aside(&mut self, at: Range<usize>) {
@@ -211,6 +240,10 @@ impl Scrubber<'_> {
         struct Open {
             name: String,
             secret: bool,
+            /// Where its contents begin, and those of its texts; other elements are not in it.
+            from: usize,
+            texts: Vec<(Range<usize>, bool)>,
+            leaf: bool,
             /// Of a product key: where it begins, the edits and secrets before it, and whether it holds anything.
             key: Option<(usize, usize, usize)>,
             full: bool,
@@ -228,6 +261,9 @@ impl Scrubber<'_> {
                     let secret = (inside && name != "plaintext") || is_secret(name);
                     let before = (at.start, self.edits.len(), self.secrets);
                     self.attributes(attributes, secret);
+                    if let Some(above) = open.last_mut() {
+                        above.leaf = false;
+                    }
                     if *empty {
                         continue;
                     }
@@ -238,6 +274,9 @@ impl Scrubber<'_> {
                     open.push(Open {
                         name: name.clone(),
                         secret,
+                        from: at.end,
+                        texts: Vec::new(),
+                        leaf: true,
                         key: key.then_some(before),
                         full: false,
                     });
@@ -246,6 +285,9 @@ impl Scrubber<'_> {
                     let Some(closed) = open.pop().filter(|open| open.name == *name) else {
                         return Err("it is not well-formed XML".to_owned());
                     };
+                    if closed.leaf && closed.texts.len() > 1 && !closed.secret {
+                        self.whole(closed.from..at.start, &closed.texts, name);
+                    }
                     // Setup refuses a key that is none, so the element goes, and not its text only.
                     if let Some((start, edits, secrets)) = closed.key.filter(|_| closed.full) {
                         self.edits.truncate(edits);
@@ -265,6 +307,10 @@ impl Scrubber<'_> {
                         }
                     }
                     let secret = open.last().is_some_and(|open| open.secret);
+                    if let Some(open) = open.last_mut() {
+                        open.texts
+                            .push((at.clone(), matches!(piece, Piece::Data(_))));
+                    }
                     self.value(at.clone(), matches!(piece, Piece::Data(_)), &name, secret);
                 }
                 Piece::Aside(at) => self.aside(at.clone()),

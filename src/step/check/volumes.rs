@@ -173,8 +173,8 @@ fn tell_secrets(name: &str, found: &Found, c: &mut Checker<'_>) {
     for line in capture_secrets::leaks(found) {
         c.warn(
             SUBJECT,
-            format!("{name}: a password would be in the image: {line}"),
-            "Delete the file or take the password out of it, in Windows or before the capture.",
+            format!("{name}: a secret would be in the image: {line}"),
+            "Delete the file or take the secret out of it, in Windows or before the capture.",
         );
     }
 }
