@@ -8,6 +8,7 @@ mod document;
 pub mod encoding;
 mod files;
 mod new;
+mod pieces;
 mod places;
 mod run_synchronous;
 mod scrub;
@@ -23,7 +24,7 @@ use crate::secret::Secret;
 
 pub use document::Document;
 pub(crate) use files::find as find_path;
-pub use files::{Found, Merged, look_volume, merge_volume, scrub_volume};
+pub use files::{AnswerFile, Found, Merged, look_volume, merge_volume, scrub_volume};
 pub use new::New;
 pub use places::Leak;
 pub use run_synchronous::set_command;

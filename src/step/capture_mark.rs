@@ -37,6 +37,7 @@ pub(super) fn look(root: &Path) -> Option<Notice> {
         Some(Notice {
             text,
             way_out: WAY_OUT,
+            secret: false,
         })
     };
     let mut text = String::new();
@@ -101,7 +102,7 @@ mod tests {
                 "{notice:?}"
             );
         }
-        fs::write(root.path().join(FOLDER).join(FILE), [0xFF; 40_000]).unwrap();
+        fs::write(root.path().join(FOLDER).join(FILE), vec![0xFF; 40_000]).unwrap();
         assert!(look(root.path()).unwrap().text.contains("captured before"));
         fs::remove_dir_all(root.path().join(FOLDER)).unwrap();
         std::os::unix::fs::symlink("/tmp", root.path().join(FOLDER)).unwrap();

@@ -193,10 +193,10 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     ));
 
     cx.phase("looking for secrets", Unit::Nothing);
-    let mut passwords = capture_secrets::clean(cx, &volumes, wishes.keys)?;
+    let mut secrets = capture_secrets::clean(cx, &volumes, wishes.keys)?;
     let guard = Partial::new(cx, target.partial.clone(), settings.keep_partial);
     let written = write(cx, &volumes, &target, &wishes)?;
-    passwords += written.passwords;
+    secrets += written.secrets;
     cx.check_cancel()?;
     let shown = target.shown.clone();
     let bytes = target.finish()?;
@@ -229,10 +229,10 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
         let files = units::count(written.lost, "file");
         warned.push(format!("{files} could not be kept as they are"));
     }
-    if passwords > 0 {
-        let words = units::count(passwords, "password");
+    if secrets > 0 {
+        let words = units::count(secrets, "secret");
         warned.push(format!(
-            "scripts and settings with {words} are in the image"
+            "scripts, settings or the registry with {words} are in the image"
         ));
     }
     if !left_out.is_empty() {

@@ -47,7 +47,7 @@ pub(super) fn unusable(cx: &StepCx, volume: &str, error: UnattendError) -> StepE
     .hint("Remove or mend that answer file on the volume, then retry.")
 }
 
-/// One line for each password that stays: "/Windows/Setup/Scripts/a.cmd line 3: `net user` with a password".
+/// One line for each secret that stays: "/Windows/Setup/Scripts/a.cmd line 3: `net user` with a password".
 pub(super) fn leaks(found: &Found) -> Vec<String> {
     let mut lines: Vec<String> = found
         .leaks
@@ -62,7 +62,23 @@ pub(super) fn leaks(found: &Found) -> Vec<String> {
     lines
 }
 
-/// How many passwords stay on a volume.
+/// One line for each answer file whose commands hold passwords.
+pub(super) fn idle(found: &Found) -> Vec<String> {
+    found
+        .answers
+        .iter()
+        .filter(|answer| answer.commands > 0)
+        .map(|answer| {
+            let commands = units::count(answer.commands as u64, "command");
+            format!(
+                "{}: {commands} with a password or product key; in the image nothing is done in its place",
+                answer.path
+            )
+        })
+        .collect()
+}
+
+/// How many secrets stay in scripts and settings of a volume.
 pub(super) fn leak_count(found: &Found) -> usize {
     found.leaks.len() + found.more_leaks
 }
@@ -82,17 +98,18 @@ fn tell(cx: &StepCx, volume: &str, found: &Found) -> u64 {
             "secrets were taken out of {} on {volume}",
             counted(found)
         ));
-        for (path, count) in &found.answers {
-            cx.info(format!(
-                "  {path}: {}",
-                units::count(*count as u64, "secret")
-            ));
+        for answer in &found.answers {
+            let secrets = units::count(answer.secrets as u64, "secret");
+            cx.info(format!("  {}: {secrets}", answer.path));
+        }
+        for line in idle(found) {
+            cx.warn(format!("{volume}: {line}"));
         }
     }
     if leak_count(found) > 0 {
         cx.warn(format!(
             "{volume} holds {} in scripts and settings, which will be in the image:",
-            units::count(leak_count(found) as u64, "password")
+            units::count(leak_count(found) as u64, "secret")
         ));
         for line in leaks(found) {
             cx.warn(format!("  {line}"));
@@ -101,7 +118,7 @@ fn tell(cx: &StepCx, volume: &str, found: &Found) -> u64 {
     leak_count(found) as u64
 }
 
-/// Looks through the NTFS volumes, warns, and takes the secrets out of their answer files. Gives the number of passwords
+/// Looks through the NTFS volumes, warns, and takes the secrets out of their answer files. Gives the number of secrets
 /// that stay in other files. A volume without secrets is not written to.
 ///
 /// # Errors
@@ -120,6 +137,7 @@ pub(super) fn clean(cx: &StepCx, volumes: &[Volume], keys: Keys) -> Result<u64, 
         mounted.close().map_err(failed)?;
         for notice in notices {
             cx.warn(format!("{name}: {}. {}", notice.text, notice.way_out));
+            stay += u64::from(notice.secret);
         }
         let mut found = looked.map_err(|error| unusable(cx, &name, error))?;
         if found.must_be_scrubbed() {

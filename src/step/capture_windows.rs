@@ -20,6 +20,8 @@ pub(super) struct Notice {
     pub(super) text: String,
     /// The way out.
     pub(super) way_out: &'static str,
+    /// Whether a secret will be in the image.
+    pub(super) secret: bool,
 }
 
 const GENERALIZE: &str = "In Windows, run `sysprep /generalize /oobe /shutdown` (or the sequence's Prepare Windows for Capture), and capture then.";
@@ -36,7 +38,13 @@ fn shown(text: &str) -> String {
 /// What there is to warn of on a mounted Windows volume.
 pub(super) fn look(root: &Path) -> Vec<Notice> {
     let mut notices = Vec::new();
-    let mut add = |text: String, way_out: &'static str| notices.push(Notice { text, way_out });
+    let mut add = |text: String, way_out: &'static str| {
+        notices.push(Notice {
+            text,
+            way_out,
+            secret: false,
+        });
+    };
     let found = |path: &[&str]| find_path(root, path).ok().flatten();
     let mut software = Facts::open(root, "SOFTWARE");
     let mut system = Facts::open(root, "SYSTEM");
@@ -115,6 +123,9 @@ pub(super) fn look(root: &Path) -> Vec<Notice> {
                 UNREAD,
             );
         }
+    }
+    for notice in &mut notices {
+        notice.secret = password && notice.way_out == AUTOLOGON;
     }
     notices
 }
@@ -212,7 +223,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::super::hive::Value;
-    use super::super::hive::tests::hive;
+    use super::super::hive_maker::hive;
     use super::*;
 
     const STATE: &str = "Microsoft\\Windows\\CurrentVersion\\Setup\\State";
@@ -283,7 +294,7 @@ mod tests {
     fn each_sign_is_named_with_its_way_out() {
         type Change = fn(&Path);
         let tag = |at: &Path| {
-            fs::remove_file(at.join("WINDOWS/system32/sysprep/sysprep_succeeded.TAG")).unwrap()
+            fs::remove_file(at.join("WINDOWS/system32/sysprep/sysprep_succeeded.TAG")).unwrap();
         };
         let cases: [(&str, Change, &[&str]); 10] = [
             ("tag", tag, &["not generalized", "no Sysprep_succeeded.tag"]),
@@ -298,7 +309,7 @@ mod tests {
                     software(
                         at,
                         &[(STATE, "ImageState", text("IMAGE_STATE_UNDEPLOYABLE"))],
-                    )
+                    );
                 },
                 &["not generalized", "IMAGE_STATE_UNDEPLOYABLE"],
             ),
@@ -316,7 +327,7 @@ mod tests {
                             ("Setup", "CloneTag", text("x")),
                             (TCPIP, "Domain", text("corp.example")),
                         ],
-                    )
+                    );
                 },
                 &["domain corp.example"],
             ),
@@ -330,7 +341,7 @@ mod tests {
                             (TCPIP, "Domain", text("")),
                             (TCPIP, "NV Domain", text("corp.example")),
                         ],
-                    )
+                    );
                 },
                 &["domain corp.example"],
             ),
@@ -341,7 +352,7 @@ mod tests {
                         at.join("WINDOWS/smscfg.INI"),
                         "SMS Unique Identifier=GUID:x",
                     )
-                    .unwrap()
+                    .unwrap();
                 },
                 &["SMSCFG.ini"],
             ),
@@ -354,7 +365,7 @@ mod tests {
                             (WINLOGON, "AutoAdminLogon", text("1")),
                             (WINLOGON, "DefaultPassword", text("HUNTERCANARY")),
                         ],
-                    )
+                    );
                 },
                 &["autologon is on, with its password"],
             ),
@@ -379,6 +390,7 @@ mod tests {
             }
             assert!(!notices[0].text.contains("HUNTERCANARY"));
             assert!(!notices[0].way_out.is_empty());
+            assert_eq!(notices[0].secret, ["autologon", "password"].contains(&name));
         }
     }
 }

@@ -51,8 +51,8 @@ pub(super) struct Written {
     pub(super) made: Vec<Made>,
     /// Files that could not be kept.
     pub(super) lost: u64,
-    /// Passwords in files of FAT32 volumes.
-    pub(super) passwords: u64,
+    /// Secrets in scripts of FAT32 volumes.
+    pub(super) secrets: u64,
 }
 
 /// A wimlib error as a step's failure.
@@ -153,7 +153,7 @@ pub(super) fn write(
         .into_iter()
         .map(|image| image.name)
         .collect();
-    let (mut lost, mut passwords) = (0, 0);
+    let (mut lost, mut secrets) = (0, 0);
     let mut indexes = Vec::new();
     let mut scratches = Vec::new();
     for volume in volumes {
@@ -168,7 +168,7 @@ pub(super) fn write(
             Unit::Bytes,
         );
         let node = if volume.partition.fs == FsKind::Fat32 {
-            let (scratch, not_kept) = fat_as_ntfs(cx, volume, wishes.keys, &mut passwords)?;
+            let (scratch, not_kept) = fat_as_ntfs(cx, volume, wishes.keys, &mut secrets)?;
             scratches.push(Scratch(scratch.clone()));
             lost += not_kept;
             scratch
@@ -233,7 +233,7 @@ pub(super) fn write(
     Ok(Written {
         made,
         lost,
-        passwords,
+        secrets,
     })
 }
 
@@ -352,7 +352,7 @@ fn fat_as_ntfs(
     cx: &StepCx,
     volume: &Volume,
     keys: Keys,
-    passwords: &mut u64,
+    secrets: &mut u64,
 ) -> Result<(PathBuf, u64), StepError> {
     let at = &volume.partition.at;
     std::fs::create_dir_all(&cx.scratch)
@@ -387,7 +387,7 @@ fn fat_as_ntfs(
             error,
         ),
     })?;
-    *passwords += cleaned?;
+    *secrets += cleaned?;
     closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
     let lost = report.lost.len() as u64;
     for line in report.lost {

@@ -278,157 +278,11 @@ impl<R: Read + Seek> Hive<R> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::io::Cursor;
 
+    use super::super::hive_maker::hive;
     use super::*;
-
-    /// A key to be written: values (a text, or a number), and keys below it.
-    pub(in crate::step) struct Made {
-        name: String,
-        values: Vec<(String, Value)>,
-        keys: Vec<Made>,
-    }
-
-    /// A hive with these values: (key, value, data).
-    pub(in crate::step) fn hive(values: &[(&str, &str, Value)]) -> Vec<u8> {
-        let mut root = Made::new("ROOT");
-        for (path, name, value) in values {
-            let mut at = &mut root;
-            for part in path.split('\\') {
-                let index = at.keys.iter().position(|key| key.name == part);
-                let index = index.unwrap_or_else(|| {
-                    at.keys.push(Made::new(part));
-                    at.keys.len() - 1
-                });
-                at = &mut at.keys[index];
-            }
-            at.values.push(((*name).to_owned(), value.clone()));
-        }
-        let mut cells = vec![0; 32];
-        let start = root.write(&mut cells);
-        let padded = (cells.len() + 8).div_ceil(4096) * 4096;
-        let free = padded - cells.len();
-        cells.extend(i32::try_from(free).unwrap().to_le_bytes());
-        cells.resize(padded, 0);
-        let size = u32::try_from(padded).unwrap();
-        cells[..4].copy_from_slice(b"hbin");
-        cells[8..12].copy_from_slice(&size.to_le_bytes());
-        let mut base = vec![0; 4096];
-        base[..4].copy_from_slice(b"regf");
-        for (at, number) in [
-            (4, 1),
-            (8, 1),
-            (20, 1),
-            (24, 5),
-            (32, 1),
-            (36, start),
-            (40, size),
-            (44, 1),
-        ] {
-            base[at..at + 4].copy_from_slice(&u32::to_le_bytes(number));
-        }
-        let sum = base[..508].chunks(4).fold(0, |sum, part| {
-            sum ^ u32::from_le_bytes(part.try_into().unwrap())
-        });
-        base[508..512].copy_from_slice(&sum.to_le_bytes());
-        base.extend(cells);
-        base
-    }
-
-    fn put(cells: &mut Vec<u8>, body: &[u8]) -> u32 {
-        let at = u32::try_from(cells.len()).unwrap();
-        let size = (body.len() + 4).div_ceil(8) * 8;
-        cells.extend((-i32::try_from(size).unwrap()).to_le_bytes());
-        cells.extend(body);
-        cells.resize(at as usize + size, 0);
-        at
-    }
-
-    impl Made {
-        fn new(name: &str) -> Self {
-            Self {
-                name: name.to_owned(),
-                values: Vec::new(),
-                keys: Vec::new(),
-            }
-        }
-
-        fn write(&mut self, cells: &mut Vec<u8>) -> u32 {
-            self.keys.sort_by_key(|key| key.name.to_uppercase());
-            let mut list = b"lh".to_vec();
-            list.extend(u16::try_from(self.keys.len()).unwrap().to_le_bytes());
-            for key in &mut self.keys {
-                let hash = key.name.to_uppercase().chars().fold(0_u32, |sum, c| {
-                    sum.wrapping_mul(37).wrapping_add(u32::from(c))
-                });
-                list.extend(key.write(cells).to_le_bytes());
-                list.extend(hash.to_le_bytes());
-            }
-            let keys = if self.keys.is_empty() {
-                NOTHING
-            } else {
-                put(cells, &list)
-            };
-            let mut offsets = Vec::new();
-            for (name, value) in &self.values {
-                let (kind, data) = match value {
-                    Value::Text(text) => (
-                        1_u32,
-                        text.encode_utf16()
-                            .chain([0])
-                            .flat_map(u16::to_le_bytes)
-                            .collect::<Vec<u8>>(),
-                    ),
-                    Value::Number(number) => (4, number.to_le_bytes().to_vec()),
-                    Value::Other => (3, vec![1]),
-                };
-                let length = u32::try_from(data.len()).unwrap();
-                let (size, at) = if data.len() <= 4 {
-                    let mut inside = data.clone();
-                    inside.resize(4, 0);
-                    (
-                        length | 1 << 31,
-                        u32::from_le_bytes(inside.try_into().unwrap()),
-                    )
-                } else {
-                    (length, put(cells, &data))
-                };
-                let mut vk = b"vk".to_vec();
-                vk.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
-                vk.extend(size.to_le_bytes());
-                vk.extend(at.to_le_bytes());
-                vk.extend(kind.to_le_bytes());
-                vk.extend([1, 0, 0, 0]);
-                vk.extend(name.as_bytes());
-                offsets.extend(put(cells, &vk).to_le_bytes());
-            }
-            let values = if offsets.is_empty() {
-                NOTHING
-            } else {
-                put(cells, &offsets)
-            };
-            let mut nk = vec![0; 76];
-            nk[..2].copy_from_slice(b"nk");
-            let flags: u16 = if self.name == "ROOT" { 0x2C } else { 0x20 };
-            nk[2..4].copy_from_slice(&flags.to_le_bytes());
-            let number = |count: usize| u32::try_from(count).unwrap();
-            for (at, number) in [
-                (20, number(self.keys.len())),
-                (28, keys),
-                (32, NOTHING),
-                (36, number(self.values.len())),
-                (40, values),
-                (44, NOTHING),
-                (48, NOTHING),
-            ] {
-                nk[at..at + 4].copy_from_slice(&number.to_le_bytes());
-            }
-            nk[72..74].copy_from_slice(&u16::try_from(self.name.len()).unwrap().to_le_bytes());
-            nk.extend(self.name.as_bytes());
-            put(cells, &nk)
-        }
-    }
 
     fn text(value: &str) -> Value {
         Value::Text(value.to_owned())
@@ -469,6 +323,31 @@ pub(super) mod tests {
         assert_eq!(hive.value(path, "None").unwrap(), None);
         assert_eq!(hive.value("No\\Such", "x").unwrap(), None);
         assert!(hive.key("Select").unwrap().is_some());
+    }
+
+    #[test]
+    fn hives_of_another_program_are_read() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hives");
+        let open = |name| Hive::open(std::fs::File::open(folder.join(name)).unwrap()).unwrap();
+        let path = "Microsoft\\Windows NT\\CurrentVersion";
+        assert_eq!(
+            open("SOFTWARE").value(path, "EditionID").unwrap(),
+            Some(text("Professional"))
+        );
+        assert_eq!(
+            open("SOFTWARE").value(path, "UBR").unwrap(),
+            Some(Value::Number(0xF61))
+        );
+        let mut system = open("SYSTEM");
+        let product = "ControlSet001\\Control\\ProductOptions";
+        assert_eq!(
+            system.value(product, "ProductSuite").unwrap(),
+            Some(text("Terminal Server"))
+        );
+        assert_eq!(
+            system.value("Select", "Current").unwrap(),
+            Some(Value::Number(1))
+        );
     }
 
     #[test]

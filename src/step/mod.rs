@@ -34,6 +34,8 @@ mod fat_patch;
 mod fat_time;
 mod fat_write;
 mod hive;
+#[cfg(test)]
+mod hive_maker;
 mod open;
 pub mod partition_disk;
 pub mod partition_layout;

@@ -139,6 +139,10 @@ const RULES: &[Rule] = &[
         r#"<var\s+name="NAME"\s*>\s*(?:<!\[CDATA\[)?(?P<s>[^<>\]\s][^<>\]]*)"#,
         "a password among the variables of a task sequence",
     ),
+    command(
+        r"\b(?P<s>(?:\d{6}-){7}\d{6})\b",
+        "a recovery password of BitLocker",
+    ),
     Rule {
         pattern: r"(?m)^\s*NAME\s*[=:]\s*(?P<s>\S[^\r\n]*)",
         what: "a setting with a password",
@@ -303,6 +307,7 @@ mod tests {
             "<keyMaterial>CANARY9</keyMaterial>",
             "<var name=\"OSDJOINPASSWORD\"><![CDATA[CANARY9]]></var>",
             &format!("powershell -enc {encoded}"),
+            "manage-bde -unlock D: -rp 111111-222222-333333-444444-555555-666666-777777-888888",
         ];
         for line in lines {
             assert_eq!(find(line, Kind::Commands).len(), 1, "{line}");

@@ -440,17 +440,6 @@ fn removals(tree: &Tree<'_>, mut out: HashSet<NodeId>) -> Vec<Splice> {
         .collect()
 }
 
-/// What lies within another change is gone with it.
-fn drop_inner(splices: &mut Vec<Splice>) {
-    splices.sort_by_key(|splice| (splice.range.start, std::cmp::Reverse(splice.range.end)));
-    let mut end = 0;
-    splices.retain(|splice| {
-        let inner = splice.range.end <= end && splice.range.start < end;
-        end = end.max(splice.range.end);
-        !inner
-    });
-}
-
 /// The setting that is worth nothing without this secret.
 fn unit<'a, 'i>(secret: Node<'a, 'i>) -> Node<'a, 'i> {
     const WHOLE: [&str; 4] = ["LocalAccount", "DomainAccount", "AutoLogon", "Credentials"];

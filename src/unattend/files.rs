@@ -179,14 +179,25 @@ pub fn merge_volume(
     Ok(Merged { path, notes })
 }
 
+/// An answer file with secrets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AnswerFile {
+    /// Its path below the root of the volume.
+    pub path: String,
+    /// How many secrets are in it.
+    pub secrets: usize,
+    /// How many of them are commands, which do nothing afterwards.
+    pub commands: usize,
+}
+
 /// What a volume holds that must not reach an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Answer files with secrets: path below the root of the volume, and how many there are in it.
-    pub answers: Vec<(String, usize)>,
+    /// Answer files with secrets.
+    pub answers: Vec<AnswerFile>,
     /// Half-written answer files of an engine that was killed.
     pub leftovers: usize,
-    /// Passwords in scripts, registry files and settings. They are left as they are.
+    /// Passwords and product keys in scripts, registry files and settings. They are left as they are.
     pub leaks: Vec<Leak>,
     /// How many more of those there are.
     pub more_leaks: usize,
@@ -200,7 +211,7 @@ impl Found {
 
     /// Secrets in all answer files together.
     pub fn secrets(&self) -> usize {
-        self.answers.iter().map(|(_, count)| count).sum()
+        self.answers.iter().map(|answer| answer.secrets).sum()
     }
 }
 
@@ -236,7 +247,7 @@ fn volume(
     stop: &dyn Fn() -> bool,
     change: bool,
 ) -> Result<Found, UnattendError> {
-    let places = search(root, stop)?;
+    let places = search(root, keys, stop)?;
     let mut found = Found {
         leftovers: places.leftovers.len(),
         leaks: places.leaks,
@@ -256,7 +267,11 @@ fn volume(
         if change {
             replace(&path, &clean.bytes)?;
         }
-        found.answers.push((name, clean.secrets));
+        found.answers.push(AnswerFile {
+            path: name,
+            secrets: clean.secrets,
+            commands: clean.commands,
+        });
     }
     found.answers.sort();
     Ok(found)

@@ -9,8 +9,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::commands::{self, Kind};
-use super::scrub::{decode, is_answer_file};
+use super::commands::{self, Hit, Kind};
+use super::pieces::{decode, is_answer_file};
+use super::scrub::Keys;
 use super::{LARGEST, UnattendError, files};
 
 /// Folders looked through to the bottom, below the root, in small letters.
@@ -20,6 +21,9 @@ const TREES: &[&str] = &[
     "windows/provisioning",
     "windows/oem",
     "windows/temp",
+    "windows/systemtemp",
+    "windows/configsetroot",
+    "windows/ccmsetup",
     "windows/debug",
     "windows/system32/sysprep",
     "windows/system32/oobe",
@@ -55,12 +59,14 @@ const CLOSED: &[&str] = &[
     "_smstasksequence",
     "_wimforgestate",
 ];
+/// Where programs of a user leave files, below the user's folder.
+const USER_TEMP: [&str; 3] = ["appdata", "local", "temp"];
 /// How many folders deep everything else is looked through: `Users\somebody\Desktop`.
 const SHALLOW: usize = 3;
 /// Deeper folders are those of a damaged volume that leads in a circle.
 const DEEPEST_FOLDER: usize = 64;
 /// How much of a file tells what it is.
-const HEAD: usize = 4096;
+const HEAD: u64 = 4096;
 /// How many findings are kept; the rest is only counted.
 pub(super) const MOST: usize = 200;
 
@@ -71,7 +77,7 @@ const SCRIPTS: [&str; 10] = [
 /// The same, with lines like `AdminPassword=x`.
 const SETTINGS: [&str; 5] = ["ini", "inf", "sif", "txt", "dat"];
 
-/// A password in a script, a registry file or a file of settings.
+/// A password or product key in a script, a registry file or a file of settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leak {
     /// The file, below the root of the volume: `/Windows/Setup/Scripts/SetupComplete.cmd`.
@@ -126,12 +132,21 @@ fn look(names: &[String]) -> Option<Look> {
                 _ => on_the_way.then_some(Look::Xml),
             }
         }
-        Some(_) => (names.len() <= SHALLOW).then_some(Look::All),
+        Some(first) => {
+            let user = names.get(2..).unwrap_or_default();
+            let temp = first == "users"
+                && user
+                    .iter()
+                    .zip(USER_TEMP)
+                    .all(|(name, wanted)| name == wanted);
+            (names.len() <= SHALLOW || temp).then_some(Look::All)
+        }
     }
 }
 
 struct Walk<'a> {
     root: &'a Path,
+    keys: Keys,
     stop: &'a dyn Fn() -> bool,
     found: Places,
 }
@@ -140,9 +155,14 @@ struct Walk<'a> {
 ///
 /// # Errors
 /// What the system said, or that the search was stopped ([`ErrorKind::TimedOut`]).
-pub(super) fn search(root: &Path, stop: &dyn Fn() -> bool) -> Result<Places, UnattendError> {
+pub(super) fn search(
+    root: &Path,
+    keys: Keys,
+    stop: &dyn Fn() -> bool,
+) -> Result<Places, UnattendError> {
     let mut walk = Walk {
         root,
+        keys,
         stop,
         found: Places::default(),
     };
@@ -195,24 +215,22 @@ impl Walk<'_> {
                 if files::is_leftover(&entry.file_name().to_string_lossy()) {
                     self.found.leftovers.push(path);
                 } else if look == Look::All || extension(&name) == "xml" {
-                    self.file(path, &name)?;
+                    self.file(path, &name);
                 }
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf, name: &str) -> Result<(), UnattendError> {
-        let mut head = vec![0; HEAD];
-        let mut file = File::open(&path).map_err(io(&path))?;
-        let mut length = 0;
-        while length < HEAD {
-            match file.read(&mut head[length..]).map_err(io(&path))? {
-                0 => break,
-                more => length += more,
-            }
+    fn file(&mut self, path: PathBuf, name: &str) {
+        // What cannot be read here (encrypted, on bad sectors) cannot be captured either: the capture tells of it.
+        let mut head = Vec::new();
+        let Ok(mut file) = File::open(&path) else {
+            return;
+        };
+        if (&mut file).take(HEAD).read_to_end(&mut head).is_err() {
+            return;
         }
-        head.truncate(length);
         let mut answer = is_answer_file(&decode(&head).text);
         let ending = extension(name);
         let kind = if SETTINGS.contains(&ending) {
@@ -222,15 +240,15 @@ impl Walk<'_> {
         };
         if answer == Some(true) {
             self.found.answers.push(path);
-            return Ok(());
+            return;
         }
-        if length == 0 || (answer == Some(false) && kind.is_none()) {
-            return Ok(());
+        if head.is_empty() || (answer == Some(false) && kind.is_none()) {
+            return;
         }
         // All of it: the root is not in the head, or its commands are looked at.
-        file.take(LARGEST)
-            .read_to_end(&mut head)
-            .map_err(io(&path))?;
+        if file.take(LARGEST).read_to_end(&mut head).is_err() {
+            return;
+        }
         let read = decode(&head);
         answer = is_answer_file(&read.text);
         if answer == Some(true) {
@@ -238,12 +256,19 @@ impl Walk<'_> {
         } else if let Some(kind) = kind {
             self.commands(&path, &read.text, kind);
         }
-        Ok(())
     }
 
     fn commands(&mut self, path: &Path, text: &str, kind: Kind) {
         let (mut line, mut counted) = (1, 0);
-        for hit in commands::find(text, kind) {
+        let mut hits = commands::find(text, kind);
+        if self.keys == Keys::Remove {
+            hits.extend(commands::product_keys(text).into_iter().map(|at| Hit {
+                at,
+                what: "a product key",
+            }));
+            hits.sort_by_key(|hit| hit.at.start);
+        }
+        for hit in hits {
             line += text[counted..hit.at.start].matches('\n').count();
             counted = hit.at.start;
             if self.found.leaks.len() >= MOST {
@@ -284,6 +309,9 @@ mod tests {
             "users/somebody/desktop",
             "temp/a/b",
             "minint/smsosd/osdlogs",
+            "users/a/appdata/local",
+            "users/a/appdata/local/temp/b/c",
+            "windows/configsetroot/$oem$/$1",
         ] {
             is(path, Some(Look::All));
         }
@@ -300,6 +328,7 @@ mod tests {
             "windows/pantherx",
             "program files",
             "users/a/b/c",
+            "users/a/appdata/local/microsoft",
             "_smstasksequence",
             "system volume information",
         ] {

@@ -39,6 +39,8 @@ const PLACES: &[&str] = &[
     "MININT/unattend.xml",
     "Deploy/Control/TS/Unattend.xml",
     "Users/somebody/Desktop/autounattend.xml",
+    "Users/somebody/AppData/Local/Temp/x/unattend.xml",
+    "Windows/ConfigSetRoot/x/unattend.xml",
     "ProgramData/tool/answers",
 ];
 
@@ -164,6 +166,11 @@ fn kinds() -> Vec<(&'static str, String, usize)> {
             shell(&format!(
                 "<!-- <AutoLogon><Password><Value>{CANARY}</Value></Password></AutoLogon> -->"
             )),
+            1,
+        ),
+        (
+            "in pieces",
+            command(&format!("net user a <![CDATA[{CANARY}]]><!-- x --> /add")),
             1,
         ),
         (
@@ -321,8 +328,9 @@ fn nothing_planted_is_left_in_any_place() {
     // Files, not secrets, are counted; and in each at least what was planted.
     assert_eq!(found.answers.len(), PLACES.len(), "{:#?}", found.answers);
     let planted: usize = kinds().iter().map(|(_, _, count)| count).sum();
-    for (path, count) in &found.answers {
-        assert!(*count >= planted, "{path}: {count}");
+    for answer in &found.answers {
+        assert!(answer.secrets >= planted, "{answer:?}");
+        assert!(answer.commands >= 6, "{answer:?}");
     }
     for place in PLACES {
         let bytes = fs::read(root.path().join(place)).unwrap();
@@ -429,6 +437,11 @@ fn what_is_no_answer_file_is_left_and_what_cannot_be_read_is_named() {
     put(root.path(), "Windows/Panther/other.xml", other.as_bytes());
     put(
         root.path(),
+        "Windows/Setup/Scripts/key.ps1",
+        format!("slmgr /ipk {KEY}").as_bytes(),
+    );
+    put(
+        root.path(),
         "Windows/WinSxS/x/unattend.xml",
         answer("", "", "").as_bytes(),
     );
@@ -478,6 +491,7 @@ fn what_is_no_answer_file_is_left_and_what_cannot_be_read_is_named() {
             ("/MININT/CustomSettings.ini", 2),
             ("/Windows/Panther/other.xml", 1),
             ("/Windows/Setup/Scripts/SetupComplete.cmd", 3),
+            ("/Windows/Setup/Scripts/key.ps1", 1),
             ("/Windows/Setup/Scripts/logon.REG", 3),
         ]
     );

@@ -244,6 +244,73 @@ fn what_the_sequence_makes_before_is_what_will_be_captured() {
         );
 }
 
+#[test]
+fn what_a_windows_volume_says_of_itself_is_read_before_the_first_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let volume = tempfile::tempdir().unwrap();
+    let bench = machine(volume.path());
+    let put = |place: &str, text: &str| {
+        let path = volume.path().join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let step = capture(&folder.path().join("x.wim").display().to_string(), "");
+    let key = "KKKKK-KKKKK-CANAR-YKEYK-KKKKK";
+    put(
+        "Windows/Panther/unattend.xml",
+        &format!(
+            "<unattend><Password>HUNTERCANARY</Password><ProductKey>{key}</ProductKey></unattend>"
+        ),
+    );
+    put(
+        "Windows/Setup/Scripts/x.cmd",
+        "rem\nnet user a HUNTERCANARY\n",
+    );
+    put("Windows/SMSCFG.ini", "SMS Unique Identifier=GUID:x");
+    put(
+        "_WimforgeState/captured.ron",
+        "(at: \"2026-11-01T10:00:00Z\", name: \"\\\\\\\\srv\\\\img\\\\first.wim\")",
+    );
+    let checked = bench.check(&[&step], &[]);
+    checked
+        .no(Blocking)
+        .expect(Fine, "volume", "secrets are taken out of 1 answer file (2 secrets)")
+        .expect(Warning, "volume", "x.cmd line 2: `net user` with a password")
+        .expect(Warning, "volume", "Windows was not generalized")
+        .expect(Warning, "volume", "SMSCFG.ini")
+        .expect(Warning, "volume", "cannot be looked at")
+        .expect(
+            Warning,
+            "volume",
+            r"captured before, on 2026-11-01T10:00:00Z as \\srv\img\first.wim: build a new reference machine",
+        );
+    let all = format!("{:?}", checked.found);
+    assert!(!all.contains("HUNTERCANARY") && !all.contains(key), "{all}");
+    let keep = step.replace("))", ", product_keys: Keep))");
+    bench
+        .check(&[&keep], &[])
+        .expect(Fine, "volume", "1 answer file (1 secret)");
+    put("Windows/Panther/Unattend/x.xml", "<unattend><Password>");
+    bench.check(&[&step], &[]).expect(
+        Blocking,
+        "volume",
+        "secrets cannot be taken out: /Windows/Panther/Unattend/x.xml",
+    );
+    // A link in the cloud, far down in a user's folders.
+    std::fs::remove_file(volume.path().join("Windows/Panther/Unattend/x.xml")).unwrap();
+    put("Users/u/OneDrive/y", "");
+    std::os::unix::fs::symlink(
+        "unsupported reparse tag 0x9000601a",
+        volume.path().join("Users/u/OneDrive/x"),
+    )
+    .unwrap();
+    bench.check(&[&step], &[]).expect(
+        Blocking,
+        "volume",
+        "contents are stored elsewhere (CLOUD_6)",
+    );
+}
+
 fn share_step(port: u16, more: &str) -> String {
     capture(&format!(r"\\127.0.0.1@{port}\img\sub\x.wim"), more)
 }

@@ -125,11 +125,11 @@ fn volume(
     c.says(&name);
     let step = c.step.clone();
     let keys = capture_secrets::keys(settings.product_keys);
-    let stop = || step.cancel.is_cancelled();
+    let given_up = || step.cancel.is_cancelled();
     let (mut lost, mut secrets, mut root_seen) = (None, None, Vec::new());
     let probed = probe(&step, partition, &mut |root, role| {
         lost = look(root);
-        secrets = Some(unattend::look_volume(root, keys, &stop));
+        secrets = Some(unattend::look_volume(root, keys, &given_up));
         root_seen = capture_secrets::notices(root, role);
     });
     c.warnings(
@@ -182,11 +182,18 @@ fn tell_secrets(name: &str, found: &Found, c: &mut Checker<'_>) {
             format!("{name}: before the capture, secrets are taken out of {what}"),
         );
     }
+    for line in capture_secrets::idle(found) {
+        c.warn(
+            SUBJECT,
+            format!("{name}: {line}"),
+            "Run what the machines made from the image need from their own task sequence or answer file.",
+        );
+    }
     for line in capture_secrets::leaks(found) {
         c.warn(
             SUBJECT,
-            format!("{name}: a password would be in the image: {line}"),
-            "Delete the file or take the password out of it, in Windows or before the capture.",
+            format!("{name}: a secret would be in the image: {line}"),
+            "Delete the file or take the secret out of it, in Windows or before the capture.",
         );
     }
 }
