@@ -25,6 +25,7 @@ mod fat_device;
 mod fat_patch;
 mod fat_time;
 mod fat_write;
+mod lost_share;
 pub mod partition_disk;
 pub mod partition_layout;
 pub mod pause;
