@@ -263,12 +263,13 @@ pub(super) fn rank(facts: &Facts, kind: Option<&str>) -> Vec<Match> {
         .zip(words)
         .filter_map(|(hint, words)| Some((fit(hint, &words, facts, kind)?, hint)))
         .collect();
-    // Where the failure's own code has its entry, what a tool said besides is no better.
+    // Where the failure's own code names one entry, what a tool said besides is no better.
     let belongs = |hint: &Hint| typed.is_some_and(|code| hint.symptom.has(code));
-    if found
+    let named = found
         .iter()
-        .any(|(found, hint)| found.strength >= Strength::CodeAndKind && belongs(hint))
-    {
+        .filter(|(found, hint)| found.strength >= Strength::CodeAndKind && belongs(hint))
+        .count();
+    if named == 1 {
         for (found, _) in found
             .iter_mut()
             .filter(|(found, hint)| found.of_tool && !belongs(hint))
@@ -341,6 +342,8 @@ fn fit(hint: &Hint, words: &Words, facts: &Facts, kind: Option<&str>) -> Option<
     let by_number = symptom.errnos.iter().find(|n| facts.errnos.contains(n));
     // A code that says nothing by itself stands behind a number of the system.
     let code = code.filter(|(_, weak)| !weak || by_number.is_none() || kind.is_none());
+    // "Unspecified failure" asked about alone is no symptom of anything.
+    let code = code.filter(|(code, _)| kind.is_some() || *code != codes::E_FAIL);
     if let Some((code, weak)) = code {
         let strength = match (weak, named) {
             // Half of all failures have it: without words or kind it would be a guess.
