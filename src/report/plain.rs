@@ -176,7 +176,7 @@ impl<W: Write> Plain<W> {
                     )
                 }
                 SkipReason::Technician(who) => {
-                    format!("skipped {} by {}", self.title(*node), who.name)
+                    format!("skipped {} by hand, by {}", self.title(*node), who.name)
                 }
             },
             EventBody::StepStarted { attempt, name, .. } => {
@@ -259,6 +259,10 @@ impl<W: Write> Plain<W> {
                 format!("settings of {} {what} by {}", self.title(*node), by.name)
             }
             EventBody::PenTaken { by } => format!("{} took the pen", by.name),
+            EventBody::ShellChanged { open: true, by } => {
+                format!("{} opened a shell on the machine", by.name)
+            }
+            EventBody::ShellChanged { by, .. } => format!("{} came back from the shell", by.name),
             EventBody::Preflight { findings } => preflight_text(findings),
             EventBody::CancelRequested {
                 kill,
