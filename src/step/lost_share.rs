@@ -128,7 +128,9 @@ pub(super) fn of_folder(remote: bool, folder: &Path) -> Option<Lost> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::apply_os::wim_error;
     use super::*;
+    use crate::wim::WimError;
 
     #[test]
     fn the_words_are_those_of_the_system() {
@@ -170,5 +172,24 @@ mod tests {
             assert_eq!(of_io(true, &error(number)), None, "{number}");
         }
         assert_eq!(of_folder(true, Path::new("/nowhere")), None);
+    }
+
+    #[test]
+    fn an_image_on_a_share_that_is_gone_has_a_code_of_the_network() {
+        for (number, code) in [(112, codes::BAD_NETPATH), (116, codes::NETNAME_DELETED)] {
+            let error = WimError::Open {
+                path: "/run/wimforge/share-1/ref.wim".into(),
+                source: std::io::Error::from_raw_os_error(number),
+            };
+            let failure = wim_error(error).to_failure();
+            assert_eq!(failure.code, code);
+            assert!(failure.message.contains("ref.wim"), "{failure:?}");
+            assert!(failure.message.contains("was lost"), "{failure:?}");
+        }
+        let error = WimError::Open {
+            path: "/srv/ref.wim".into(),
+            source: std::io::Error::from_raw_os_error(2),
+        };
+        assert_eq!(wim_error(error).to_failure().code, codes::FILE_NOT_FOUND);
     }
 }
