@@ -74,7 +74,10 @@ pub struct Manner {
 impl Manner {
     /// Only replies: `ctl`.
     pub fn tool() -> Self {
-        Self::default()
+        Self {
+            from: address(),
+            ..Self::default()
+        }
     }
 
     /// Events without a console: plain lines, JSON.
@@ -108,6 +111,24 @@ fn address() -> String {
         .ok()
         .and_then(|text| text.split_whitespace().next().map(str::to_owned))
         .unwrap_or_default()
+}
+
+/// The name that was logged on with before `sudo`; empty when there was none.
+fn login() -> String {
+    std::env::var("SUDO_USER").unwrap_or_default()
+}
+
+/// A name with the terminal at the other end of this process, when there is one: `ctl on /dev/ttyS0`.
+pub fn at_terminal(name: &str) -> String {
+    let terminal = [0, 1, 2].iter().find_map(|number| {
+        let path = std::fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+        let terminal = path.starts_with("/dev/pts") || path.to_str()?.starts_with("/dev/tty");
+        terminal.then_some(path)
+    });
+    match terminal {
+        Some(path) => format!("{name} on {}", path.display()),
+        None => name.to_owned(),
+    }
 }
 
 /// Connected and greeted.
@@ -183,10 +204,15 @@ impl Client {
         let hello = ToEngine::Hello(Hello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             contract: CONTRACT,
-            name: name.to_owned(),
+            name: if manner.role == Role::Tool {
+                at_terminal(name)
+            } else {
+                name.to_owned()
+            },
             watch: manner.watch,
             role: manner.role,
             from: manner.from.clone(),
+            login: login(),
             size: manner.size,
             run: None,
             client: 0,

@@ -4,6 +4,8 @@
 
 mod errno;
 mod hresult;
+mod stop;
+mod vds;
 mod win32;
 
 /// 0x80004004: aborted.
@@ -32,6 +34,8 @@ pub const SHARING_VIOLATION: u32 = 0x8007_0020;
 pub const NOT_SUPPORTED: u32 = 0x8007_0032;
 /// 0x80070035: the network path was not found.
 pub const BAD_NETPATH: u32 = 0x8007_0035;
+/// 0x80070040: the connection to the share is gone.
+pub const NETNAME_DELETED: u32 = 0x8007_0040;
 /// 0x80070043: no such share.
 pub const BAD_NET_NAME: u32 = 0x8007_0043;
 /// 0x80070050: the file exists.
@@ -98,6 +102,26 @@ pub fn known(code: u32) -> Option<Known> {
         return find(win32::WIN32, number);
     }
     find(hresult::HRESULT, code)
+        .or_else(|| find(vds::VDS, code))
+        .or_else(|| find(hresult::HRESULT, status(code)?))
+}
+
+/// The NTSTATUS that an HRESULT was made from (0xDnnnnnnn from 0xCnnnnnnn).
+fn status(code: u32) -> Option<u32> {
+    const FROM_NT: u32 = 0x1000_0000;
+    (code >> 28 == 0xD).then_some(code & !FROM_NT)
+}
+
+/// Name and meaning of a STOP code (bug check), as a blue screen shows it.
+pub fn stop(number: u32) -> Option<Known> {
+    find(stop::STOP, number)
+}
+
+/// The STOP code of a name like `INACCESSIBLE_BOOT_DEVICE`, in any case.
+pub fn stop_by_name(name: &str) -> Option<u32> {
+    let mut rows = stop::STOP.iter();
+    rows.find(|row| row.1.eq_ignore_ascii_case(name))
+        .map(|row| row.0)
 }
 
 /// What a code means in a few words; `None` for codes that no table knows, and for exit codes (up to 255) that only
@@ -163,7 +187,8 @@ pub fn by_name(name: &str) -> Option<u32> {
     let hit = |row: &str| row.eq_ignore_ascii_case(name);
     let win32 = win32::WIN32.iter().find(|row| hit(row.1));
     win32.map(|row| full(u32::from(row.0))).or_else(|| {
-        let row = hresult::HRESULT.iter().find(|row| hit(row.1))?;
+        let mut rows = hresult::HRESULT.iter().chain(vds::VDS);
+        let row = rows.find(|row| hit(row.1))?;
         Some(row.0)
     })
 }
@@ -179,10 +204,53 @@ pub fn show(code: u32) -> String {
     format!("0x{code:08X} ({code})")
 }
 
+/// The system's own number in an error, also below what was said around it ([`said`]).
+pub fn os_number(error: &std::io::Error) -> Option<i32> {
+    if let Some(number) = error.raw_os_error() {
+        return Some(number);
+    }
+    let mut below: Option<&(dyn std::error::Error + 'static)> = error
+        .get_ref()
+        .map(|inner| inner as &(dyn std::error::Error + 'static));
+    while let Some(inner) = below {
+        if let Some(error) = inner.downcast_ref::<std::io::Error>() {
+            return os_number(error);
+        }
+        below = inner.source();
+    }
+    None
+}
+
+/// An operating system error with what was being done (a gerund with its object) in front, its number kept below.
+pub fn said(doing: &str, error: std::io::Error) -> std::io::Error {
+    #[derive(Debug)]
+    struct Said(String, std::io::Error);
+    impl std::fmt::Display for Said {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{}: {}", self.0, self.1)
+        }
+    }
+    impl std::error::Error for Said {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.1)
+        }
+    }
+    std::io::Error::new(error.kind(), Said(doing.to_owned(), error))
+}
+
 /// The HRESULT for an operating system error, by its meaning.
 pub fn from_io(error: &std::io::Error) -> u32 {
     use std::io::ErrorKind as K;
+    // ESHUTDOWN and EHOSTDOWN, which the standard library has no kinds for.
+    match os_number(error) {
+        Some(108) => return NETNAME_DELETED,
+        Some(112) => return BAD_NETPATH,
+        _ => {}
+    }
     match error.kind() {
+        K::StaleNetworkFileHandle | K::ConnectionReset | K::ConnectionAborted | K::NotConnected => {
+            NETNAME_DELETED
+        }
         K::NotFound => FILE_NOT_FOUND,
         K::PermissionDenied => ACCESS_DENIED,
         K::AlreadyExists => FILE_EXISTS,
@@ -260,9 +328,18 @@ mod tests {
         assert!(hresult::HRESULT.is_sorted_by(|a, b| a.0 < b.0));
         assert!(errno::ERRNO.is_sorted_by(|a, b| a.0 < b.0));
         assert!(hresult::FACILITIES.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(vds::VDS.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(stop::STOP.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(
+            vds::VDS
+                .iter()
+                .all(|row| find(hresult::HRESULT, row.0).is_none())
+        );
         assert!(win32::WIN32.iter().filter(|row| row.0 < 2000).count() >= 120);
         let texts = (win32::WIN32.iter().map(|row| (row.1, row.2)))
             .chain(hresult::HRESULT.iter().map(|row| (row.1, row.2)))
+            .chain(vds::VDS.iter().map(|row| (row.1, row.2)))
+            .chain(stop::STOP.iter().map(|row| (row.1, row.2)))
             .chain(errno::ERRNO.iter().map(|row| (row.1, row.2)));
         for (name, meaning) in texts {
             assert!(!name.is_empty() && !meaning.is_empty(), "{name}");
@@ -288,6 +365,39 @@ mod tests {
             origin(0x87D0_0001),
             "a code of facility 2000 (Configuration Manager), number 1"
         );
+    }
+
+    #[test]
+    fn the_codes_of_system_errors_survive_what_is_said_around_them() {
+        let error = std::io::Error::from_raw_os_error;
+        for (number, code) in [
+            (2, FILE_NOT_FOUND),
+            (28, DISK_FULL),
+            (101, NETWORK_UNREACHABLE),
+            (104, NETNAME_DELETED),
+            (112, BAD_NETPATH),
+            (113, NETWORK_UNREACHABLE),
+            (116, NETNAME_DELETED),
+        ] {
+            assert_eq!(from_io(&error(number)), code, "{number}");
+            let around = said("looking", said("reading", error(number)));
+            assert_eq!((os_number(&around), from_io(&around)), (Some(number), code));
+            assert!(around.to_string().starts_with("looking: reading: "));
+        }
+        assert_eq!(os_number(&std::io::Error::other("x")), None);
+    }
+
+    #[test]
+    fn one_status_has_the_same_meaning_in_every_form() {
+        assert_eq!(known(0xD000_0452), known(0xC000_0452));
+        assert_eq!(known(0xD000_0022), known(0xC000_0022));
+        assert_eq!(known(0xD123_4567), None);
+        assert_eq!(
+            stop(0x7B).map(|known| known.name),
+            Some("INACCESSIBLE_BOOT_DEVICE")
+        );
+        assert_eq!(stop_by_name("critical_process_died"), Some(0xEF));
+        assert_eq!(by_name("VDS_E_OBJECT_NOT_FOUND"), Some(0x8004_2405));
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub enum Severity {
 pub struct Who {
     /// The client's number in this engine; 0 for the command line and the engine itself.
     pub client: u32,
-    /// For people: "console on /dev/pts/3", "ctl", "--confirm-disk".
+    /// For people: "root@10.0.0.7 (console on /dev/pts/3)", "root (ctl)", "--confirm-disk".
     pub name: String,
 }
 
@@ -369,7 +369,7 @@ pub enum EventBody {
         attempt: u32,
         /// How.
         outcome: Outcome,
-        /// Milliseconds it took.
+        /// Milliseconds it worked, without what it waited for a person.
         millis: u64,
     },
     /// The document's retry setting starts another attempt after a while.
@@ -469,6 +469,13 @@ pub enum EventBody {
     /// A console took the pen: requests of other consoles are refused.
     PenTaken {
         /// Who has it now.
+        by: Who,
+    },
+    /// A console stepped aside for a shell on the machine, or came back from it.
+    ShellChanged {
+        /// It runs now.
+        open: bool,
+        /// Whose it is.
         by: Who,
     },
     /// What the pre-flight check found.

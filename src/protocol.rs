@@ -45,6 +45,9 @@ pub struct Hello {
     /// From a client: where it comes from, when over SSH.
     #[serde(default)]
     pub from: String,
+    /// From a client: the name that was logged on with, where it may differ from the user of the process (sudo).
+    #[serde(default)]
+    pub login: String,
     /// From a client: columns and rows of its terminal; 0 where there is none.
     #[serde(default)]
     pub size: (u16, u16),
@@ -263,6 +266,11 @@ pub enum Request {
     BundleOffers,
     /// Take the pen.
     TakePen,
+    /// This console steps aside for a shell on the machine, or is back: everybody shall know.
+    Shell {
+        /// Opened, or ended.
+        open: bool,
+    },
     /// The terminal has another size.
     Resized {
         /// Columns.
@@ -277,7 +285,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it only reads: everyone may.
+    /// Whether it changes nothing of the run: everyone may.
     pub fn only_reads(&self) -> bool {
         matches!(
             self,
@@ -289,6 +297,7 @@ impl Request {
                 | Self::ReadLog(_)
                 | Self::BundleOffers
                 | Self::Resized { .. }
+                | Self::Shell { .. }
         )
     }
 }

@@ -280,6 +280,8 @@ impl RunState {
                     state.title.clone_from(name);
                     state.started = Some(at);
                     state.ended = None;
+                    state.waited_millis = 0;
+                    state.waiting_since = None;
                 }
                 self.current = Some(*node);
                 self.phase = None;
@@ -317,6 +319,7 @@ impl RunState {
                 if let Some(state) = self.node_mut(*node) {
                     state.status = Status::Ended(outcome.clone());
                     state.ended = Some(at);
+                    state.waiting_since = None;
                     state.spent_millis = state.spent_millis.saturating_add(*millis);
                     if *attempt > 0 {
                         if state.attempts.len() >= ATTEMPTS_KEPT {
@@ -384,6 +387,10 @@ impl RunState {
                 if let QuestionKind::Preflight { .. } = question.kind {
                     self.preflight_passed = false;
                 }
+                let asking = question.node.and_then(|node| self.node_mut(node));
+                if let Some(state) = asking.filter(|state| state.status == Status::Running) {
+                    state.waiting_since = Some(at);
+                }
                 self.question = Some(question.clone());
             }
             EventBody::QuestionAnswered { id, answer, by } => self.answered(*id, answer, by, at),
@@ -433,7 +440,7 @@ impl RunState {
             EventBody::Produced { node, artifact } => {
                 self.artifacts.push((*node, artifact.clone()));
             }
-            EventBody::RetryScheduled { .. } => {}
+            EventBody::RetryScheduled { .. } | EventBody::ShellChanged { .. } => {}
         }
     }
 

@@ -90,7 +90,7 @@ fn every_entry_fires_for_its_recorded_failure() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     let entries: BTreeSet<u32> = recorded.iter().map(|case| case.entry).collect();
-    assert!(entries.into_iter().eq(1..=61));
+    assert!(entries.into_iter().eq(1..=67));
 }
 
 /// The names of step kinds that the program has, from where they are written.
@@ -104,7 +104,7 @@ fn kinds() -> BTreeSet<&'static str> {
 #[test]
 fn the_catalogue_is_whole_and_well_written() {
     let hints = catalogue();
-    assert!(hints.iter().map(|hint| hint.number).eq(1..=61));
+    assert!(hints.iter().map(|hint| hint.number).eq(1..=67));
     let mut known = kinds();
     assert!(known.contains("Run Command Line") && known.len() >= 10);
     // Steps of Configuration Manager that are still to come.
@@ -290,6 +290,145 @@ fn every_way_of_writing_a_code_is_understood() {
     assert_eq!(explain("0xC004D307").matches[0].hint.number, 6);
     assert_eq!(explain("c004d307").matches[0].hint.number, 6);
     assert_eq!(explain("1355").matches[0].hint.number, 44);
+}
+
+/// What people ask about in public threads, and a word of the right meaning for each.
+#[test]
+fn the_codes_that_people_ask_about_are_known_by_their_right_meaning() {
+    for (text, word) in [
+        ("0x80042405", "VDS_E_OBJECT_NOT_FOUND"),
+        ("0x80042428", "write protected"),
+        ("0x80042565", "type of partition"),
+        ("0x8004ff00", "virus scanner"),
+        ("0x80070018", "ERROR_BAD_LENGTH"),
+        ("0x800704dd", "ERROR_NOT_LOGGED_ON"),
+        ("0x800710DF", "ERROR_DEVICE_NOT_AVAILABLE"),
+        ("0x800710d8", "ERROR_OBJECT_NOT_FOUND"),
+        ("0x8007139f", "ERROR_INVALID_STATE"),
+        ("0x80071a91", "transactions"),
+        ("0x80072f76", "HEADER_NOT_FOUND"),
+        ("0x80073701", "ERROR_SXS_ASSEMBLY_MISSING"),
+        ("0x80073cf3", "RESOLVE_DEPENDENCY"),
+        ("0x80091002", "CRYPT_E_UNKNOWN_ALGO"),
+        ("0x80180014", "MENROLL_E_DEVICENOTSUPPORTED"),
+        ("0x80220001", "answer file"),
+        ("0x80220014", "Windows PE"),
+        ("0x80300001", "cannot be installed to this disk"),
+        ("0x8031002c", "recovery password"),
+        ("0x80310059", "already at work"),
+        ("0x80310072", "smart cards"),
+        ("0x803d0000", "WS_E_INVALID_FORMAT"),
+        ("0x81000203", "shadow copies"),
+        ("0x87D00269", "management point"),
+        ("0xc000000f", "boot configuration"),
+        ("0xc000003a", "STATUS_OBJECT_PATH_NOT_FOUND"),
+        ("0xc00000bb", "STATUS_NOT_SUPPORTED"),
+        ("0xc000014c", "boot configuration"),
+        ("0xc0000225", "boot configuration"),
+        ("0xc000035a", "64-bit"),
+        ("0xc0000605", "expired"),
+        ("0xc1420117", "still has a file"),
+        ("0xc1420127", "mounted for reading and writing already"),
+        ("0xc1510111", "read-only"),
+        ("0xd0000452", "STATUS_SYSTEM_DEVICE_NOT_FOUND"),
+        ("0xe0000100", "memory"),
+        ("15299", "ERROR_SYSTEM_DEVICE_NOT_FOUND"),
+        ("16389", "unspecified failure"),
+        ("4316", "readiness"),
+        ("0x7b", "INACCESSIBLE_BOOT_DEVICE"),
+        ("STOP: 0x0000007B", "INACCESSIBLE_BOOT_DEVICE"),
+        ("*** STOP: 0x000000ED (0x1, 0x2)", "UNMOUNTABLE_BOOT_VOLUME"),
+        (
+            "stop code CRITICAL_PROCESS_DIED, bugcheck 0xef",
+            "CRITICAL_PROCESS_DIED",
+        ),
+        ("critical_process_died", "CRITICAL_PROCESS_DIED"),
+        (
+            "Process completed with exit code 2147549183",
+            "E_UNEXPECTED",
+        ),
+        (
+            "Process completed with exit code 2147942405",
+            "ERROR_ACCESS_DENIED",
+        ),
+        ("DISM exited with code 1392", "ERROR_FILE_CORRUPT"),
+        ("hr=2147749904", "WBEM_E_INVALID_CLASS"),
+        ("the step returned 2147943860 after 3 s", "ERROR_TIMEOUT"),
+    ] {
+        let told = explain(text);
+        let name = told.name.unwrap_or_default();
+        assert!(name.contains(word), "{text}: {name}");
+    }
+    for (text, entry) in [
+        ("0x80070002", 65),
+        ("0xc000000f", 62),
+        ("0xc1420117", 64),
+        ("0x80042565", 67),
+        ("STOP: 0x0000007B", 63),
+        (
+            "the connection to \\\\files\\images was lost: Host is down",
+            38,
+        ),
+        (
+            "Windows cannot read the <ProductKey> setting from the unattend answer file.",
+            66,
+        ),
+    ] {
+        let told = explain(text);
+        assert_eq!(told.matches[0].hint.number, entry, "{text}");
+    }
+    // Sizes and counts are no codes, and what nobody has confirmed is not known.
+    for nothing in [
+        "2147483648 bytes written",
+        "3221225472",
+        "0x9c59",
+        "exited with code 12",
+        "returned 3 rows",
+        "2147500000 files",
+    ] {
+        let told = explain(nothing);
+        assert!(!told.is_known(), "{nothing}: {told:?}");
+    }
+}
+
+#[test]
+fn what_the_program_knew_stands_before_what_a_tool_said() {
+    let first = |code: u32, message: &str, causes: &[&str], tail: &[&str], kind: &str| {
+        let failure = Failure {
+            code,
+            message: message.to_owned(),
+            causes: causes.iter().map(|&line| line.to_owned()).collect(),
+            tail: tail.iter().map(|&line| line.to_owned()).collect(),
+            hint: None,
+        };
+        best(&failure, kind).first().map(|found| found.hint.number)
+    };
+    let (apply, capture) = (
+        "Apply Operating System Image",
+        "Capture Operating System Image",
+    );
+    let gone = "No such file or directory (os error 2)";
+    // A source that is missing is not a destination that is missing.
+    let image = "the image file /srv/ref.wim cannot be opened";
+    assert_eq!(first(0x8007_0002, image, &[gone], &[], apply), Some(65));
+    let split = "the image file /srv/ref.swm is split into 3 parts and part 2 is missing: /srv/ref2.swm was not found";
+    assert_eq!(first(0x8007_0002, split, &[], &[], apply), Some(65));
+    let folder = "the destination folder /srv/x cannot be made";
+    assert_eq!(first(0x8007_0002, folder, &[gone], &[], capture), Some(41));
+    let denied = "Permission denied (os error 13)";
+    assert_eq!(first(0x8007_0005, image, &[denied], &[], apply), Some(34));
+    // A file that exists already, whatever a tool complains about besides.
+    let chatter = ["no space left on device", "network is unreachable"];
+    assert_eq!(
+        first(0x8007_0050, "ref.wim is there", &[], &chatter, capture),
+        Some(40)
+    );
+    // A tool's exit code is not the program's knowledge.
+    let ended = "command \"x\" ended with exit code 80";
+    assert_eq!(
+        first(80, ended, &[], &chatter[..1], "Run Command Line"),
+        Some(39)
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 
@@ -23,7 +23,7 @@ use crate::platform::Machine;
 use crate::platform::fake::DisklessMachine;
 use crate::protocol::{Check, Push};
 use crate::run_state::RunState;
-use crate::secret::{Redactor, Secret};
+use crate::secret::{MASK, Redactor, Secret};
 use crate::sequence::control;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{Value, Variables};
@@ -100,6 +100,8 @@ pub(super) struct Inner {
     pub(super) held: Option<NodeId>,
     /// The step that was let go and has not ended.
     pub(super) released: Option<NodeId>,
+    /// How long the running attempt has waited for people.
+    pub(super) waited: Duration,
     /// What the engine does outside of a step: a cancel waits for it as for a step.
     pub(super) doing: Option<&'static str>,
     journal_trouble: bool,
@@ -153,6 +155,7 @@ impl Default for Inner {
             passed_break: None,
             held: None,
             released: None,
+            waited: Duration::ZERO,
             doing: None,
             journal_trouble: false,
             lines_lost: 0,
@@ -534,9 +537,29 @@ impl Dispatcher {
                 origin,
             }
         };
+        let told = match &body {
+            EventBody::VariableSet {
+                value,
+                origin: Origin::Technician(who),
+                ..
+            } => Some(match value {
+                Shown::Plain(value) => {
+                    format!("{} set the variable {name} to \"{value}\"", who.name)
+                }
+                Shown::Masked => format!("{} set the variable {name} to {MASK}", who.name),
+            }),
+            EventBody::VariableRemoved {
+                origin: Origin::Technician(who),
+                ..
+            } => Some(format!("{} deleted the variable {name}", who.name)),
+            _ => None,
+        };
         let unsupported = control::unsupported(name).filter(|_| !value.reveal().is_empty());
         inner.variables.set_engine(name, value);
         self.emit_locked(inner, body);
+        if let Some(line) = told {
+            self.log_locked(inner, Severity::Info, "TSManager", &line, None);
+        }
         if let Some(known) = unsupported {
             let line = format!("{known}. {}", known.instead);
             self.log_locked(inner, Severity::Warning, "TSManager", &line, None);

@@ -77,8 +77,11 @@ pub struct Attempt {
     /// When it ended; none when nobody saw the end.
     #[serde(serialize_with = "as_iso_or_none")]
     pub ended: Option<Millis>,
-    /// Milliseconds it took, as far as known.
+    /// Milliseconds it worked, as far as known; what it waited for a person is not in it.
     pub millis: u64,
+    /// Milliseconds it waited for a person.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub waited_millis: u64,
     /// How it ended, as [`Outcome::word`]; "not ended" when the run ended first.
     pub outcome: &'static str,
     /// What there is to know though it succeeded.
@@ -168,6 +171,8 @@ pub struct Evidence {
     pub damage: Option<String>,
     /// Asked and not yet answered.
     pub(super) question: Option<Question>,
+    /// When it was asked.
+    asked: Millis,
     /// What blocked at the latest pre-flight check.
     pub(super) blocking: Vec<Finding>,
 }
@@ -249,6 +254,7 @@ impl Evidence {
                 started: at,
                 ended: None,
                 millis: 0,
+                waited_millis: 0,
                 outcome: "not ended",
                 warning: None,
                 failure: None,
@@ -313,9 +319,20 @@ impl Evidence {
                     self.notes_dropped += 1;
                 }
             }
-            EventBody::QuestionAsked { question } => self.question = Some(question),
+            EventBody::QuestionAsked { question } => {
+                self.question = Some(question);
+                self.asked = at;
+            }
             EventBody::QuestionAnswered { id, answer, by } => {
                 let asked = self.question.take_if(|question| question.id == id);
+                let waited = u64::try_from(at.saturating_sub(self.asked)).unwrap_or(0);
+                let node = asked.as_ref().and_then(|question| question.node);
+                let last = self.attempts.last_mut();
+                if let Some(record) =
+                    last.filter(|a| Some(NodeId(a.node)) == node && a.outcome == "not ended")
+                {
+                    record.waited_millis = record.waited_millis.saturating_add(waited);
+                }
                 if let Some(done) = self.answered(state, asked, &answer, &by, at) {
                     did(self, &by, done.0, done.1);
                 }
@@ -382,6 +399,14 @@ impl Evidence {
                 did(self, &by, "settings", text);
             }
             EventBody::PenTaken { by } => did(self, &by, "pen", "took the pen".to_owned()),
+            EventBody::ShellChanged { open, by } => {
+                let what = if open {
+                    "opened a shell on the machine"
+                } else {
+                    "came back from the shell"
+                };
+                did(self, &by, "shell", what.to_owned());
+            }
             EventBody::CancelGivenUp { waiting_for } => {
                 let text = format!("{waiting_for} did not even end when it was killed");
                 self.note(at, Severity::Error, text);

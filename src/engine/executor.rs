@@ -228,12 +228,22 @@ impl<'a> Walk<'a> {
     fn skip(&self, id: NodeId, reason: SkipReason) -> usize {
         let end = self.end(id);
         let name = &self.planned.plan.nodes[id.index()].name;
-        if let SkipReason::Condition(text) = &reason {
-            let line =
-                format!("The condition for the action ({name}) is evaluated to be false: {text}");
-            self.dispatcher
-                .log(Severity::Info, COMPONENT, &line, Some(id));
-        }
+        let (severity, line) = match &reason {
+            SkipReason::Condition(text) => (
+                Severity::Info,
+                format!("The condition for the action ({name}) is evaluated to be false: {text}"),
+            ),
+            SkipReason::Technician(who) => (
+                Severity::Warning,
+                format!("The action ({name}) is skipped by hand: {}", who.name),
+            ),
+            SkipReason::Disabled => (Severity::Info, format!("The action ({name}) is disabled")),
+            SkipReason::GroupSkipped => (
+                Severity::Info,
+                format!("The action ({name}) is skipped with its group"),
+            ),
+        };
+        self.dispatcher.log(severity, COMPONENT, &line, Some(id));
         self.dispatcher
             .emit(EventBody::Skipped { node: id, reason });
         end
@@ -323,6 +333,7 @@ impl<'a> Walk<'a> {
             };
             let attempt = self.attempts(id) + 1;
             self.begin(id, attempt, &step, admitted);
+            self.dispatcher.begins();
             let started = Instant::now();
             let ended = match held {
                 Some(failure) => Ended::Failed(failure),

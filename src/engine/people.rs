@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::clock;
 use super::dispatcher::{Dispatcher, Inner};
 use crate::event::{EventBody, Severity, Who};
-use crate::protocol::{Push, Refusal, Request, Role};
+use crate::protocol::{Hello, Push, Refusal, Request, Role};
 use crate::run_state::Attached;
+use crate::text;
 
 const COMPONENT: &str = "TSManager";
 
@@ -16,11 +17,16 @@ impl Dispatcher {
         let mut inner = self.lock();
         let line = format!("{} is attached", describe(&client));
         let people = &mut inner.state.people;
-        if client.may_act && people.holder().is_none() {
+        let pen = client.may_act && people.holder().is_none();
+        if pen {
             people.pen = Some(client.who.client);
         }
+        let holds = format!("{} has the pen", client.who.name);
         people.attached.push(client);
         self.tell(&mut inner, &line);
+        if pen {
+            self.tell(&mut inner, &holds);
+        }
     }
 
     /// A client has left; its pen lies free.
@@ -31,10 +37,11 @@ impl Dispatcher {
             return;
         };
         let gone = people.attached.remove(at);
+        let mut line = format!("{} has left", describe(&gone));
         if people.pen == Some(client) {
             people.pen = None;
+            line.push_str(", and its pen lies free");
         }
-        let line = format!("{} has left", describe(&gone));
         self.tell(&mut inner, &line);
     }
 
@@ -51,6 +58,22 @@ impl Dispatcher {
             found.size = size;
             self.push(Push::People(inner.state.people.clone()));
         }
+    }
+
+    /// A client's console has stepped aside for a shell, or is back from it.
+    pub fn shell(&self, who: &Who, open: bool) {
+        let mut inner = self.lock();
+        if inner.busy {
+            let by = who.clone();
+            self.emit_locked(&mut inner, EventBody::ShellChanged { open, by });
+        }
+        let what = if open {
+            "opened a shell on the machine"
+        } else {
+            "came back from the shell"
+        };
+        let line = format!("{} {what}", who.name);
+        self.log_locked(&mut inner, Severity::Warning, COMPONENT, &line, None);
     }
 
     fn tell(&self, inner: &mut Inner, line: &str) {
@@ -85,6 +108,11 @@ impl Dispatcher {
                 people.pen = Some(who.client);
                 let by = who.clone();
                 self.emit_locked(&mut inner, EventBody::PenTaken { by });
+                let line = match holder {
+                    Some(holder) => format!("{} took the pen from {}", who.name, holder.name),
+                    None => format!("{} took the pen, which lay free", who.name),
+                };
+                self.log_locked(&mut inner, Severity::Info, COMPONENT, &line, None);
                 self.push(Push::People(inner.state.people.clone()));
                 Ok(())
             }
@@ -92,13 +120,27 @@ impl Dispatcher {
     }
 }
 
-/// "console on /dev/pts/3 from 10.0.0.7, 80x24".
+/// Who a client is, for people: the user by the socket's own word, and the name that was logged on with when it is
+/// another; the host it comes from, when that is not this machine; and what it is, with its terminal.
+pub fn name(hello: &Hello, user: Option<&str>) -> String {
+    let clean = |said: &str| text::shorten(&text::harmless(said), 80).into_owned();
+    let (what, from, login) = (clean(&hello.name), clean(&hello.from), clean(&hello.login));
+    let user = user.unwrap_or("somebody");
+    let mut name = if login.is_empty() || login == user {
+        user.to_owned()
+    } else {
+        format!("{login} as {user}")
+    };
+    if !from.is_empty() {
+        let _ = write!(name, "@{from}");
+    }
+    let _ = write!(name, " ({what})");
+    name
+}
+
+/// "root@10.0.0.7 (console on /dev/pts/3), 80x24".
 fn describe(client: &Attached) -> String {
     let mut text = client.who.name.clone();
-    if !client.from.is_empty() {
-        text.push_str(" from ");
-        text.push_str(&client.from);
-    }
     if client.size.0 > 0 {
         let _ = write!(text, ", {}x{}", client.size.0, client.size.1);
     }

@@ -177,6 +177,7 @@ impl Dispatcher {
             | Request::Bundle { .. }
             | Request::BundleOffers
             | Request::TakePen
+            | Request::Shell { .. }
             | Request::Resized { .. }
             | Request::Replay(_)
             | Request::Shutdown => Err(Refusal::AlreadyRunning),

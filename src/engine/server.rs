@@ -13,7 +13,7 @@ use super::bundle;
 use super::catalog;
 use super::dispatcher::Dispatcher;
 use super::error::EngineError;
-use super::people::attached;
+use super::people::{self, attached};
 use super::start::{self, EngineOptions, RunThread};
 use crate::event::Who;
 use crate::protocol::{
@@ -109,6 +109,7 @@ impl Server {
     async fn client(self: Arc<Self>, stream: Stream) {
         let others = self.clients.fetch_add(1, Ordering::AcqRel);
         let number = self.numbers.fetch_add(1, Ordering::AcqRel);
+        let user = stream.user();
         let (mut reader, mut writer) = stream.into_split();
         let refusal = if others >= CLIENTS {
             Some(Refusal::NotNow(format!(
@@ -120,7 +121,7 @@ impl Server {
                     let clean = |said: &str| text::shorten(&text::harmless(said), 80).into_owned();
                     let who = Who {
                         client: number,
-                        name: clean(&hello.name),
+                        name: people::name(&hello, user.as_deref()),
                     };
                     if hello.watch {
                         let from = clean(&hello.from);
@@ -310,6 +311,10 @@ impl Server {
         match request {
             // Taken by asking, when it was not held already.
             Request::TakePen => Reply::Accepted,
+            Request::Shell { open } => {
+                self.dispatcher.shell(who, open);
+                Reply::Accepted
+            }
             Request::Resized { columns, rows } => {
                 self.dispatcher.resized(who.client, (columns, rows));
                 Reply::Accepted

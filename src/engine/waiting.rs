@@ -245,6 +245,7 @@ impl Dispatcher {
         };
         let question = Question { id, node, kind };
         self.emit_locked(&mut inner, EventBody::QuestionAsked { question });
+        let asked = Instant::now();
         if let Some(name) = granted {
             let by = Who { client: 0, name };
             self.emit_locked(&mut inner, EventBody::QuestionAnswered { id, answer, by });
@@ -252,17 +253,31 @@ impl Dispatcher {
         }
         loop {
             match inner.answer.take() {
-                Some((answered, answer)) if answered == id => return Ok(answer),
+                Some((answered, answer)) if answered == id => {
+                    inner.waited += asked.elapsed();
+                    return Ok(answer);
+                }
                 _ => {}
             }
             if inner.cancel.is_cancelled() {
                 let by = Who::engine("cancel");
                 let answer = Answered::Abort;
                 self.emit_locked(&mut inner, EventBody::QuestionAnswered { id, answer, by });
+                inner.waited += asked.elapsed();
                 return Err(AskError::Cancelled);
             }
             inner = self.wait(inner);
         }
+    }
+
+    /// An attempt begins: nobody has been waited for.
+    pub(super) fn begins(&self) {
+        self.lock().waited = Duration::ZERO;
+    }
+
+    /// How long the attempt that ends has waited for people.
+    pub(super) fn waited(&self) -> Duration {
+        self.lock().waited
     }
 
     /// What to do about a failed step: asks, or fails an unattended run. `insist` asks there, too.

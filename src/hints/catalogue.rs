@@ -7,6 +7,8 @@ use ron::extensions::Extensions;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::codes;
+
 /// The document, a part of the program.
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/hints/catalogue.ron"));
 
@@ -46,6 +48,13 @@ pub struct Symptom {
     /// Step kinds by Configuration Manager's names; none means any.
     #[serde(default)]
     pub kinds: Vec<String>,
+}
+
+impl Symptom {
+    /// Whether a code in its 32-bit form is among the codes.
+    pub(super) fn has(&self, code: u32) -> bool {
+        self.codes.iter().any(|c| codes::full(*c) == code)
+    }
 }
 
 /// What the console can do about a failure.
@@ -145,7 +154,7 @@ mod tests {
     #[test]
     fn the_embedded_document_is_good() {
         let loaded = load(DOCUMENT).unwrap();
-        assert_eq!(loaded.hints.len(), 61);
+        assert_eq!(loaded.hints.len(), 67);
         assert_eq!(loaded.owners.len(), loaded.patterns.len());
         assert_eq!(catalogue(), loaded.hints);
     }

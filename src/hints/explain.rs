@@ -34,7 +34,9 @@ impl Explanation {
 
 /// What a text can be taken for.
 enum Given {
-    Code(u32),
+    /// And whether it was written as people write STOP codes, with 0x.
+    Code(u32, bool),
+    Stop(u32),
     Errno(i32),
     Text,
 }
@@ -44,22 +46,29 @@ enum Given {
 pub fn explain(text: &str) -> Explanation {
     let mut facts = Facts::default();
     match given(text) {
-        Given::Code(code) => {
+        Given::Code(code, hex) => {
             facts.code = Some(code);
             facts.errnos.extend(errno_of(code));
+            if hex {
+                facts.add_stop(code);
+            }
         }
+        Given::Stop(number) => facts.add_stop(number),
         Given::Errno(number) => {
             facts.errnos.insert(number);
         }
         Given::Text => facts = Facts::of_text(text),
     }
-    let code = facts.code.or(facts.first);
-    let name = match code {
-        Some(code) => code_name(code),
-        None => facts.errnos.first().and_then(|n| errno_name(*n)),
+    let code = facts.code.or(facts.first.filter(|_| facts.stop.is_none()));
+    let stop = facts.stop.and_then(stop_name);
+    let name = match (code.map(code_name), stop) {
+        (Some(Some(code)), Some(stop)) => Some(format!("{code}; as a {stop}")),
+        (Some(name), stop) => name.or(stop),
+        (None, Some(stop)) => Some(stop),
+        (None, None) => facts.errnos.first().and_then(|n| errno_name(*n)),
     };
     Explanation {
-        code,
+        code: code.or(facts.stop),
         name,
         matches: rank(&facts, None),
     }
@@ -80,6 +89,11 @@ fn code_name(code: u32) -> Option<String> {
     }
 }
 
+fn stop_name(number: u32) -> Option<String> {
+    let known = codes::stop(number)?;
+    Some(format!("STOP code {}: {}", known.name, known.meaning))
+}
+
 fn errno_name(number: i32) -> Option<String> {
     let known = codes::errno(number)?;
     Some(format!("{} ({number}): {}", known.name, known.meaning))
@@ -92,12 +106,16 @@ fn given(text: &str) -> Given {
         return Given::Errno(number);
     }
     if let Some(code) = number(text) {
-        return Given::Code(code);
+        let hex = text.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("0x"));
+        return Given::Code(code, hex);
     }
     if let Some(number) = codes::errno_by_name(text) {
         return Given::Errno(number);
     }
-    codes::by_name(text).map_or(Given::Text, Given::Code)
+    if let Some(number) = codes::stop_by_name(text) {
+        return Given::Stop(number);
+    }
+    codes::by_name(text).map_or(Given::Text, |code| Given::Code(code, false))
 }
 
 /// `error 5` and the like without the word; and whether the word says that Linux is meant.

@@ -29,6 +29,8 @@ pub enum Strength {
     Weak,
     /// An error number of Linux.
     Errno,
+    /// Words of a tool, while the failure's own code belongs to another entry: the program knew better.
+    Doubtful,
     /// A code.
     Code,
     /// An error number of Linux in a step of the right kind.
@@ -62,7 +64,8 @@ const LONGEST_QUOTE: usize = 160;
 /// The entries for a failed step, best first. `step_kind` is Configuration Manager's name of its kind.
 ///
 /// Words rank before a code in a step of the right kind, that before an error number in such a step, that before a
-/// code alone. An entry for certain kinds fits a step of another kind only by words. Codes that say nothing by
+/// code alone. Words that only a tool has said rank below what fits the failure's own code, when there is such an entry:
+/// the program that made the code knew what it was about. An entry for certain kinds fits a step of another kind only by words. Codes that say nothing by
 /// themselves count only in a step of a kind that the entry names, and rank last.
 pub fn best(failure: &Failure, step_kind: &str) -> Vec<Match> {
     let kind = step_kind.trim();
@@ -80,6 +83,8 @@ pub(super) struct Facts {
     pub(super) errnos: BTreeSet<i32>,
     /// The first code of the text.
     pub(super) first: Option<u32>,
+    /// The first STOP code of the text, or the one that was asked about.
+    pub(super) stop: Option<u32>,
     /// Lines and whether they are the program's own words (not a tool's).
     lines: Vec<(String, bool)>,
     /// Bytes of the lines.
@@ -133,15 +138,44 @@ impl Facts {
         self.lines.push((part, own));
     }
 
+    /// Takes a STOP code: the words of its name count as said.
+    pub(super) fn add_stop(&mut self, number: u32) {
+        if let Some(known) = codes::stop(number) {
+            self.stop.get_or_insert(number);
+            self.lines.push((known.name.to_owned(), false));
+        }
+    }
+
+    fn find_stops(&mut self, line: &str) {
+        static STOPS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            let word = r"stop ?code|stop|bug ?check(?: code)?|fatal system error";
+            Regex::new(&format!(
+                r"(?i-u:\b(?:{word}) ?[:=(]? ?0x(?P<hex>[0-9a-f]{{1,16}})\b)"
+            ))
+            .ok()
+        });
+        let Some(stops) = STOPS.as_ref() else {
+            return;
+        };
+        for found in stops.captures_iter(line).take(MOST_NUMBERS) {
+            if let Ok(number) = u32::from_str_radix(&found["hex"], 16) {
+                self.add_stop(number);
+            }
+        }
+    }
+
     fn find_numbers(&mut self, line: &str) {
         static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
             let bare = r"(?P<bare>80[0-9a-f]{6}|87d[0-9a-f]{5}|c[01][0-9a-f]{6})";
             let word = r"(?P<whose>mount |os |wimlib )?(?:error|errno|dwret|gle|hr|status)";
+            // What a program ended with: small numbers are its own.
+            let end = r"(?:exit(?:ed with|ed)?(?: code)?|return(?:ed|s)?(?: code)?|code|result|rc)";
             Regex::new(&format!(
-                r"(?i-u:\b0x(?P<hex>[0-9a-f]{{3,8}})\b|\b{bare}\b|(?P<minus>-21[0-9]{{8}})\b|\b{word} ?[=:(]? ?(?P<number>[0-9]{{1,5}})\b)"
+                r"(?i-u:\b0x(?P<hex>[0-9a-f]{{3,8}})\b|\b{bare}\b|(?P<minus>-21[0-9]{{8}})\b|\b(?P<long>[23][0-9]{{9}})\b|\b{word} ?[=:(]? ?(?P<number>[0-9]{{1,5}})\b|\b{end} ?[=:(]? ?(?P<end>[0-9]{{3,5}})\b)"
             ))
             .ok()
         });
+        self.find_stops(line);
         let Some(numbers) = NUMBERS.as_ref() else {
             return;
         };
@@ -151,6 +185,13 @@ impl Facts {
                 u32::from_str_radix(hex.as_str(), 16).ok()
             } else if let Some(minus) = found.name("minus") {
                 minus.as_str().parse().ok().map(i32::cast_unsigned)
+            } else if let Some(long) = found.name("long") {
+                // Sizes in bytes are as long: only a code that a table has is one.
+                let code = long.as_str().parse().ok();
+                code.filter(|code| *code > 0x8000_0000 && codes::known(*code).is_some())
+            } else if let Some(end) = found.name("end") {
+                let code = end.as_str().parse().ok();
+                code.filter(|code| *code > LAST_EXIT_CODE && codes::known(*code).is_some())
             } else {
                 let number = found.name("number").map_or("", |n| n.as_str());
                 let whose = found.name("whose").map_or("", |w| w.as_str().trim());
@@ -206,6 +247,8 @@ struct Found {
     strength: Strength,
     /// Decides between entries of the same strength.
     points: usize,
+    /// Found by nothing but the words of a tool.
+    of_tool: bool,
     why: String,
 }
 
@@ -213,12 +256,27 @@ struct Found {
 pub(super) fn rank(facts: &Facts, kind: Option<&str>) -> Vec<Match> {
     let loaded = loaded();
     let words = words(facts, loaded);
+    let typed = typed_code(facts);
     let mut found: Vec<(Found, &'static Hint)> = loaded
         .hints
         .iter()
         .zip(words)
         .filter_map(|(hint, words)| Some((fit(hint, &words, facts, kind)?, hint)))
         .collect();
+    // Where the failure's own code names one entry, what a tool said besides is no better.
+    let belongs = |hint: &Hint| typed.is_some_and(|code| hint.symptom.has(code));
+    let named = found
+        .iter()
+        .filter(|(found, hint)| found.strength >= Strength::CodeAndKind && belongs(hint))
+        .count();
+    if named == 1 {
+        for (found, _) in found
+            .iter_mut()
+            .filter(|(found, hint)| found.of_tool && !belongs(hint))
+        {
+            found.strength = Strength::Doubtful;
+        }
+    }
     // The sort is stable: equals stay in the order of their numbers.
     found.sort_by_key(|(found, _)| std::cmp::Reverse((found.strength, found.points)));
     found
@@ -273,6 +331,7 @@ fn fit(hint: &Hint, words: &Words, facts: &Facts, kind: Option<&str>) -> Option<
         return Some(Found {
             strength: Strength::Words,
             points,
+            of_tool: !*own,
             why: format!("the line \"{}\"", shorten(text, LONGEST_QUOTE)),
         });
     }
@@ -280,6 +339,11 @@ fn fit(hint: &Hint, words: &Words, facts: &Facts, kind: Option<&str>) -> Option<
         return None;
     }
     let of_kind = if named { " in a step of this kind" } else { "" };
+    let by_number = symptom.errnos.iter().find(|n| facts.errnos.contains(n));
+    // A code that says nothing by itself stands behind a number of the system.
+    let code = code.filter(|(_, weak)| !weak || by_number.is_none() || kind.is_none());
+    // "Unspecified failure" asked about alone is no symptom of anything.
+    let code = code.filter(|(code, _)| kind.is_some() || *code != codes::E_FAIL);
     if let Some((code, weak)) = code {
         let strength = match (weak, named) {
             // Half of all failures have it: without words or kind it would be a guess.
@@ -291,10 +355,11 @@ fn fit(hint: &Hint, words: &Words, facts: &Facts, kind: Option<&str>) -> Option<
         return Some(Found {
             strength,
             points: generality(hint, kind) + usize::from(facts.code.map(codes::full) == Some(code)),
+            of_tool: false,
             why: format!("code {}{of_kind}", codes::show(code)),
         });
     }
-    let errno = symptom.errnos.iter().find(|n| facts.errnos.contains(n))?;
+    let errno = by_number?;
     let name = codes::errno(*errno).map_or("", |known| known.name);
     Some(Found {
         strength: if named {
@@ -303,8 +368,16 @@ fn fit(hint: &Hint, words: &Words, facts: &Facts, kind: Option<&str>) -> Option<
             Strength::Errno
         },
         points: 0,
+        of_tool: false,
         why: format!("error number {errno} ({name}){of_kind}"),
     })
+}
+
+/// The failure's own code, when a program made it that knew what it was about: not one that half of all failures have,
+/// and not what a tool ended with.
+fn typed_code(facts: &Facts) -> Option<u32> {
+    let code = facts.code.filter(|code| *code > u32::from(u16::MAX))?;
+    (!GENERIC.contains(&code)).then_some(code)
 }
 
 /// When somebody asks about a code alone, entries for many kinds of steps come before those for few.
@@ -318,7 +391,7 @@ fn generality(hint: &Hint, kind: Option<&str>) -> usize {
 
 /// The code that an entry and the facts share, and whether it says next to nothing. The failure's own comes first.
 fn code_of(hint: &Hint, facts: &Facts, asked: bool) -> Option<(u32, bool)> {
-    let has = |code: u32| hint.symptom.codes.iter().any(|c| codes::full(*c) == code);
+    let has = |code: u32| hint.symptom.has(code);
     let own = facts.code.filter(|code| has(codes::full(*code)));
     if let Some(code) = own {
         let small = !asked && code <= LAST_EXIT_CODE;

@@ -176,7 +176,7 @@ impl<W: Write> Plain<W> {
                     )
                 }
                 SkipReason::Technician(who) => {
-                    format!("skipped {} by {}", self.title(*node), who.name)
+                    format!("skipped {} by hand, by {}", self.title(*node), who.name)
                 }
             },
             EventBody::StepStarted { attempt, name, .. } => {
@@ -214,9 +214,7 @@ impl<W: Write> Plain<W> {
                 ..
             } => format!("  attempt {attempt} of {of} failed; again in {delay_seconds} s"),
             EventBody::Stalled { seconds: 0, .. } => "  moving again".to_owned(),
-            EventBody::Stalled { seconds, .. } => {
-                format!("  STALLED: no sign of life for {seconds} s")
-            }
+            EventBody::Stalled { seconds, .. } => self.stalled(*seconds),
             EventBody::VariableSet { name, value, .. } => {
                 if name.starts_with('_') {
                     return None;
@@ -259,6 +257,10 @@ impl<W: Write> Plain<W> {
                 format!("settings of {} {what} by {}", self.title(*node), by.name)
             }
             EventBody::PenTaken { by } => format!("{} took the pen", by.name),
+            EventBody::ShellChanged { open: true, by } => {
+                format!("{} opened a shell on the machine", by.name)
+            }
+            EventBody::ShellChanged { by, .. } => format!("{} came back from the shell", by.name),
             EventBody::Preflight { findings } => preflight_text(findings),
             EventBody::CancelRequested {
                 kill,
@@ -289,6 +291,20 @@ impl<W: Write> Plain<W> {
             EventBody::Jumped { to, by } => format!("{} goes on at {}", by.name, self.title(*to)),
             EventBody::Produced { artifact, .. } => format!("  {}", artifact_text(artifact)),
         })
+    }
+
+    /// That nothing moves, and what it is that does not.
+    fn stalled(&self, seconds: u64) -> String {
+        let mut text = "  STALLED: ".to_owned();
+        if let Some(phase) = &self.state.phase {
+            text.push_str(&phase.name);
+            if !phase.detail.is_empty() {
+                let _ = write!(text, " ({})", phase.detail);
+            }
+            text.push_str(": ");
+        }
+        let _ = write!(text, "no sign of life for {seconds} s");
+        text
     }
 
     /// What the catalogue knows best about a failure.
@@ -473,5 +489,75 @@ fn answer_text(answer: &Answered) -> String {
         Answered::Recheck => "check again".to_owned(),
         Answered::RestartAndRetry => "restart, then retry".to_owned(),
         Answered::Values(names) => format!("values for {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Plan, PlanNode};
+
+    #[test]
+    fn a_stall_is_named_with_what_it_is_about() {
+        let node = NodeId(0);
+        let plan = Plan {
+            nodes: vec![PlanNode {
+                id: node,
+                parent: None,
+                depth: 0,
+                name: "Capture".to_owned(),
+                kind: NodeKind::Step("x".to_owned()),
+                disabled: false,
+                continue_on_error: false,
+                weight: 1,
+                repeats: None,
+            }],
+            ..Plan::default()
+        };
+        let bodies = [
+            EventBody::RunStarted {
+                run: "r".to_owned(),
+                folder: "f".to_owned(),
+                source: "s".to_owned(),
+                plan,
+                unattended: true,
+                rehearsal: false,
+            },
+            EventBody::StepStarted {
+                node,
+                attempt: 1,
+                name: "Capture".to_owned(),
+            },
+            EventBody::StepPhase {
+                node,
+                attempt: 1,
+                phase: "writing".to_owned(),
+                unit: Unit::Bytes,
+            },
+            EventBody::Stalled { node, seconds: 30 },
+            EventBody::Stalled { node, seconds: 0 },
+        ];
+        let mut plain = Plain::new(Vec::new(), RunState::default());
+        for (seq, body) in (1..).zip(bodies) {
+            if let EventBody::Stalled { seconds: 30, .. } = body {
+                let sample = Progress {
+                    node,
+                    attempt: 1,
+                    at: 0,
+                    done: 5,
+                    total: 10,
+                    silent_millis: 30_000,
+                    detail: "Windows/a.bin".to_owned(),
+                };
+                plain.progress(&sample).unwrap();
+            }
+            plain.event(&Event { seq, at: 0, body }).unwrap();
+        }
+        let text = String::from_utf8(plain.out).unwrap();
+        assert!(
+            text.contains("STALLED: writing (Windows/a.bin): no sign of life for 30 s\n"),
+            "{text}"
+        );
+        assert!(text.contains("moving again"), "{text}");
     }
 }

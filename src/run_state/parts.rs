@@ -31,6 +31,7 @@ impl Status {
             Self::Waiting => "waiting",
             Self::Running => "running",
             Self::Undecided => "undecided",
+            Self::Skipped(SkipReason::Technician(_)) => "skipped by hand",
             Self::Skipped(_) => "skipped",
             Self::Ended(outcome) => outcome.word(),
         }
@@ -52,10 +53,28 @@ pub struct NodeState {
     pub ended: Option<Millis>,
     /// Number of the event with which the first attempt began; 0 before.
     pub first_seq: u64,
-    /// Milliseconds over all attempts that ended.
+    /// Milliseconds of work over all attempts that ended: what they waited for a person is not in it.
     pub spent_millis: u64,
+    /// Milliseconds that the latest attempt waited for a person, without the question that is open.
+    #[serde(default)]
+    pub waited_millis: u64,
+    /// Since when the running attempt waits for a person.
+    #[serde(default)]
+    pub waiting_since: Option<Millis>,
     /// The last [`super::ATTEMPTS_KEPT`] attempts that ended, oldest first.
     pub attempts: Vec<AttemptState>,
+}
+
+impl NodeState {
+    /// How long the running attempt has worked until `now`, without what it waited for a person.
+    pub fn working(&self, now: Millis) -> Option<Duration> {
+        // While it waits, its time stands still.
+        let until = self.waiting_since.unwrap_or(now);
+        let millis = u64::try_from(until.saturating_sub(self.started?)).unwrap_or(0);
+        Some(Duration::from_millis(
+            millis.saturating_sub(self.waited_millis),
+        ))
+    }
 }
 
 /// An attempt at a step that has ended.
@@ -65,7 +84,7 @@ pub struct AttemptState {
     pub number: u32,
     /// When it began.
     pub started: Option<Millis>,
-    /// Milliseconds it took.
+    /// Milliseconds it worked, without what it waited for a person.
     pub millis: u64,
     /// How it ended.
     pub outcome: Outcome,

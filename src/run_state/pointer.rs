@@ -56,6 +56,12 @@ impl RunState {
         let Some(question) = self.question.take_if(|question| question.id == id) else {
             return;
         };
+        if let Some(state) = question.node.and_then(|node| self.node_mut(node))
+            && let Some(since) = state.waiting_since.take()
+        {
+            let waited = u64::try_from(at.saturating_sub(since)).unwrap_or(0);
+            state.waited_millis = state.waited_millis.saturating_add(waited);
+        }
         match question.kind {
             QuestionKind::Preflight { .. } => {
                 self.preflight_passed = matches!(answer, Answered::Yes | Answered::Overridden);

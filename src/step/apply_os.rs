@@ -24,6 +24,7 @@ use super::apply_os_source;
 use super::apply_os_target::{self, Target};
 use super::cx::{ProgressCell, StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::lost_share;
 use super::target;
 use super::volumes;
 
@@ -79,6 +80,17 @@ impl Monitor for Watch {
 pub(super) fn wim_error(error: WimError) -> StepError {
     if matches!(error, WimError::Aborted) {
         return StepError::Cancelled;
+    }
+    let lost = match &error {
+        WimError::Open { source, .. } => lost_share::of_io(false, source),
+        // These words are about the volume that is written.
+        WimError::Ntfs { .. } => None,
+        other => other
+            .system_words()
+            .and_then(|words| lost_share::of_words(false, words)),
+    };
+    if let Some(lost) = lost {
+        return lost.failure(&error.to_string(), "the share with the image", error);
     }
     let (code, message, tail) = (error.code(), error.to_string(), error.messages().to_vec());
     let way_out = error.way_out();

@@ -13,6 +13,7 @@ use crate::wim::{Silent, Wim};
 
 use super::cx::StepCx;
 use super::error::StepError;
+use super::lost_share::{self, Lost};
 use super::rights;
 
 const FAT_LIMIT: u64 = 4 * units::GIB - 1;
@@ -27,6 +28,8 @@ pub(super) struct Target {
     /// The file whose images are kept.
     pub(super) append_to: Option<PathBuf>,
     share: Option<Box<dyn Mounted>>,
+    /// A network lies between here and there.
+    pub(super) remote: bool,
 }
 
 /// How to get onto a share.
@@ -161,12 +164,15 @@ impl Target {
             }
             Place::File(file) => (None, file),
         };
+        let remote = share.is_some()
+            || lost_share::is_remote(cx.machine.as_ref(), file.parent().unwrap_or(&file));
         let mut target = Self {
             partial: PathBuf::new(),
             file,
             shown: text.to_owned(),
             append_to: None,
             share,
+            remote,
         };
         target.folder(cx)?;
         target.settle(cx, existing)?;
@@ -178,14 +184,24 @@ impl Target {
             )),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(StepError::io(
-                    format!("removing {}", target.partial.display()),
-                    error,
-                ));
+                return Err(target.failed(format!("removing {}", target.partial.display()), error));
             }
         }
         target.try_out(&cx.scratch)?;
         Ok(target)
+    }
+
+    /// The connection to the destination, when this error means that it is gone, or the folder says so when asked.
+    pub(super) fn lost(&self, error: Option<Lost>) -> Option<Lost> {
+        error.or_else(|| lost_share::of_folder(self.remote, self.parent()))
+    }
+
+    /// An error of the system at the destination.
+    fn failed(&self, doing: String, error: std::io::Error) -> StepError {
+        match self.lost(lost_share::of_io(self.remote, &error)) {
+            Some(lost) => lost.failure(&doing, &self.shown, error),
+            None => StepError::io(doing, error),
+        }
     }
 
     fn parent(&self) -> &Path {
@@ -196,7 +212,7 @@ impl Target {
         let folder = self.parent();
         if !folder.is_dir() {
             fs::create_dir_all(folder).map_err(|error| {
-                StepError::io(
+                self.failed(
                     format!("the destination folder {} cannot be made", folder.display()),
                     error,
                 )
@@ -274,7 +290,7 @@ impl Target {
         rights::try_out(self.parent(), scratch)
             .map(drop)
             .map_err(|error| {
-                StepError::io(
+                self.failed(
                     format!(
                         "the destination folder {} cannot be written",
                         self.parent().display()
@@ -334,7 +350,7 @@ impl Target {
             Ok(bytes)
         };
         let bytes = named()
-            .map_err(|error| StepError::io(format!("giving {} its name", self.shown), error))?;
+            .map_err(|error| self.failed(format!("giving {} its name", self.shown), error))?;
         if let Some(share) = self.share {
             share
                 .close()

@@ -23,6 +23,7 @@ use super::capture_volumes::{Volume, place};
 use super::cx::StepCx;
 use super::error::StepError;
 use super::fat;
+use super::lost_share;
 
 /// What wimlib's solid LZMS needs for each thread (chunks of 64 MiB; capture failures 55).
 pub(super) const SOLID_BYTES_A_THREAD: u64 = 640 * units::MIB;
@@ -60,13 +61,21 @@ pub(super) fn wim_failed(doing: &str, target: &Target, error: WimError) -> StepE
     if matches!(error, WimError::Aborted) {
         return StepError::Cancelled;
     }
+    let words = error.system_words();
+    let told = match &error {
+        // These words are about the volume that is read.
+        WimError::Ntfs { .. } | WimError::Unreadable { .. } => None,
+        _ => words.and_then(|words| lost_share::of_words(target.remote, words)),
+    };
+    if let Some(lost) = target.lost(told) {
+        return lost.failure(doing, &target.shown, error);
+    }
     let vanished = target.file.parent().is_some_and(|folder| !folder.is_dir());
     let code = if vanished {
         codes::PATH_NOT_FOUND
     } else {
         error.code()
     };
-    let words = error.system_words();
     let cause = match words {
         _ if vanished => "the destination folder has vanished".to_owned(),
         Some(words) if code == codes::WRITE_FAULT => {

@@ -36,6 +36,7 @@ mod fat_write;
 mod hive;
 #[cfg(test)]
 mod hive_maker;
+mod lost_share;
 mod open;
 pub mod partition_disk;
 pub mod partition_layout;

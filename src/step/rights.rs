@@ -9,6 +9,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::codes;
+
 /// A trial file in `folder`, of the run whose scratch folder this is.
 pub(super) fn test_file(folder: &Path, scratch: &Path, end: &str) -> PathBuf {
     let mut run = DefaultHasher::new();
@@ -32,9 +34,7 @@ pub(super) fn fresh(path: &Path) -> io::Result<File> {
 pub(super) fn try_out(folder: &Path, scratch: &Path) -> io::Result<SystemTime> {
     let first = test_file(folder, scratch, "tmp");
     let second = test_file(folder, scratch, "end");
-    let said = |doing: &str, error: io::Error| {
-        io::Error::new(error.kind(), format!("{doing} a test file: {error}"))
-    };
+    let said = |doing: &str, error: io::Error| codes::said(&format!("{doing} a test file"), error);
     let trial = || {
         let mut file = fresh(&first).map_err(|e| said("making", e))?;
         file.write_all(&[0; 4096])

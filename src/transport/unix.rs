@@ -130,6 +130,18 @@ impl Stream {
         UnixStream::connect(endpoint.path()).await.map(Self)
     }
 
+    /// The user at the other end, as the system knows it: nobody can say to be somebody else.
+    pub fn user(&self) -> Option<String> {
+        let uid = self.0.peer_cred().ok()?.uid();
+        let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
+        // A boot medium may have no list of users.
+        Some(match (user, uid) {
+            (Ok(Some(user)), _) => user.name,
+            (_, 0) => "root".to_owned(),
+            (_, uid) => format!("user {uid}"),
+        })
+    }
+
     /// Two ends that are connected, for tests.
     ///
     /// # Errors

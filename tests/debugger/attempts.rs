@@ -202,3 +202,42 @@ fn a_restart_that_is_cancelled_while_its_message_stands_ends_the_run() {
     assert_eq!(run.word("2"), "not run");
     assert_eq!(run.state.boot, 1);
 }
+
+#[test]
+fn the_time_that_a_step_waits_for_a_person_is_not_its_own() {
+    let live = Live::attended(
+        "Step(name: \"1\", action: Pause(message: \"look\")),Step(name: \"2\", simulate: Succeed(200), action: Pause(message: \"x\")),",
+    );
+    let state = live.wait("the question", |state| state.question.is_some());
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    let node = state
+        .question
+        .clone()
+        .and_then(|question| question.node)
+        .unwrap();
+    // While it waits, its time stands still.
+    let now = live.state();
+    let working = now.nodes[node.index()].working(i64::MAX).unwrap();
+    assert!(working.as_millis() < 1_000, "{working:?}");
+    let question = state.question.unwrap().id;
+    live.must(Request::Answer {
+        question,
+        yes: true,
+    });
+    let run = live.finish();
+    assert_eq!(run.word("1"), "succeeded");
+    let (first, second) = (&run.state.nodes[0], &run.state.nodes[1]);
+    assert!(first.spent_millis < 1_000, "{first:?}");
+    assert!(first.waited_millis >= 1_000, "{first:?}");
+    assert!(
+        second.spent_millis >= 150 && second.waited_millis == 0,
+        "{second:?}"
+    );
+    let events = run.events.into_iter().map(Ok);
+    let evidence = wimforge::engine::evidence::Evidence::gather(&run.state, events);
+    let told = &evidence.attempts[0];
+    assert!(
+        told.waited_millis >= 1_000 && told.millis < 1_000,
+        "{told:?}"
+    );
+}

@@ -82,7 +82,7 @@ fn debug_on_error_asks_in_an_unattended_run() {
     live.must(live.to_node("1", |node| Request::Skip { node, attempt: 2 }));
     let run = live.finish();
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
-    assert_eq!(run.word("1"), "skipped");
+    assert_eq!(run.word("1"), "skipped by hand");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_group_whose_condition_cannot_be_evaluated_is_decided_about() {
     assert_eq!(run.outcome(), RunOutcome::Succeeded);
     assert_eq!(
         (run.word("G"), run.word("1"), run.word("2")),
-        ("skipped", "skipped", "succeeded")
+        ("skipped by hand", "skipped", "succeeded")
     );
     // Stepping: never a failed sequence.
     let live = Live::debugged(&(ok("0") + &steps));

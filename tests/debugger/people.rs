@@ -85,6 +85,12 @@ impl Person {
     }
 }
 
+/// How everybody sees a client that calls itself so: its user is what the system says.
+fn named(what: &str) -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::current());
+    format!("{}@10.0.0.7 ({what})", user.unwrap().unwrap().name)
+}
+
 fn manner(role: Role) -> Manner {
     Manner {
         watch: true,
@@ -151,7 +157,7 @@ impl Served {
 }
 
 fn no_pen(holder: &str) -> Reply {
-    Reply::Refused(Refusal::NoPen(holder.to_owned()))
+    Reply::Refused(Refusal::NoPen(named(holder)))
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn the_pen_goes_from_hand_to_hand() {
             .until(|push| matches!(push, Push::Event(event) if matches!(event.body, EventBody::PenTaken { .. })))
             .await;
         assert!(
-            matches!(told, Push::Event(event) if matches!(&event.body, EventBody::PenTaken { by } if by.client == client && by.name == "second"))
+            matches!(told, Push::Event(event) if matches!(&event.body, EventBody::PenTaken { by } if by.client == client && by.name == named("second")))
         );
         // Whoever has it may say so again: no event.
         let taken = |live: &Live| {
@@ -323,14 +329,79 @@ fn sizes_and_comings_are_told_to_everybody_once() {
         assert_eq!(first.pushed.len(), pushes, "the same size is no news");
         let log = served.live.state().log;
         let said = |text: &str| log.iter().any(|line| line.text == text);
-        assert!(said("first from 10.0.0.7, 80x24 is attached"), "{log:#?}");
+        assert!(said(&format!("{}, 80x24 is attached", named("first"))), "{log:#?}");
         drop(second);
         first
             .until(|push| matches!(push, Push::People(people) if people.attached.len() == 1 && people.attached[0].size.0 == 132))
             .await;
         served.live.wait("the farewell", |state| {
-            state.log.iter().any(|line| line.text == "second from 10.0.0.7, 80x24 has left")
+            state.log.iter().any(|line| line.text.starts_with(&format!("{}, 80x24 has left", named("second"))))
         });
+    });
+}
+
+#[test]
+fn a_shell_a_pen_and_a_variable_stand_in_log_and_journal_with_who_it_was() {
+    tokio_runtime().block_on(async {
+        let served = serve(Live::debugged(&ok("1")));
+        let mut first = served.console("first").await;
+        let mut second = served.console("second").await;
+        served
+            .wait("the second", |people| people.attached.len() == 2)
+            .await;
+        assert_eq!(second.ask(Request::TakePen).await, Reply::Accepted);
+        let set = |name: &str, value: &str| Request::SetVariable {
+            name: name.into(),
+            value: value.into(),
+        };
+        assert_eq!(second.ask(set("Colour", "red")).await, Reply::Accepted);
+        let secret = wimforge::protocol::WireSecret(wimforge::secret::Secret::new("Canary41"));
+        let secret = Request::SetSecret {
+            name: "Pass".into(),
+            value: secret,
+        };
+        assert_eq!(second.ask(secret).await, Reply::Accepted);
+        assert_eq!(second.ask(set("Colour", "")).await, Reply::Accepted);
+        // Whoever only looks on may have a shell, too: it is told all the same, and is no hand on the run.
+        for open in [true, false] {
+            assert_eq!(first.ask(Request::Shell { open }).await, Reply::Accepted);
+        }
+        assert_eq!(served.people().pen, Some(second.client));
+        drop(second);
+        served
+            .wait("the farewell", |people| people.attached.len() == 1)
+            .await;
+        let (one, two) = (named("first"), named("second"));
+        let log: Vec<String> = served
+            .live
+            .state()
+            .log
+            .into_iter()
+            .map(|line| line.text)
+            .collect();
+        for line in [
+            format!("{one} has the pen"),
+            format!("{two} took the pen from {one}"),
+            format!("{two} set the variable Colour to \"red\""),
+            format!("{two} set the variable Pass to {}", wimforge::secret::MASK),
+            format!("{two} deleted the variable Colour"),
+            format!("{one} opened a shell on the machine"),
+            format!("{one} came back from the shell"),
+            format!("{two}, 80x24 has left, and its pen lies free"),
+        ] {
+            assert!(log.contains(&line), "{line}: {log:#?}");
+        }
+        let shells: Vec<(bool, String)> = served
+            .live
+            .events()
+            .iter()
+            .filter_map(|event| match &event.body {
+                EventBody::ShellChanged { open, by } => Some((*open, by.name.clone())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(shells, [(true, one.clone()), (false, one)]);
+        assert!(!format!("{:?}", served.live.events()).contains("Canary41"));
     });
 }
 

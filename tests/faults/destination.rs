@@ -211,3 +211,43 @@ fn a_slow_destination_can_be_left() {
     assert_eq!(std::fs::read(&image).unwrap(), OLD);
     assert_eq!(disk.names(), ["reference.wim"]);
 }
+
+/// A share whose server is gone in the middle: not a folder that has vanished, nor a bad disk.
+#[test]
+fn a_share_that_dies_in_the_middle_is_called_that() {
+    if skip() {
+        return;
+    }
+    for (number, code) in [
+        (112, codes::BAD_NETPATH),
+        (101, codes::BAD_NETPATH),
+        (110, codes::BAD_NETPATH),
+        (116, codes::NETNAME_DELETED),
+    ] {
+        let disk = Disk::new();
+        let image = disk.path().join("reference.wim");
+        std::fs::write(&image, OLD).unwrap();
+        let mut engine = Engine::new();
+        engine.capture(&image);
+        disk.switches.written.store(0, Ordering::SeqCst);
+        let half = undisturbed() / 2;
+        disk.switches.gone_from.store(half, Ordering::SeqCst);
+        disk.switches.gone.store(number, Ordering::SeqCst);
+        engine.go();
+        let (attempt, failure) = engine.failure();
+        assert_eq!(failure.code, code, "{failure:?}");
+        assert!(failure.message.contains(text(&image)), "{failure:?}");
+        assert!(failure.message.contains("was lost"), "{failure:?}");
+        assert!(!failure.message.contains("vanished"), "{failure:?}");
+        let hint = failure.hint.clone().unwrap_or_default();
+        assert!(hint.contains("connect the share again"), "{failure:?}");
+        let best = wimforge::hints::best(&failure, "Capture Operating System Image");
+        assert_eq!(best[0].hint.number, 38, "{failure:?}");
+
+        disk.switches.heal();
+        assert_eq!(std::fs::read(&image).unwrap(), OLD, "the old image");
+        engine.retry(attempt);
+        assert_eq!(engine.end().outcome(), RunOutcome::Succeeded);
+        assert_eq!(disk.names(), ["reference.wim"]);
+    }
+}

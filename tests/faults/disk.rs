@@ -7,7 +7,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -40,6 +40,10 @@ pub struct Switches {
     pub bad: Mutex<Range<u64>>,
     /// Milliseconds that each write takes.
     pub delay: AtomicU64,
+    /// From this many written bytes on, everything that is asked is answered ...
+    pub gone_from: AtomicU64,
+    /// ... with this error number, as on a share whose server is gone; 0 for never.
+    pub gone: AtomicI32,
 }
 
 impl Switches {
@@ -48,7 +52,17 @@ impl Switches {
         self.capacity.store(u64::MAX, Ordering::SeqCst);
         self.failing.store(0, Ordering::SeqCst);
         self.delay.store(0, Ordering::SeqCst);
+        self.gone.store(0, Ordering::SeqCst);
         *self.bad.lock().unwrap() = 0..0;
+    }
+
+    fn is_there(&self) -> Result<(), Errno> {
+        let number = self.gone.load(Ordering::SeqCst);
+        let from = self.gone_from.load(Ordering::SeqCst);
+        if number == 0 || self.written.load(Ordering::SeqCst) < from {
+            return Ok(());
+        }
+        Err(std::io::Error::from_raw_os_error(number).into())
     }
 
     fn refuses_write(&self) -> bool {
@@ -118,6 +132,7 @@ impl Faulty {
     }
 
     fn attributes(&self, ino: INodeNo) -> Result<FileAttr, Errno> {
+        self.switches.is_there()?;
         if ino == INodeNo::ROOT {
             return Ok(attributes(ino.0, 0));
         }
@@ -142,6 +157,7 @@ impl Faulty {
     }
 
     fn remove(&self, name: &OsStr) -> Result<(), Errno> {
+        self.switches.is_there()?;
         let ino = self.find(name).ok_or(Errno::ENOENT)?;
         let mut nodes = self.nodes.lock().unwrap();
         if let Some(node) = nodes.get_mut(&ino) {
@@ -163,6 +179,7 @@ impl Faulty {
     fn put(&self, ino: u64, offset: u64, data: &[u8]) -> Result<(), Errno> {
         let wait = self.switches.delay.load(Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(wait));
+        self.switches.is_there()?;
         if self.switches.refuses_write() {
             return Err(Errno::EIO);
         }
@@ -399,6 +416,8 @@ impl Disk {
             failing: AtomicI64::new(0),
             bad: Mutex::new(0..0),
             delay: AtomicU64::new(0),
+            gone_from: AtomicU64::new(0),
+            gone: AtomicI32::new(0),
         });
         let faulty = Faulty {
             store: store.path().to_owned(),

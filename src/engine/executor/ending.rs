@@ -29,11 +29,13 @@ impl Walk<'_> {
     }
 
     pub(super) fn finished(&self, id: NodeId, attempt: u32, outcome: Outcome, started: Instant) {
+        // Waiting for a person is not work.
+        let worked = started.elapsed().saturating_sub(self.dispatcher.waited());
         self.dispatcher.emit(EventBody::StepFinished {
             node: id,
             attempt,
             outcome,
-            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            millis: u64::try_from(worked.as_millis()).unwrap_or(u64::MAX),
         });
     }
 

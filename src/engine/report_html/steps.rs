@@ -25,7 +25,9 @@ fn ending(state: &RunState, node: &NodeState) -> String {
         Status::Skipped(SkipReason::GroupSkipped) => {
             "skipped: the group above was skipped".to_owned()
         }
-        Status::Skipped(SkipReason::Technician(who)) => format!("skipped by {}", who.name),
+        Status::Skipped(SkipReason::Technician(who)) => {
+            format!("skipped by hand, by {}", who.name)
+        }
         Status::Ended(Outcome::Warned(text)) => format!("succeeded with a warning: {text}"),
         Status::Ended(Outcome::Failed { ignored: true, .. }) => {
             "failed, and the sequence went on".to_owned()
@@ -140,6 +142,10 @@ fn words(html: &mut Html, attempt: &Attempt, numbered: bool) {
             text.push_str(&duration(attempt.millis));
         }
         None => text.push_str(", nobody saw its end"),
+    }
+    if attempt.waited_millis >= 1_000 {
+        text.push_str(", besides waiting for a person for ");
+        text.push_str(&duration(attempt.waited_millis));
     }
     if attempt.stalled_seconds > 0 {
         text.push_str(", without a sign of life for ");

@@ -81,7 +81,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 None if paused => "back from the shell; the run is paused, c goes on".to_owned(),
                 None => "back from the shell".to_owned(),
             };
-            vec![Effect::Redraw]
+            let mut effects = vec![Effect::Redraw];
+            if model.connected {
+                effects.push(model.send(Request::Shell { open: false }));
+            }
+            effects
         }
     }
 }

@@ -426,6 +426,9 @@ pub(super) fn shell(model: &mut Model) -> Vec<Effect> {
         effects.push(model.send(Request::Pause));
         model.paused_for_shell = true;
     }
+    if model.connected {
+        effects.push(model.send(Request::Shell { open: true }));
+    }
     effects.push(Effect::Shell(shell_variables(&model.state)));
     effects
 }

@@ -431,7 +431,7 @@ fn people(model: &Model) -> Said {
     let mut said = Said::new();
     for attached in &people.attached {
         let mut text = attached.who.name.clone();
-        if !attached.from.is_empty() {
+        if !attached.from.is_empty() && !text.contains(&attached.from) {
             let _ = write!(text, " from {}", attached.from);
         }
         if attached.size.0 > 0 {

@@ -20,6 +20,8 @@ fn sign(look: &Look, status: &Status, disabled: bool) -> (&'static str, Role) {
         Status::Waiting => (glyphs.waiting, Role::Dim),
         Status::Running => (glyphs.running, Role::Active),
         Status::Undecided => (glyphs.question, Role::Bad),
+        // By hand: no condition and no author wanted it.
+        Status::Skipped(SkipReason::Technician(_)) => (glyphs.skipped, Role::Warning),
         Status::Skipped(_) => (glyphs.skipped, Role::Dim),
         Status::Ended(outcome) => match outcome {
             Outcome::Succeeded => (glyphs.done, Role::Good),
@@ -125,10 +127,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             (" ", Role::Text)
         };
         let time = match (&node.status, is_step) {
-            (Status::Running, true) => node.started.map(|started| {
-                let millis = u64::try_from(model.now.saturating_sub(started)).unwrap_or(0);
-                units::duration(Duration::from_millis(millis))
-            }),
+            (Status::Running, true) => node.working(model.now).map(units::duration),
             (Status::Ended(Outcome::WillNotRun(_)) | Status::Skipped(_), _) => None,
             (Status::Ended(_) | Status::Undecided, true) => {
                 Some(units::duration(Duration::from_millis(node.spent_millis)))
