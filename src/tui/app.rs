@@ -111,7 +111,7 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
         size: screen.size(),
         ..model
     };
-    
+
     let mut console = Console {
         model,
         alone: offered,

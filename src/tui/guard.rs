@@ -104,7 +104,12 @@ impl Guard {
             self.disarm(now + AFTER_FLOOD, FLOODED);
         }
         let gap = before.map_or(Millis::MAX, |(_, at)| now - at);
-        self.judge((gap < FINGER).then_some(TOO_FAST))
+        let needed = if self.held.iter().any(Effect::is_grave) {
+            SETTLE
+        } else {
+            FINGER
+        };
+        self.judge((gap < needed).then_some(TOO_FAST))
     }
 
     /// Bytes came that no key sends.

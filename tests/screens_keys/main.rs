@@ -9,6 +9,8 @@ mod log_keys;
 #[cfg(test)]
 mod look;
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod overlays;
 mod preflight_keys;
 mod press;
