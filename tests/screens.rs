@@ -601,7 +601,11 @@ fn the_next_key_and_what_a_question_is_about_are_in_sight_down_to_40x12() {
                     "/dev/loop0",
                     "WDC WD10EZEX",
                     "WD-WCC6Y4KH1234",
-                    "Type wipe",
+                    if size == (40, 12) {
+                        "read it to its end first"
+                    } else {
+                        "Type wipe"
+                    },
                 ],
             ),
             ("failure", vec!["r retry", "0x80070070"]),

@@ -88,12 +88,12 @@ impl Guard {
         self.disarmed.map(|(_, why)| why)
     }
 
-    /// A key came. What waits is judged by it.
-    pub fn key(&mut self, key: KeyEvent) -> Verdict {
+    /// A key came; a letter for a field may come as fast as it likes. What waits is judged by it.
+    pub fn key(&mut self, key: KeyEvent, is_text: bool) -> Verdict {
         let now = self.now;
         let before = self.last.replace((key, now));
         // A key that is held down repeats itself: that is no flood.
-        if before.is_none_or(|(other, _)| other != key) {
+        if !is_text && before.is_none_or(|(other, _)| other != key) {
             self.recent.push_back(now);
         }
         while self.recent.front().is_some_and(|at| at + WINDOW <= now) {

@@ -12,10 +12,11 @@ use crate::tui::msg::{Effect, Msg};
 /// A key.
 pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.note.clear();
-    let verdict = model.guard.key(key);
+    let is_text = types_text(model, key);
+    let verdict = model.guard.key(key, is_text);
     let mut effects = passed(model, verdict);
     if let Some(why) = model.guard.disarmed() {
-        if !types_text(model, key) {
+        if !is_text {
             why.clone_into(&mut model.note);
             forget_words(model);
             return effects;
