@@ -14,5 +14,6 @@ pub mod plan;
 pub mod rewrite;
 pub mod schema;
 pub mod settings;
+pub mod shape;
 pub mod syntax;
 pub mod variables;

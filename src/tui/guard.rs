@@ -15,7 +15,7 @@ use crate::event::Millis;
 pub const SETTLE: Millis = 150;
 
 /// Nobody presses another key sooner: what comes sooner belongs to the same burst.
-const FINGER: Millis = 40;
+const FINGER: Millis = 20;
 
 /// Between the key that asks and the key that confirms.
 pub const BETWEEN: Millis = 100;

@@ -46,6 +46,7 @@ fn settings(names: &[String]) -> Reply {
             path: name.clone(),
             value: names[(at + 1) % names.len()].clone(),
             original: names[(at + at % 2) % names.len()].clone(),
+            ..StepField::default()
         })
         .collect();
     Reply::Step(Box::new(StepText {

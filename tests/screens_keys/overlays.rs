@@ -126,6 +126,7 @@ pub fn settings(node: NodeId, count: usize) -> StepText {
         path: path.to_owned(),
         value: value.to_owned(),
         original: original.to_owned(),
+        ..StepField::default()
     };
     let mut fields = vec![
         field(
