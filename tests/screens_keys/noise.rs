@@ -53,6 +53,7 @@ fn places() -> Vec<(&'static str, Model)> {
         ("a paused run", paused().model),
         ("the picker", picker()),
         ("a form", form()),
+        ("an offer", crate::offer_keys::offered()),
     ];
     for (what, keys) in [
         ("a failure put aside", "<Esc>"),
@@ -148,7 +149,7 @@ fn letters_that_mean_something_decide_nothing_when_they_pour_in() {
 #[test]
 fn a_flood_is_told_and_ends_with_a_second_of_rest() {
     let mut model = fixtures::failed().model;
-    let bytes = Random(3).bytes(500, b"abcdefghijk");
+    let bytes = Random(3).bytes(500, b"acdgjkmpqrsux");
     assert_eq!(noise(&mut model.clone(), &bytes, 500, 1), []);
     for byte in &bytes {
         let key = KeyEvent::new(KeyCode::Char(char::from(*byte)), KeyModifiers::NONE);
