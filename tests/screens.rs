@@ -287,7 +287,19 @@ fn failed() -> QuestionKind {
 }
 
 fn key(model: &mut Model, code: KeyCode) -> Vec<Effect> {
-    update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    pressed(model, KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+/// A key, as a person presses it: nothing before and behind it for a moment.
+fn pressed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    let wait = |model: &mut Model| {
+        let later = model.guard.now() + 200;
+        update(model, Msg::Clock(later))
+    };
+    let mut effects = wait(model);
+    effects.extend(update(model, Msg::Key(key)));
+    effects.extend(wait(model));
+    effects
 }
 
 fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
@@ -590,12 +602,16 @@ fn the_next_key_and_what_a_question_is_about_are_in_sight_down_to_40x12() {
                     "/dev/loop0",
                     "WDC WD10EZEX",
                     "WD-WCC6Y4KH1234",
-                    "Type wipe",
+                    if size == (40, 12) {
+                        "read it to its end first"
+                    } else {
+                        "Type wipe"
+                    },
                 ],
             ),
             ("failure", vec!["r retry", "0x80070070"]),
             ("run", vec!["pause", "Apply Windows 11"]),
-            ("replace", vec!["reference.wim", "y replace"]),
+            ("replace", vec!["reference.wim", "Type replace"]),
             ("lost", vec!["connection lost"]),
         ] {
             let all = screens(false, size, plain_names());
@@ -620,9 +636,9 @@ fn what_was_typed_for_one_disk_does_not_wipe_another() {
     ask(&mut model, 2, disk(1));
     assert_eq!(requests(key(&mut model, KeyCode::Enter)), []);
     typed(&mut model, "wipe");
-    let yes = Request::Answer {
+    let yes = Request::Confirm {
         question: 2,
-        yes: true,
+        word: "wipe".to_owned(),
     };
     assert_eq!(requests(key(&mut model, KeyCode::Enter)), [yes]);
 }
@@ -651,10 +667,8 @@ fn a_disk_is_not_wiped_on_a_screen_too_small_for_its_facts_nor_by_pasting() {
 fn a_question_comes_back_after_cancel_was_thought_better_of() {
     let mut model = running(false, (80, 24), plain_names());
     ask(&mut model, 1, disk(0));
-    update(
-        &mut model,
-        Msg::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
-    );
+    let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    pressed(&mut model, control);
     key(&mut model, KeyCode::Esc);
     assert_eq!(
         requests(typed(&mut model, "pex")),
@@ -669,8 +683,11 @@ fn retry_and_skip_name_the_attempt_and_a_refusal_is_shown() {
     let mut model = running(false, (80, 24), plain_names());
     ask(&mut model, 1, failed());
     let (node, attempt) = (NodeId(3), 1);
+    assert_eq!(requests(typed(&mut model, "r")), [], "it asks first");
+    let asked = picture(&drawn(&model, (80, 24)));
+    assert!(asked.contains("Retry \"Apply Windows 11"), "{asked}");
     assert_eq!(
-        requests(typed(&mut model, "r")),
+        requests(typed(&mut model, "y")),
         [Request::Retry { node, attempt }]
     );
     update(
@@ -678,12 +695,15 @@ fn retry_and_skip_name_the_attempt_and_a_refusal_is_shown() {
         Msg::Reply(9, Reply::Refused(Refusal::StaleAttempt)),
     );
     assert!(picture(&drawn(&model, (80, 24))).contains("no longer waiting for a decision"));
+    assert_eq!(requests(typed(&mut model, "s")), [], "it asks first");
+    let asked = picture(&drawn(&model, (80, 24)));
+    assert!(asked.contains("Skip \"Apply Windows 11"), "{asked}");
     assert_eq!(
-        requests(typed(&mut model, "s")),
+        requests(typed(&mut model, "y")),
         [Request::Skip { node, attempt }]
     );
     let control = KeyEvent::new(KeyCode::Char('a'), KeyModifiers::CONTROL);
-    assert_eq!(update(&mut model, Msg::Key(control)), []);
+    assert_eq!(pressed(&mut model, control), []);
     assert_eq!(requests(typed(&mut model, "a")), [], "abort asks first");
     assert_eq!(
         requests(typed(&mut model, "y")),

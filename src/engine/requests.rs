@@ -15,9 +15,9 @@ use crate::event::{Answered, EventBody, NodeId, NodeKind, Origin, QuestionKind, 
 use crate::protocol::{Check, Refusal, Reply, Request, StepChange, StepField, StepText};
 use crate::run_state::{RunState, Status};
 use crate::secret::{MASK, Redactor};
-use crate::sequence::rewrite;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{Value, check_name, check_value};
+use crate::sequence::{rewrite, shape};
 
 impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
@@ -295,6 +295,21 @@ impl Dispatcher {
         let bad = |error: rewrite::RewriteError| {
             Refusal::BadSequence(redactor.redact(&error.to_string()).into_owned())
         };
+        let by_settings = match &to {
+            StepChange::Settings(changes) => {
+                let wrong = changes.iter().find_map(|(path, value)| {
+                    rewrite::bad_value(&rewrite::Setting {
+                        path: path.clone(),
+                        value: value.clone(),
+                    })
+                });
+                if let Some(why) = wrong {
+                    return Err(Refusal::BadValue(redactor.redact(&why).into_owned()));
+                }
+                true
+            }
+            _ => false,
+        };
         let text = text_for(&document.text, before.as_deref(), node, to).map_err(bad)?;
         let step = match &text {
             Some(text) if text.contains(MASK) || redactor.redact(text) != text.as_str() => {
@@ -303,7 +318,19 @@ impl Dispatcher {
                         .to_owned(),
                 ));
             }
-            Some(text) => Some(rewrite::replaced(&document.text, node.0, text).map_err(bad)?),
+            Some(text) => {
+                let replaced = rewrite::replaced(&document.text, node.0, text);
+                Some(replaced.map_err(|error| {
+                    // Who changed settings sees these, and no document.
+                    let told = by_settings
+                        .then(|| rewrite::told(&document.text, node.0, text))
+                        .flatten();
+                    match told {
+                        Some(told) => Refusal::BadValue(redactor.redact(&told).into_owned()),
+                        None => bad(error),
+                    }
+                })?)
+            }
             None => None,
         };
         let mut inner = self.lock();
@@ -517,6 +544,7 @@ pub(super) fn describe_step(
     let refused = |error: rewrite::RewriteError| Refusal::NotNow(error.to_string());
     let original = rewrite::text_of(document, node.0).map_err(refused)?;
     let first = rewrite::settings(&original).map_err(refused)?;
+    let action = rewrite::action_of(&original).map_err(refused)?;
     let now = match changed {
         Some(text) => rewrite::settings(&text).map_err(refused)?,
         None => first.clone(),
@@ -536,6 +564,7 @@ pub(super) fn describe_step(
             path: path.clone(),
             value: value(&now, path),
             original: value(&first, path),
+            allowed: shape::allowed(&action, path),
         })
         .collect();
     Ok(Reply::Step(Box::new(StepText {

@@ -104,6 +104,10 @@ pub struct StepField {
     pub value: String,
     /// Its value in the document.
     pub original: String,
+    /// What it may be, as in the document; a word with values of its own ends in `(...)`. Empty where any text or number
+    /// will do.
+    #[serde(default)]
+    pub allowed: Vec<String>,
 }
 
 /// How to steer a recorded run.

@@ -474,8 +474,8 @@ mod tests {
                 "step 1 of 3  Partition  PAUSING after this step",
                 "step 1 of 3  PAUSED (wimforge ctl continue)",
                 "step 2 of 3  Apply Image",
-                "step 2 of 3  WAITING: wipe disk 0 (, 0 bytes)? (wimforge ctl answer 1 wipe, or ctl answer 1 no)",
-                "step 2 of 3  WAITING: wipe disk 0 (, 0 bytes)? (wimforge ctl answer 1 wipe, or ctl answer 1 no)",
+                "step 2 of 3  WAITING: wipe disk 0 (, 0 B)? (wimforge ctl answer 7 wipe, or ctl answer 7 no)",
+                "step 2 of 3  WAITING: wipe disk 0 (, 0 B)? (wimforge ctl answer 7 wipe, or ctl answer 7 no)",
                 "FAILED: \"Apply Image\" failed: two lines [0x00000005 (5)]",
             ]
         );

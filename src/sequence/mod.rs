@@ -17,6 +17,7 @@ pub mod plan;
 pub mod rewrite;
 pub mod schema;
 pub mod settings;
+pub mod shape;
 pub mod syntax;
 pub mod values;
 pub mod variables;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::decode::decode;
-use super::diagnostic::{Source, Span};
+use super::diagnostic::{Severity, Source, Span};
 use super::load;
 use super::plan::{NodeDef, PlannedSequence};
 use super::schema::Step;
@@ -56,6 +56,71 @@ pub fn text_of(document: &str, node: u32) -> Result<String, RewriteError> {
 /// [`RewriteError::Mistakes`] when it is no `Step(...)`.
 pub fn settings(text: &str) -> Result<Vec<Setting>, RewriteError> {
     Ok(take_apart(text)?.1)
+}
+
+/// The name of a step's action, as the document writes it.
+///
+/// # Errors
+/// [`RewriteError::Mistakes`] when it is no `Step(...)`.
+pub fn action_of(text: &str) -> Result<String, RewriteError> {
+    Ok(take_apart(text)?.0)
+}
+
+/// Why a value is none that a document could hold, told by the setting's name; `None` when it is one.
+pub fn bad_value(setting: &Setting) -> Option<String> {
+    if setting.value.trim().is_empty() {
+        return None;
+    }
+    let (_, mistakes) = syntax::parse(&Source::new(&setting.path, &setting.value));
+    let first = mistakes.first()?;
+    Some(format!(
+        "{}: {}; a text stands in quotes",
+        setting.path, first.message
+    ))
+}
+
+/// The first mistake of a changed step in the words of its settings, for somebody who sees these and no document.
+pub fn told(document: &str, node: u32, text: &str) -> Option<String> {
+    let Span { start, end } = find(document, node).ok()?.step.span;
+    let whole = format!("{}{text}{}", document.get(..start)?, document.get(end..)?);
+    let checked = load::read_text("the changed step", &whole);
+    let first = checked
+        .diagnostics
+        .iter()
+        .find(|d| d.severity == Severity::Error)?;
+    let at = first.span.map_or(0, |span| span.start);
+    let path = at
+        .checked_sub(start)
+        .filter(|offset| *offset < text.len())
+        .and_then(|offset| setting_at(text, offset));
+    let hint = first.hint.as_ref().map(|hint| format!("; {hint}"));
+    let hint = hint.unwrap_or_default();
+    Some(match path {
+        Some(path) => format!("{path}: {}{hint}", first.message),
+        None => format!("{}{hint}", first.message),
+    })
+}
+
+/// The setting that stands at that place of a step's text.
+fn setting_at(text: &str, offset: usize) -> Option<String> {
+    let (tree, _) = syntax::parse(&Source::new("the step", text));
+    let holds = |field: &&Field| {
+        (field.name.span.start..field.value.span.end.max(field.name.span.end)).contains(&offset)
+    };
+    let Body::Fields(fields) = tree?.body else {
+        return None;
+    };
+    let outer = fields.iter().find(holds)?;
+    if outer.name.text != "action" {
+        return Some(outer.name.text.clone());
+    }
+    match &outer.value.body {
+        Body::Fields(inner) => inner
+            .iter()
+            .find(holds)
+            .map(|field| format!("action.{}", field.name.text)),
+        _ => None,
+    }
 }
 
 /// The name of a step's action, and the settings.
@@ -337,6 +402,38 @@ mod tests {
         assert_eq!(replaced(DOCUMENT, 1, group), Err(RewriteError::NotOne));
         let out = r#"Step(name: "x", action: RunCommandLine(command: "true")), ]), Group(name: "b", steps: ["#;
         assert!(replaced(DOCUMENT, 1, out).is_err());
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_the_setting_it_is_in() {
+        let change_of = |path: &str, value: &str| {
+            let setting = Setting {
+                path: path.to_owned(),
+                value: value.to_owned(),
+            };
+            bad_value(&setting).or_else(|| {
+                let text = text_of(DOCUMENT, 1).unwrap();
+                told(DOCUMENT, 1, &change(&text, &[setting]).unwrap())
+            })
+        };
+        for (path, value, what) in [
+            ("timeout", "soon", "soon"),
+            ("timeout", "\"600\"", "number"),
+            ("disabled", "maybe", "maybe"),
+            ("action.command", "true", "text"),
+            ("action.command", "\"true", "quote"),
+            ("action.shell", "1", "1"),
+            ("comand", "1", "comand"),
+            ("name", "\"\"", "name"),
+        ] {
+            let told = change_of(path, value).unwrap_or_default();
+            assert!(told.starts_with(path), "{path}: {value}: {told}");
+            assert!(told.contains(what), "{path}: {value}: {told}");
+            for word in ["line ", "column", "document", ":1:"] {
+                assert!(!told.contains(word), "{path}: {value}: {told}");
+            }
+        }
+        assert_eq!(change_of("timeout", "600"), None);
     }
 
     #[test]

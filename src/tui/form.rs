@@ -57,6 +57,8 @@ pub struct FormField {
     pub optional: bool,
     /// How it is checked.
     pub check: Check,
+    /// What it may be, where that is a list; a word with values of its own ends in `(...)`.
+    pub allowed: Vec<String>,
 }
 
 /// What was typed may be a secret: it is left out.
@@ -105,7 +107,27 @@ impl FormField {
         if value.is_empty() {
             return (!self.optional).then(|| "a value is needed".to_owned());
         }
-        self.check.mistake(value)
+        self.check.mistake(value).or_else(|| {
+            let word = value.trim();
+            let fits = |allowed: &String| match allowed.strip_suffix("(...)") {
+                Some(name) => word.starts_with(&format!("{name}(")),
+                None => allowed == word,
+            };
+            // The check of an input takes upper and lower case for the same.
+            let listed = matches!(self.check, Check::OneOf(_))
+                || self.allowed.is_empty()
+                || self.allowed.iter().any(fits);
+            (!listed).then(|| self.one_of())
+        })
+    }
+
+    /// The values it may have; empty where there is no list.
+    pub fn one_of(&self) -> String {
+        match &self.allowed[..] {
+            [] => String::new(),
+            [one, other] => format!("{one} or {other}"),
+            all => format!("one of {}", all.join(", ")),
+        }
     }
 
     /// Why its value, though acceptable, is likely to be wrong.

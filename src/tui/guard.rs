@@ -15,7 +15,7 @@ use crate::event::Millis;
 pub const SETTLE: Millis = 150;
 
 /// Nobody presses another key sooner: what comes sooner belongs to the same burst.
-const FINGER: Millis = 40;
+const FINGER: Millis = 20;
 
 /// Between the key that asks and the key that confirms.
 pub const BETWEEN: Millis = 100;
@@ -88,12 +88,12 @@ impl Guard {
         self.disarmed.map(|(_, why)| why)
     }
 
-    /// A key came. What waits is judged by it.
-    pub fn key(&mut self, key: KeyEvent) -> Verdict {
+    /// A key came; a letter for a field may come as fast as it likes. What waits is judged by it.
+    pub fn key(&mut self, key: KeyEvent, is_text: bool) -> Verdict {
         let now = self.now;
         let before = self.last.replace((key, now));
         // A key that is held down repeats itself: that is no flood.
-        if before.is_none_or(|(other, _)| other != key) {
+        if !is_text && before.is_none_or(|(other, _)| other != key) {
             self.recent.push_back(now);
         }
         while self.recent.front().is_some_and(|at| at + WINDOW <= now) {
@@ -104,7 +104,12 @@ impl Guard {
             self.disarm(now + AFTER_FLOOD, FLOODED);
         }
         let gap = before.map_or(Millis::MAX, |(_, at)| now - at);
-        self.judge((gap < FINGER).then_some(TOO_FAST))
+        let needed = if self.held.iter().any(Effect::is_grave) {
+            SETTLE
+        } else {
+            FINGER
+        };
+        self.judge((gap < needed).then_some(TOO_FAST))
     }
 
     /// Bytes came that no key sends.

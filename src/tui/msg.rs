@@ -51,6 +51,29 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it ends, destroys, starts or answers something: then nothing may come close behind it.
+    pub fn is_grave(&self) -> bool {
+        match self {
+            Self::Send(_, request) => matches!(
+                request,
+                Request::Start(_)
+                    | Request::Answer { .. }
+                    | Request::Confirm { .. }
+                    | Request::OverridePreflight { .. }
+                    | Request::GiveSecrets { .. }
+                    | Request::Cancel { .. }
+                    | Request::Retry { .. }
+                    | Request::Skip { .. }
+                    | Request::RestartAndRetry { .. }
+                    | Request::Mend { .. }
+                    | Request::Jump { .. }
+                    | Request::Shutdown
+            ),
+            Self::Quit | Self::Chosen(_) | Self::Shell(_) => true,
+            Self::Redraw => false,
+        }
+    }
+
     /// Whether it changes anything beyond this screen: then it must have been typed by a person.
     pub fn is_order(&self) -> bool {
         match self {

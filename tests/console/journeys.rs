@@ -62,7 +62,7 @@ fn from_the_picker_through_a_failure_to_the_summary() {
     console.keys("yes\r");
     console.wait_gone("Change a variable");
     console.wait_text("FAILED: Look for the fix (attempt 1)");
-    console.keys("r");
+    console.decide("r", "Retry \"");
     console.wait_text("SUCCEEDED after");
     console.wait_text("report: ");
     assert!(
@@ -194,7 +194,7 @@ fn the_shell_of_the_failure_screen_comes_and_goes() {
         console.wait_text("FAILED: Look for the fix");
     }
     assert!(!contains(&console.raw(), SECRET));
-    console.keys("s");
+    console.decide("s", "Skip \"");
     console.wait_text("SUCCEEDED after");
     console.keys(key::ENTER);
     assert_eq!(console.end(), 0);

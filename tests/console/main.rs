@@ -11,6 +11,8 @@ mod journeys;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod offers;
+#[cfg(test)]
 mod pty;
 #[cfg(test)]
 mod recordings;
@@ -19,6 +21,8 @@ mod recordings;
 mod system;
 #[cfg(test)]
 mod terminals;
+#[cfg(test)]
+mod typing;
 
 const SECRET: &str = "Tr0ub4dor-and-3";
 

@@ -351,6 +351,13 @@ impl Console {
         writer.flush().unwrap();
     }
 
+    /// Sends bytes that need not be keys.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(bytes).unwrap();
+        writer.flush().unwrap();
+    }
+
     /// Presses keys one after the other, so that Esc is no Alt and several escape sequences are no paste in disguise.
     pub fn one_by_one<'a>(&mut self, keys: impl IntoIterator<Item = &'a str>) {
         for key in keys {
@@ -368,6 +375,19 @@ impl Console {
     pub fn abort(&mut self) {
         self.keys("a");
         self.wait_text("Cancel the run?");
+        self.confirm();
+    }
+
+    /// Decides with a key that asks, and the one that confirms.
+    pub fn decide(&mut self, key: &str, asked: &str) {
+        self.keys(key);
+        self.wait_text(asked);
+        self.confirm();
+    }
+
+    /// Presses the key that confirms, as a person who has read what is asked.
+    pub fn confirm(&mut self) {
+        std::thread::sleep(Duration::from_millis(150));
         self.keys("y");
     }
 
@@ -375,7 +395,7 @@ impl Console {
     pub fn abort_run(&mut self) {
         self.keys("\x03");
         self.wait_text("Cancel the run?");
-        self.keys("y");
+        self.confirm();
     }
 
     /// Waits until the screen is as wanted.

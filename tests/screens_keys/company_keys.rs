@@ -34,7 +34,7 @@ fn people_and_the_pen() {
 
 #[test]
 fn who_has_no_pen_is_told_before_anything_is_typed() {
-    for keys in ["e", "a", "x", "b", "<Down>o", "2e", "<C-c>"] {
+    for keys in ["e", "i", "x", "b", "<Down>o", "2e", "<C-c>"] {
         let mut model = with_people(fixtures::applying(), Some(4), true).model;
         assert_eq!(press(&mut model, keys), [], "{keys}");
         assert!(matches!(over(&model), Over::Nothing), "{keys}");
@@ -241,7 +241,7 @@ fn a_recording_is_steered_and_never_changed() {
         replay(ReplayCommand::ToStep(node))
     );
     for key in [
-        "x", "e", "a", "n", "k", "K", "u", "o", "!", "t", "b", "r", "s", "<Delete>",
+        "x", "e", "a", "i", "n", "k", "K", "u", "o", "!", "t", "b", "r", "s", "<Delete>",
     ] {
         let mut model = recording(fixtures::applying(), true).model;
         assert_eq!(press(&mut model, key), [], "{key}");
@@ -333,7 +333,7 @@ fn what_was_asked_of_a_lost_engine_is_not_waited_for() {
 #[test]
 fn after_the_end_nothing_can_be_changed_but_all_be_seen() {
     let mut model = fixtures::succeeded().model;
-    for key in ["e", "a"] {
+    for key in ["e", "i"] {
         assert_eq!(press(&mut model, key), [], "{key}");
         assert!(model.note.contains("has ended"), "{key}: {}", model.note);
     }

@@ -46,6 +46,7 @@ fn settings(names: &[String]) -> Reply {
             path: name.clone(),
             value: names[(at + 1) % names.len()].clone(),
             original: names[(at + at % 2) % names.len()].clone(),
+            ..StepField::default()
         })
         .collect();
     Reply::Step(Box::new(StepText {
@@ -213,7 +214,7 @@ pub fn overlays(names: &[String], story: &Story) -> Vec<(String, Model)> {
     }
     add("log there", replied(failed.clone(), "l", &page(names)));
     let mut one_step = failed.clone();
-    press(&mut one_step, "<Esc>3sa");
+    press(&mut one_step, "<Esc>3ij");
     add("log of a step", one_step);
     for (what, model) in [
         ("replay", story.model.clone()),

@@ -20,12 +20,17 @@ fn yes(question: u32) -> Vec<Request> {
     }]
 }
 
+fn confirmed(question: u32, word: &str) -> Vec<Request> {
+    let word = word.to_owned();
+    vec![Request::Confirm { question, word }]
+}
+
 #[test]
 fn decisions_after_a_failure_name_the_attempt() {
     let (node, attempt) = (APPLY, 1);
     for (key, request) in [
-        ("r", Request::Retry { node, attempt }),
-        ("s", Request::Skip { node, attempt }),
+        ("ry", Request::Retry { node, attempt }),
+        ("sy", Request::Skip { node, attempt }),
         // It ends the whole run: it asks.
         ("ay", Request::Cancel { kill: false }),
     ] {
@@ -52,7 +57,7 @@ fn a_variable_is_changed_after_a_failure_and_the_decision_stays_open() {
         node: APPLY,
         attempt: 1,
     };
-    assert_eq!(requests(press(&mut model, "r")), [retry]);
+    assert_eq!(requests(press(&mut model, "ry")), [retry]);
 }
 
 #[test]
@@ -75,7 +80,10 @@ fn a_disk_is_wiped_by_the_typed_word_only() {
         press(&mut model, "");
     }
     assert!(model.note.contains("wipe"), "{}", model.note);
-    assert_eq!(requests(press(&mut model, "e<Enter>")), yes(question));
+    assert_eq!(
+        requests(press(&mut model, "e<Enter>")),
+        confirmed(question, "wipe")
+    );
 
     let mut model = fixtures::wipe().model;
     update(&mut model, Msg::Paste("wipe".to_owned()));
@@ -99,7 +107,58 @@ fn a_disk_is_not_wiped_where_its_facts_cannot_be_seen() {
         [],
         "what was typed unseen does not count"
     );
-    assert_eq!(requests(press(&mut model, "wipe<Enter>")), yes(question));
+    assert_eq!(press(&mut model, "wipe<Enter>"), [], "not read to its end");
+    assert!(model.note.contains("to its end"), "{}", model.note);
+    press(&mut model, "<PageDown>");
+    assert_eq!(
+        requests(press(&mut model, "wipe<Enter>")),
+        confirmed(question, "wipe")
+    );
+}
+
+#[test]
+fn a_long_list_is_read_to_its_end_before_the_word_is_taken() {
+    let mut story = fixtures::wipe();
+    let mut facts = fixtures::facts();
+    facts.contents = (1..=10)
+        .map(|at| format!("partition {at} of ten, 40 GiB NTFS \"Volume number {at}\""))
+        .collect();
+    story.ask(
+        Some(fixtures::PARTITION),
+        QuestionKind::ConfirmDisk(facts.clone()),
+    );
+    let mut model = story.model;
+    let question = question(&model);
+    update(&mut model, Msg::Resize(40, 12));
+    let mut seen = String::new();
+    let screen = |model: &Model| draw_text(model, 40, 12);
+    assert!(
+        screen(&model).contains("Wipe disk 0? (1-5 of "),
+        "{}",
+        screen(&model)
+    );
+    for _ in 0..40 {
+        seen.push_str(&screen(&model));
+        if screen(&model).contains("Type wipe") {
+            break;
+        }
+        assert_eq!(press(&mut model, "wipe<Enter>"), []);
+        press(&mut model, "<Down>");
+    }
+    for at in 1..=10 {
+        assert!(
+            seen.contains(&format!("partition {at} of ten")),
+            "{at}: {seen}"
+        );
+    }
+    // On a smaller screen, or another question, it is to be read again; on the same one it was read.
+    press(&mut model, "wip");
+    update(&mut model, Msg::Resize(50, 12));
+    assert_eq!(press(&mut model, "<Home>e<Enter>"), []);
+    update(&mut model, Msg::Resize(80, 24));
+    press(&mut model, "<PageDown>");
+    let sent = requests(press(&mut model, "wipe<Enter>"));
+    assert_eq!(sent, confirmed(question, "wipe"));
 }
 
 #[test]
@@ -112,8 +171,11 @@ fn a_question_is_put_aside_and_comes_back_whole() {
     assert_eq!(press(&mut model, "2/osd<Enter><Esc>"), []);
     assert!(draw_text(&model, 80, 24).contains("ALL DATA ON THIS DISK"));
     assert_eq!(press(&mut model, "<C-c><Esc>"), []);
-    assert!(matches!(run_view(&model).over, Over::Wipe(..)));
-    assert_eq!(requests(press(&mut model, "wipe<Enter>")), yes(question));
+    assert!(matches!(run_view(&model).over, Over::Word(..)));
+    assert_eq!(
+        requests(press(&mut model, "wipe<Enter>")),
+        confirmed(question, "wipe")
+    );
 }
 
 #[test]
@@ -130,12 +192,16 @@ fn yes_and_no_about_an_image_and_enter_after_a_pause() {
     let mut model = fixtures::replace().model;
     let question = question(&model);
     assert_eq!(press(&mut model, "<Enter>"), []);
-    assert_eq!(requests(press(&mut model, "y")), yes(question));
+    assert_eq!(press(&mut model, "yn"), []);
+    press(&mut model, "<Backspace><Backspace>");
+    let replace = requests(press(&mut model, "replace<Enter>"));
+    assert_eq!(replace, confirmed(question, "replace"));
+    let mut model = fixtures::replace().model;
     let no = Request::Answer {
         question,
         yes: false,
     };
-    assert_eq!(requests(press(&mut model, "n")), [no]);
+    assert_eq!(requests(press(&mut model, "<F8>")), [no]);
     let mut model = fixtures::pause().model;
     let yes = yes(crate::look::question(&model));
     assert_eq!(requests(press(&mut model, "<Enter>")), yes);
@@ -430,14 +496,14 @@ fn the_next_key_stands_on_every_screen_of_forty_columns() {
         (picker(), "Enter choose"),
         (form(), "Enter next field"),
         (fixtures::applying().model, "p pause"),
-        (asked.model, "wipe Enter"),
+        (asked.model, "read it to its end"),
         (
             fixtures::failed().model,
             "r retry  v variable  s skip  a abort",
         ),
         (fixtures::failed().model, "h hints  o settings"),
         (fixtures::succeeded().model, "log, journal, report"),
-        (fixtures::replace().model, "y replace  n do not"),
+        (fixtures::replace().model, "replace Enter go on  F8 no"),
         (fixtures::pause().model, "Enter go on"),
         (fixtures::succeeded().model, "Enter leave"),
     ] {

@@ -90,12 +90,16 @@ fn regular_expressions_are_told_and_told_to_be_none() {
     );
     press(&mut model, "<Enter>");
     assert!(shown(&model).contains(">exit code 1603"));
-    press(&mut model, "/(<Enter>n");
+    // A bad one stays open with its text, and says why.
+    assert_eq!(press(&mut model, "/<C-r><C-r>(<Enter>"), []);
     assert!(
-        model.note.contains("not a regular expression"),
+        shown(&model).contains("regex /code [0-9]+(_"),
         "{}",
-        model.note
+        shown(&model)
     );
+    assert!(model.note.contains("unclosed group"), "{}", model.note);
+    press(&mut model, "<Backspace><Enter>");
+    assert!(shown(&model).contains(">exit code 1603"));
     press(&mut model, "/<Esc>");
     assert_eq!(run_view(&model).log.search.value(), "");
 }
@@ -282,22 +286,22 @@ fn severities_steps_and_attempts_are_filtered() {
     assert!(shown(&model).contains("(errors)") && !shown(&model).contains("a warning"));
     press(&mut model, "f");
     assert!(shown(&model).contains("noise 9"));
-    press(&mut model, "a");
-    assert!(model.note.contains("s first"), "{}", model.note);
-    press(&mut model, "s");
+    press(&mut model, "j");
+    assert!(model.note.contains("i first"), "{}", model.note);
+    press(&mut model, "i");
     assert!(shown(&model).contains("of \"Apply Operating System\""));
     assert_eq!(run_view(&model).log.node, Some(APPLY));
-    press(&mut model, "s");
+    press(&mut model, "i");
     assert_eq!(run_view(&model).log.node, None);
     let mut model = failed_twice().model;
-    press(&mut model, "<Esc>3s");
+    press(&mut model, "<Esc>3i");
     for attempt in [Some(2), Some(1), None] {
-        press(&mut model, "a");
+        press(&mut model, "j");
         assert_eq!(run_view(&model).log.attempt, attempt);
     }
     // Of a step that was chosen in its panel.
     let mut model = fixtures::applying().model;
-    press(&mut model, "<Up>3s");
+    press(&mut model, "<Up>3i");
     assert_eq!(run_view(&model).log.node, Some(NodeId(3)));
 }
 

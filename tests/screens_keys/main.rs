@@ -9,9 +9,14 @@ mod log_keys;
 #[cfg(test)]
 mod look;
 #[cfg(test)]
+mod noise;
+mod offer_keys;
+#[cfg(test)]
 mod overlays;
 mod preflight_keys;
 mod press;
+#[cfg(test)]
+mod same_keys;
 mod shot;
 mod snapshots;
 mod step_keys;

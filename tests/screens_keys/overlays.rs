@@ -126,6 +126,7 @@ pub fn settings(node: NodeId, count: usize) -> StepText {
         path: path.to_owned(),
         value: value.to_owned(),
         original: original.to_owned(),
+        ..StepField::default()
     };
     let mut fields = vec![
         field(
@@ -373,9 +374,12 @@ pub fn all() -> Vec<(&'static str, Model)> {
         "failure_scrolled",
         pressed(fixtures::failed(), "<Down><Down><Down>"),
     ));
+    all.push(("confirm_retry", pressed(fixtures::failed(), "r")));
+    all.push(("confirm_skip", pressed(fixtures::failed(), "<Esc>s")));
+    all.push(("failure_beneath", pressed(fixtures::failed(), "<Esc>")));
     all.push(("bundle", pressed(fixtures::failed(), "b/media/usb")));
     all.push(("log_typing", pressed(fixtures::applying(), "3ff/part")));
-    all.push(("log_one_step", pressed(failed_twice(), "<Esc>3sa")));
+    all.push(("log_one_step", pressed(failed_twice(), "<Esc>3ij")));
     all.push(("log_there", {
         let mut model = asked(failed_twice(), "l", Reply::Log(page(40, 40, false)));
         let sent = model.next_request - 1;

@@ -178,8 +178,10 @@ fn hints_are_chosen_and_done() {
     let mut model = story.model.clone();
     press(&mut model, "h");
     assert!(shown(&model).contains("The destination is full (39)"));
+    assert_eq!(press(&mut model, "<Enter>"), [], "it asks first");
+    assert!(shown(&model).contains("Retry \"Apply Operating System\"?"));
     assert_eq!(
-        requests(press(&mut model, "<Enter>")),
+        requests(press(&mut model, "y")),
         [Request::Retry { node, attempt }]
     );
     assert!(shown(&model).contains("FAILED: Apply Operating System"));
@@ -252,7 +254,8 @@ fn every_action_of_a_hint_becomes_its_request() {
             .position(|hint| hint.hint.action == Some(action))
             .unwrap_or_else(|| panic!("{line}: {:?}", model.hints));
         press(&mut model, &"<Down>".repeat(at));
-        assert_eq!(requests(press(&mut model, "<Enter>")), [wanted], "{line}");
+        assert_eq!(press(&mut model, "<Enter>"), [], "{line}");
+        assert_eq!(requests(press(&mut model, "y")), [wanted], "{line}");
     }
     // Another name is typed.
     let mut model = failing("the step gave up", "destination file already exists").model;

@@ -5,7 +5,7 @@ use wimforge::tui::model::Model;
 use wimforge::tui::msg::{Effect, Msg};
 use wimforge::tui::update::update;
 
-/// Presses keys: `<Name>` for those without a sign.
+/// Presses keys as a person does, one after the other, and waits a moment: `<Name>` for those without a sign.
 pub fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     let mut rest = keys;
@@ -20,9 +20,17 @@ pub fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
             rest = &rest[first.len_utf8()..];
             KeyEvent::new(KeyCode::Char(first), KeyModifiers::NONE)
         };
+        effects.extend(wait(model));
         effects.extend(update(model, Msg::Key(key)));
     }
+    effects.extend(wait(model));
     effects
+}
+
+/// Nothing is typed for longer than anything waits.
+pub fn wait(model: &mut Model) -> Vec<Effect> {
+    let later = model.guard.now() + 200;
+    update(model, Msg::Clock(later))
 }
 
 /// The key that a name stands for.

@@ -1,7 +1,7 @@
 //! The entrance: what concerns every screen; the rest goes to the screen that is open.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tui_input::{Input, InputRequest};
+use tui_input::Input;
 
 use super::{closer, form, log, offer, orders, picker, run};
 use crate::event::EventBody;
@@ -31,6 +31,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Resize(columns, rows) => {
             let changed = model.size != (columns, rows);
             model.size = (columns, rows);
+            if changed
+                && let Screen::Run(view) = &mut model.screen
+                && let Over::Word(..) = view.over
+            {
+                // What was read elsewhere is read again from its beginning.
+                view.question_top = 0;
+            }
             if changed && model.connected && model.replay.is_none() {
                 return vec![model.send(Request::Resized { columns, rows })];
             }
@@ -122,11 +129,23 @@ fn paste(model: &mut Model, text: &str) {
     }
 }
 
+/// At once: sign by sign a long text would take a time that grows with its square.
 fn insert(input: &mut Input, text: &str) {
-    for c in text.chars().filter(|c| !c.is_control()) {
-        input.handle(InputRequest::InsertChar(c));
-    }
+    let room = LONGEST_TEXT.saturating_sub(input.value().chars().count());
+    let text: Vec<char> = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(room)
+        .collect();
+    let before = input.value().chars().take(input.cursor());
+    let behind = input.value().chars().skip(input.cursor());
+    let cursor = input.cursor() + text.len();
+    let value: String = before.chain(text).chain(behind).collect();
+    *input = Input::new(value).with_cursor(cursor);
 }
+
+/// Signs that a field takes: more than the longest value of a variable, so that one that is too long is told as such.
+pub(super) const LONGEST_TEXT: usize = 40_000;
 
 impl Model {
     /// A request under a fresh number.

@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::event::{QuestionKind, Shown};
-use crate::protocol::{Request, SequenceInfo, StartRun, StepChange, StepText, WireSecret};
+use crate::protocol::{Check, Request, SequenceInfo, StartRun, StepChange, StepText, WireSecret};
 use crate::run_state::RunState;
 use crate::secret::Secret;
 use crate::tui::model::{Form, FormField, Model, Picker, Purpose, Screen};
@@ -89,6 +89,7 @@ pub(super) fn for_step(text: &StepText) -> Form {
         .map(|setting| {
             let mut changed = field(&setting.path, &setting.value, true);
             changed.variable.clone_from(&setting.path);
+            changed.allowed.clone_from(&setting.allowed);
             if setting.value != setting.original {
                 changed.document = Some(setting.original.clone());
             }
@@ -103,7 +104,7 @@ pub(super) fn for_step(text: &StepText) -> Form {
         .position(|setting| setting.path.starts_with("action."));
     Form {
         title: "Change this step for this run".to_owned(),
-        intro: "As in the document: texts in quotes; an empty value takes a setting away. The document itself stays as it is.".to_owned(),
+        intro: "A text stands in quotes; an empty value takes a setting away. It holds for this run only.".to_owned(),
         purpose: Purpose::Step(text.node),
         fields,
         at: at.unwrap_or(0),
@@ -301,6 +302,10 @@ pub(super) fn begin(model: &mut Model, info: &SequenceInfo, start: StartRun) -> 
             secret: input.secret,
             optional: input.optional,
             check: input.check.clone(),
+            allowed: match &input.check {
+                Check::OneOf(words) => words.clone(),
+                _ => Vec::new(),
+            },
             ..FormField::default()
         })
         .collect();

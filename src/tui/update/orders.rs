@@ -2,20 +2,21 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::entry::{keys, update};
+use super::entry::{LONGEST_TEXT, keys, update};
 use crate::event::Millis;
 use crate::protocol::{Refusal, Reply};
 use crate::tui::guard::{FLOODED, Verdict};
-use crate::tui::model::{Model, Over, Screen};
+use crate::tui::model::{Form, Model, Over, Pane, Screen};
 use crate::tui::msg::{Effect, Msg};
 
 /// A key.
 pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.note.clear();
-    let verdict = model.guard.key(key);
+    let is_text = types_text(model, key);
+    let verdict = model.guard.key(key, is_text);
     let mut effects = passed(model, verdict);
     if let Some(why) = model.guard.disarmed() {
-        if !types_text(model, key) {
+        if !is_text {
             why.clone_into(&mut model.note);
             forget_words(model);
             return effects;
@@ -69,7 +70,8 @@ fn passed(model: &mut Model, verdict: Verdict) -> Vec<Effect> {
     effects
 }
 
-/// Whether a key is a letter for a field: however fast it came, it is kept. The words that destroy are no such text.
+/// Whether a key is a letter for a field that has room: however fast it came, it is kept. The words that destroy are no
+/// such text.
 fn types_text(model: &Model, key: KeyEvent) -> bool {
     let letter = match key.code {
         KeyCode::Char(_) => !key
@@ -78,12 +80,23 @@ fn types_text(model: &Model, key: KeyEvent) -> bool {
         KeyCode::Backspace => true,
         _ => false,
     };
-    let field = match &model.screen {
-        Screen::Picker(_) | Screen::Form(_) => true,
-        Screen::Run(view) => matches!(view.over, Over::Form(_) | Over::Typing),
-        _ => false,
+    let form = |form: &Form| {
+        form.fields
+            .get(form.at)
+            .map(|field| field.input.value().len())
     };
-    letter && field && !model.help
+    let length = match &model.screen {
+        Screen::Picker(picker) => Some(picker.filter.value().len()),
+        Screen::Form(open) => form(open),
+        Screen::Run(view) => match (&view.over, view.pane) {
+            (Over::Form(open), _) => form(open),
+            (Over::Typing, Pane::Log) => Some(view.log.search.value().len()),
+            (Over::Typing, _) => Some(view.variable_filter.value().len()),
+            _ => None,
+        },
+        _ => None,
+    };
+    letter && !model.help && length.is_some_and(|length| length < LONGEST_TEXT)
 }
 
 /// Half a word is not finished by what comes later.

@@ -4,9 +4,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::closer::chosen_step;
 use crate::protocol::{ReplayCommand, Request};
-use crate::tui::model::{Model, RunView};
+use crate::tui::model::{Model, Pane, RunView};
 use crate::tui::msg::Effect;
 
+const RECORDING: &str = "this is a recording: it can be looked at, not changed";
 const SLOWEST: u32 = 25;
 const FASTEST: u32 = 102_400;
 
@@ -30,11 +31,15 @@ pub(super) fn keys(model: &mut Model, view: &RunView, key: KeyEvent) -> Option<V
             None => return Some(Vec::new()),
         },
         // Whatever would change a run.
+        KeyCode::Char('i') if view.pane != Pane::Log => {
+            model.note = String::from(RECORDING);
+            return Some(Vec::new());
+        }
         KeyCode::Char(
             'x' | 'e' | 'a' | 'n' | 'k' | 'K' | 'u' | 'o' | '!' | 't' | 'b' | 'r' | 's',
         )
         | KeyCode::Delete => {
-            model.note = String::from("this is a recording: it can be looked at, not changed");
+            model.note = String::from(RECORDING);
             return Some(Vec::new());
         }
         _ => return None,

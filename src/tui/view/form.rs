@@ -116,8 +116,13 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
                 } else {
                     document
                 };
-                (Role::Warning, format!("document: {document}"))
+                let may = match field.one_of() {
+                    list if here && !list.is_empty() => format!("; {list}"),
+                    _ => String::new(),
+                };
+                (Role::Warning, format!("document: {document}{may}"))
             }
+            None if here && !field.allowed.is_empty() => (Role::Dim, field.one_of()),
             None if here && value.is_empty() && !field.before.is_empty() => {
                 (Role::Dim, "empty: it is taken away".to_owned())
             }
