@@ -9,6 +9,9 @@ use crate::units;
 use super::contents::{Held, TableState, Unclaimed};
 use super::types::{BASIC_DATA, Disk, FsKind, Partition, TableKind};
 
+/// Bytes of unknown data that are shown: as many as fit a line of a screen.
+const SHOWN: usize = 8;
+
 /// A file system by name; empty for none.
 pub fn file_system(kind: &FsKind) -> Cow<'_, str> {
     Cow::Borrowed(match kind {
@@ -23,6 +26,7 @@ pub fn file_system(kind: &FsKind) -> Cow<'_, str> {
             let names: Vec<_> = kinds.iter().map(file_system).collect();
             return Cow::Owned(names.join(" and "));
         }
+        FsKind::Unknown => "data that is not known",
         FsKind::None => "",
     })
 }
@@ -59,8 +63,9 @@ pub fn held(held: &Held) -> String {
     line
 }
 
-/// Data that nothing known claims: where it lies and its first bytes.
+/// Data that nothing known claims: its first bytes and where they lie.
 fn unclaimed(at: u64, first: &[u8]) -> String {
+    let first = &first[..first.len().min(SHOWN)];
     let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
     let text: String = first
         .iter()
@@ -70,7 +75,7 @@ fn unclaimed(at: u64, first: &[u8]) -> String {
         })
         .collect();
     format!(
-        "not known: first bytes, at {at}: {} |{text}|",
+        "not known: first bytes {} |{text}| at byte {at}",
         hex.join(" ")
     )
 }

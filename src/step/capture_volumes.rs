@@ -131,6 +131,9 @@ pub(super) fn reason_to_skip(
     }
     Ok(Some(match &partition.fs {
         FsKind::Ntfs | FsKind::Fat32 => return Ok(None),
+        FsKind::None | FsKind::Unknown if is_reserved(partition) => {
+            "it is the Microsoft reserved partition, which holds no files".to_owned()
+        }
         FsKind::BitLocker => {
             return Err(StepError::new(
                 codes::NOT_SUPPORTED,
@@ -149,11 +152,14 @@ pub(super) fn reason_to_skip(
             let names = show::file_system(&partition.fs);
             format!("it holds {names}, which are no Windows file systems")
         }
-        FsKind::None if partition.type_id == "e3c9e316-0b5c-4db8-817d-f92df00215ae" => {
-            "it is the Microsoft reserved partition, which holds no files".to_owned()
-        }
+        FsKind::Unknown => "it holds data that is not known, and no known file system".to_owned(),
         FsKind::None => "it holds no known file system".to_owned(),
     }))
+}
+
+/// The Microsoft reserved partition: whatever lies in it, it holds no files.
+pub(super) fn is_reserved(partition: &Partition) -> bool {
+    partition.type_id == "e3c9e316-0b5c-4db8-817d-f92df00215ae"
 }
 
 /// Measures a volume and refuses one that is unfit; `look` may look around in an NTFS volume, which is mounted for this

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::platform::{Disk, FsKind, Machine, Partition};
 use crate::sequence::settings::UnsupportedFiles;
-use crate::step::capture_volumes::{place, probe, reason_to_skip};
+use crate::step::capture_volumes::{is_reserved, place, probe, reason_to_skip};
 use crate::step::capture_whole;
 use crate::units;
 
@@ -83,7 +83,7 @@ pub(super) fn check(unsupported: UnsupportedFiles, c: &mut Checker<'_>) -> Optio
 fn skipped(disk: &Disk, partition: &Partition, reason: &str, c: &mut Checker<'_>) -> String {
     let text = format!("{} is not captured: {reason}", place(partition));
     // What holds no files, or does not belong to the machine, is missed by nobody.
-    if partition.fs == FsKind::None || disk.usb || disk.removable {
+    if partition.fs == FsKind::None || is_reserved(partition) || disk.usb || disk.removable {
         c.fine(SUBJECT, &text);
     } else {
         c.warn(SUBJECT, &text, "Move what is needed to an NTFS volume.");
