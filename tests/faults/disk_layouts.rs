@@ -230,7 +230,7 @@ const WHOLE: &[Layout] = &[
         "LVM",
         64,
         |p| {
-            put(p, 512, b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001wimforgewimforgewimforgewimforg")
+            put(p, 512, b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001wimforgewimforgewimforgewimforg");
         },
         &["LVM2_member"],
     ),
@@ -252,7 +252,7 @@ const WHOLE: &[Layout] = &[
                 p,
                 0,
                 b"hsqs\x01\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x11\0\0\0\0\0\0\0\0\0\x04\0\0\0",
-            )
+            );
         },
         &["squashfs"],
     ),

@@ -98,22 +98,20 @@ fn a_volume_that_takes_a_whole_disk_is_captured() {
     if skip_lab() {
         return;
     }
-    let makers: [(&str, fn(&Path)); 2] = [
-        ("NTFS", |disk| {
-            tool("mkntfs", &["-q", "-F", "-L", "Archive", text(disk)]);
-            let machine = LinuxMachine::new(MachineOptions::default()).unwrap();
-            let mounted = machine.mount_ntfs(disk, true).unwrap();
-            std::fs::write(mounted.path().join("kept.txt"), "kept").unwrap();
-            mounted.close().unwrap();
-        }),
-        ("FAT32", |disk| {
-            let file = disk.with_extension("txt");
-            std::fs::write(&file, "kept").unwrap();
-            tool("mkfs.vfat", &["-F", "32", "-n", "Archive", text(disk)]);
-            tool("mcopy", &["-i", text(disk), text(&file), "::kept.txt"]);
-        }),
-    ];
-    for (kind, make) in makers {
+    let ntfs: fn(&Path) = |disk| {
+        tool("mkntfs", &["-q", "-F", "-L", "Archive", text(disk)]);
+        let machine = LinuxMachine::new(MachineOptions::default()).unwrap();
+        let mounted = machine.mount_ntfs(disk, true).unwrap();
+        std::fs::write(mounted.path().join("kept.txt"), "kept").unwrap();
+        mounted.close().unwrap();
+    };
+    let fat32: fn(&Path) = |disk| {
+        let file = disk.with_extension("txt");
+        std::fs::write(&file, "kept").unwrap();
+        tool("mkfs.vfat", &["-F", "32", "-n", "Archive", text(disk)]);
+        tool("mcopy", &["-i", text(disk), text(&file), "::kept.txt"]);
+    };
+    for (kind, make) in [("NTFS", ntfs), ("FAT32", fat32)] {
         let lab = Lab::new(64, make);
         let (end, image) = lab.capture();
         assert_eq!(end, Ok(StepEnd::Done), "{kind}");

@@ -147,6 +147,9 @@ fn contents(subject: &str, disk: &Disk, c: &mut Checker<'_>) {
             "Move this step before Apply Operating System Image.",
         );
     }
+    if show::unreadable(disk) {
+        return;
+    }
     let list = show::contents(disk);
     if list.is_empty() {
         let table = match disk.table {
