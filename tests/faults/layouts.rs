@@ -309,3 +309,52 @@ fn marks_of_old_members_do_not_survive_in_new_partitions() {
     let found = oracle(&disk.partitions[0].node);
     assert_eq!(found, [("ntfs".to_owned(), "All".to_owned())]);
 }
+
+#[test]
+fn what_is_wiped_stands_in_the_preflight_the_question_the_log_and_the_report() {
+    if skip_lab() {
+        return;
+    }
+    const SEQUENCE: &str = r#"Sequence(schema: 1, name: "Wipe", steps: [Step(name: "P", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: "All", size: Percent(100))]))])"#;
+    let what = [
+        ("NTFS", "NTFS \"Archive\", 64 MiB"),
+        ("data in the middle", "not known: first bytes 74 72 65 61"),
+        (
+            "GPT, entries of the first copy changed",
+            "its first copy is damaged (the check sum of its entries is wrong)",
+        ),
+    ];
+    for (name, wanted) in what {
+        let layout = layouts().find(|layout| layout.name == name).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = image(folder.path(), layout.mib);
+        (layout.make)(&path);
+        let (sequence, state) = (folder.path().join("wipe.ron"), folder.path().join("state"));
+        std::fs::write(&sequence, SEQUENCE).unwrap();
+        let disk = format!("0={}", text(&path));
+        let output = Command::new(env!("CARGO_BIN_EXE_wimforge"))
+            .args(["run", text(&sequence), "--plain", "--confirm-disk", "0"])
+            .args(["--disk", &disk, "--firmware", "uefi"])
+            .args(["--state", text(&state)])
+            .env("WIMFORGE_RUNTIME_DIR", folder.path().join("runtime"))
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{name}: {said}");
+        let (before, after) = said.split_once("wipe disk 0?").unwrap();
+        assert!(before.contains("WARNING  disk 0: "), "{name}: {said}");
+        // Pre-flight and log in front of the question, then the question itself.
+        assert!(before.matches(wanted).count() >= 2, "{name}: {said}");
+        let question = after.split_once("answer with").unwrap().0;
+        assert!(question.contains(wanted), "{name}: {said}");
+        let kept = crate::common::system::files_below(&state);
+        let read = |end: &str| {
+            let file = kept.iter().find(|file| file.ends_with(end)).unwrap();
+            std::fs::read_to_string(file).unwrap().replace("\\\"", "\"")
+        };
+        for file in ["wimforge.log", "report.json"] {
+            assert!(read(file).contains(wanted), "{name}: {file}");
+        }
+    }
+}

@@ -40,7 +40,7 @@ fn a_disk_is_present_allowed_and_large_enough() {
     archive.check(&[PARTITION], &[]).no(Blocking).expect(
         Warning,
         "disk 0",
-        "holds ext4 \"Archive\", 1.0 GiB, without partitions, which will be wiped",
+        "what it holds will be wiped: on the whole disk: ext4 \"Archive\", 1.0 GiB",
     );
     let mut unknown = Bench::default();
     unknown.disks[0].contents.unclaimed = Unclaimed::Data {
