@@ -310,12 +310,14 @@ fn marks_of_old_members_do_not_survive_in_new_partitions() {
     assert_eq!(found, [("ntfs".to_owned(), "All".to_owned())]);
 }
 
+/// Asks, then wipes.
+const SEQUENCE: &str = r#"Sequence(schema: 1, name: "Wipe", steps: [Step(name: "P", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: "All", size: Percent(100))]))])"#;
+
 #[test]
 fn what_is_wiped_stands_in_the_preflight_the_question_the_log_and_the_report() {
     if skip_lab() {
         return;
     }
-    const SEQUENCE: &str = r#"Sequence(schema: 1, name: "Wipe", steps: [Step(name: "P", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: "All", size: Percent(100))]))])"#;
     let what = [
         ("NTFS", "NTFS \"Archive\", 64 MiB"),
         ("data in the middle", "not known: first bytes 74 72 65 61"),
