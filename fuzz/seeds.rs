@@ -85,7 +85,8 @@ fn all() -> Done {
     fat_changes(&at("fat_volume")?)?;
     answers(&at("answer_file")?)?;
     answer_files(&at("answer_file")?)?;
-    images(&at("wim_header")?)
+    images(&at("wim_header")?)?;
+    disks(&at("disk")?)
 }
 
 /// An answer file with secrets of each kind, in the encodings that Windows reads.
@@ -369,6 +370,28 @@ fn images(to: &Path) -> Done {
     }
     fs::remove_dir_all(scratch)?;
     Ok(())
+}
+
+/// Both ends of disks with a GPT and with an MBR with logical partitions: 34 sectors of each.
+fn disks(to: &Path) -> Done {
+    const END: usize = 34 * 512;
+    let scripts = [
+        "label: gpt\nstart=34, size=1024, name=First\nname=Second\n",
+        "label: dos\nstart=4,size=2,type=7\nstart=8,size=3000,type=5\nstart=12,size=2,type=7\nstart=20,size=4,type=83\n",
+    ];
+    let file = to.join("disk.img");
+    for (number, script) in scripts.iter().enumerate() {
+        fs::File::create(&file)?.set_len(4 << 20)?;
+        let input = to.join("script");
+        fs::write(&input, script)?;
+        let script = fs::File::open(&input)?;
+        tool(Command::new("sfdisk").arg("-q").arg(&file).stdin(script))?;
+        let bytes = fs::read(&file)?;
+        let ends = [&bytes[..END], &bytes[bytes.len() - END..]].concat();
+        fs::write(to.join(format!("seed-{number}")), ends)?;
+        fs::remove_file(input)?;
+    }
+    Ok(fs::remove_file(file)?)
 }
 
 fn tool(command: &mut Command) -> Done {

@@ -27,7 +27,7 @@ pub struct Held {
     pub kind: FsKind,
     /// Its label, when it has one.
     pub label: String,
-    /// Its length in bytes, where its first sector or libblkid tells.
+    /// Its length in bytes, where its first sector tells.
     pub bytes: Option<u64>,
 }
 

@@ -7,7 +7,10 @@ use crate::text::harmless;
 use crate::units;
 
 use super::contents::{Held, TableState, Unclaimed};
-use super::types::{BASIC_DATA, Disk, FsKind, Partition, TableKind};
+use super::types::{BASIC_DATA, Disk, FsKind, Partition, Refusal, TableKind};
+
+/// Bytes of unknown data that are shown: as many as fit a line of a screen.
+const SHOWN: usize = 8;
 
 /// A file system by name; empty for none.
 pub fn file_system(kind: &FsKind) -> Cow<'_, str> {
@@ -23,6 +26,7 @@ pub fn file_system(kind: &FsKind) -> Cow<'_, str> {
             let names: Vec<_> = kinds.iter().map(file_system).collect();
             return Cow::Owned(names.join(" and "));
         }
+        FsKind::Unknown => "data that is not known",
         FsKind::None => "",
     })
 }
@@ -36,8 +40,17 @@ pub fn table(kind: TableKind) -> &'static str {
     }
 }
 
+/// Whether a disk cannot even be read: nothing is known of what it holds.
+pub fn unreadable(disk: &Disk) -> bool {
+    let mut refusals = disk.refusals.iter();
+    refusals.any(|refusal| matches!(refusal, Refusal::Unreadable { .. }))
+}
+
 /// The table of a disk in a few words: `GPT`, `GPT, damaged`.
 pub fn table_of(disk: &Disk) -> String {
+    if unreadable(disk) {
+        return "not known".to_owned();
+    }
     let kind = table(disk.table);
     match &disk.contents.table {
         TableState::Damaged(_) => format!("{kind}, damaged"),
@@ -59,8 +72,9 @@ pub fn held(held: &Held) -> String {
     line
 }
 
-/// Data that nothing known claims: where it lies and its first bytes.
+/// Data that nothing known claims: its first bytes and where they lie.
 fn unclaimed(at: u64, first: &[u8]) -> String {
+    let first = &first[..first.len().min(SHOWN)];
     let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
     let text: String = first
         .iter()
@@ -70,7 +84,7 @@ fn unclaimed(at: u64, first: &[u8]) -> String {
         })
         .collect();
     format!(
-        "not known: first bytes, at {at}: {} |{text}|",
+        "not known: first bytes {} |{text}| at byte {at}",
         hex.join(" ")
     )
 }
@@ -101,6 +115,9 @@ pub fn contents(disk: &Disk) -> Vec<String> {
 
 /// What the disk holds, in one clause: `holds NTFS "Archive", 64 MiB, without partitions`.
 pub fn summary(disk: &Disk) -> String {
+    if unreadable(disk) {
+        return "cannot be read, so nobody knows what it holds".to_owned();
+    }
     let count = disk.partitions.len();
     let partitions = units::count(count as u64, "partition");
     let whole: Vec<String> = disk.contents.whole.iter().map(held).collect();
@@ -229,7 +246,69 @@ mod tests {
 
     use super::*;
     use crate::platform::contents::DiskContents;
-    use crate::platform::types::{PartitionRef, Refusal};
+    use crate::platform::types::PartitionRef;
+
+    fn bare() -> Disk {
+        Disk {
+            number: 1,
+            path: PathBuf::from("/dev/sdb"),
+            backing: None,
+            model: "ACME".to_owned(),
+            serial: String::new(),
+            bytes: units::GIB,
+            sector_bytes: 512,
+            usb: false,
+            removable: false,
+            table: TableKind::None,
+            contents: DiskContents::default(),
+            digest: String::new(),
+            partitions: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_on_a_disk_without_a_table_is_said_and_what_cannot_be_read_is_not_called_empty() {
+        let held = |kind, label: &str, bytes| Held {
+            kind,
+            label: label.to_owned(),
+            bytes,
+        };
+        let mut disk = bare();
+        disk.contents.whole = vec![
+            held(FsKind::Ntfs, "Old\u{1b}[2J", Some(units::GIB)),
+            held(FsKind::Other("swap".to_owned()), "", None),
+        ];
+        assert_eq!(
+            summary(&disk),
+            "holds several things at once: NTFS \"Old\", 1.0 GiB and swap, without partitions"
+        );
+        assert_eq!(
+            contents(&disk),
+            [
+                "on the whole disk: NTFS \"Old\", 1.0 GiB",
+                "on the whole disk: swap"
+            ]
+        );
+        let mut disk = bare();
+        disk.contents.table = TableState::Damaged("its first copy is gone".to_owned());
+        disk.table = TableKind::Gpt;
+        assert_eq!(table_of(&disk), "GPT, damaged");
+        assert!(disks(&[disk]).ends_with(
+            "  partition table: GPT, damaged\n  the table is damaged: its first copy is gone\n  may be written; what it holds is lost then\n"
+        ));
+        let mut disk = bare();
+        disk.refusals = vec![Refusal::Unreadable {
+            node: PathBuf::from("/dev/sdb"),
+            why: "Input/output error".to_owned(),
+        }];
+        assert_eq!(
+            summary(&disk),
+            "cannot be read, so nobody knows what it holds"
+        );
+        let shown = disks(&[disk]);
+        assert!(shown.contains("partition table: not known\n"), "{shown}");
+    }
 
     #[test]
     fn a_disk_is_shown_with_what_it_holds_and_why_it_is_refused() {

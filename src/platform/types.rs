@@ -57,7 +57,9 @@ pub enum FsKind {
     Other(String),
     /// More than one signature: nobody can say which counts.
     Several(Vec<FsKind>),
-    /// No signature known.
+    /// No signature known, but data.
+    Unknown,
+    /// No signature known, and no data where it was looked.
     None,
 }
 

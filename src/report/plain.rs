@@ -449,7 +449,7 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
                 let _ = write!(text, "; {}", facts.found);
             }
             for line in &facts.contents {
-                let _ = write!(text, "\n  holds: {line}");
+                let _ = write!(text, "\n  found: {line}");
             }
             text + &format!(
                 "\n  answer with: wimforge ctl answer {id} {word}, or wimforge ctl answer {id} no"

@@ -101,7 +101,8 @@ pub(super) struct Chosen {
 
 /// Whether a partition that is not captured may hold files of the machine.
 pub(super) fn is_missed(disk: &Disk, partition: &Partition, reason: &str) -> bool {
-    !disk.usb && !disk.removable && (partition.fs != FsKind::None || reason == BACKUP_ONLY)
+    let no_files = partition.fs == FsKind::None || is_reserved(partition);
+    !disk.usb && !disk.removable && (!no_files || reason == BACKUP_ONLY)
 }
 
 /// Every NTFS and FAT32 volume of fixed disks; the rest is named with its reason.
@@ -158,6 +159,9 @@ pub(super) fn reason_to_skip(
     }
     Ok(Some(match &partition.fs {
         FsKind::Ntfs | FsKind::Fat32 => return Ok(None),
+        FsKind::None | FsKind::Unknown if is_reserved(partition) => {
+            "it is the Microsoft reserved partition, which holds no files".to_owned()
+        }
         FsKind::BitLocker => {
             return Err(StepError::new(
                 codes::NOT_SUPPORTED,
@@ -176,10 +180,10 @@ pub(super) fn reason_to_skip(
             let names = show::file_system(&partition.fs);
             format!("it holds {names}, which are no Windows file systems")
         }
-        FsKind::None if partition.type_id == "e3c9e316-0b5c-4db8-817d-f92df00215ae" => {
-            "it is the Microsoft reserved partition, which holds no files".to_owned()
-        }
-        FsKind::None => match remains(&partition.node) {
+        FsKind::None | FsKind::Unknown => match remains(&partition.node) {
+            Remains::Nothing if partition.fs == FsKind::Unknown => {
+                "it holds data that is not known, and no known file system".to_owned()
+            }
             Remains::Nothing => "it holds no known file system".to_owned(),
             Remains::Backup => BACKUP_ONLY.to_owned(),
             Remains::Boot => {
@@ -194,6 +198,11 @@ pub(super) fn reason_to_skip(
             }
         },
     }))
+}
+
+/// The Microsoft reserved partition: whatever lies in it, it holds no files.
+pub(super) fn is_reserved(partition: &Partition) -> bool {
+    partition.type_id == "e3c9e316-0b5c-4db8-817d-f92df00215ae"
 }
 
 /// Measures a volume and refuses one that is unfit; `look` may look around in an NTFS volume, which is mounted for this

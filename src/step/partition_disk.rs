@@ -195,7 +195,7 @@ fn confirm(disk: &Disk, cx: &StepCx) -> Result<(), StepError> {
         facts.found
     ));
     for line in &facts.contents {
-        cx.info(format!("Disk {} holds {line}", disk.number));
+        cx.info(format!("Found on disk {}: {line}", disk.number));
     }
     match cx.host.ask(QuestionKind::ConfirmDisk(facts))? {
         Answered::Yes => Ok(()),

@@ -16,7 +16,7 @@ use wimforge::step::testing::RecordingHost;
 use wimforge::step::{apply_os, capture_os};
 
 use crate::common::system::{skip_lab, text, tool};
-use crate::disk_layouts::{LAYOUTS, MIB, put};
+use crate::disk_layouts::{MIB, layouts, put};
 
 /// A disk that a layout was made on, and a step's surroundings.
 struct Lab {
@@ -98,22 +98,20 @@ fn a_volume_that_takes_a_whole_disk_is_captured() {
     if skip_lab() {
         return;
     }
-    let makers: [(&str, fn(&Path)); 2] = [
-        ("NTFS", |disk| {
-            tool("mkntfs", &["-q", "-F", "-L", "Archive", text(disk)]);
-            let machine = LinuxMachine::new(MachineOptions::default()).unwrap();
-            let mounted = machine.mount_ntfs(disk, true).unwrap();
-            std::fs::write(mounted.path().join("kept.txt"), "kept").unwrap();
-            mounted.close().unwrap();
-        }),
-        ("FAT32", |disk| {
-            let file = disk.with_extension("txt");
-            std::fs::write(&file, "kept").unwrap();
-            tool("mkfs.vfat", &["-F", "32", "-n", "Archive", text(disk)]);
-            tool("mcopy", &["-i", text(disk), text(&file), "::kept.txt"]);
-        }),
-    ];
-    for (kind, make) in makers {
+    let ntfs: fn(&Path) = |disk| {
+        tool("mkntfs", &["-q", "-F", "-L", "Archive", text(disk)]);
+        let machine = LinuxMachine::new(MachineOptions::default()).unwrap();
+        let mounted = machine.mount_ntfs(disk, true).unwrap();
+        std::fs::write(mounted.path().join("kept.txt"), "kept").unwrap();
+        mounted.close().unwrap();
+    };
+    let fat32: fn(&Path) = |disk| {
+        let file = disk.with_extension("txt");
+        std::fs::write(&file, "kept").unwrap();
+        tool("mkfs.vfat", &["-F", "32", "-n", "Archive", text(disk)]);
+        tool("mcopy", &["-i", text(disk), text(&file), "::kept.txt"]);
+    };
+    for (kind, make) in [("NTFS", ntfs), ("FAT32", fat32)] {
         let lab = Lab::new(64, make);
         let (end, image) = lab.capture();
         assert_eq!(end, Ok(StepEnd::Done), "{kind}");
@@ -137,7 +135,7 @@ fn a_whole_disk_that_cannot_be_captured_is_named_with_what_it_holds() {
         "exFAT",
         "a Sun label",
     ] {
-        let layout = LAYOUTS.iter().find(|layout| layout.name == name).unwrap();
+        let layout = layouts().find(|layout| layout.name == name).unwrap();
         let lab = Lab::new(layout.mib, layout.make);
         let (end, image) = lab.capture();
         let message = end.unwrap_err();
@@ -146,7 +144,7 @@ fn a_whole_disk_that_cannot_be_captured_is_named_with_what_it_holds() {
             "{message}"
         );
         let wanted = match name {
-            "data in the middle" => "at 30000123: 74 72 65 61",
+            "data in the middle" => "74 72 65 61 73 75 72 65 |treasure| at byte 30000123",
             "FAT16" => "FAT12 and FAT16 are not supported",
             "exFAT" => "exFAT is not supported",
             "a Sun label" => "a table of the kind sun",
@@ -169,7 +167,7 @@ fn nothing_is_captured_from_or_applied_to_a_disk_whose_table_is_damaged() {
     if skip_lab() {
         return;
     }
-    let damaged = LAYOUTS.iter().filter(|layout| layout.damaged);
+    let damaged = layouts().filter(|layout| layout.damaged);
     assert!(damaged.clone().count() >= 12);
     for layout in damaged {
         let name = layout.name;

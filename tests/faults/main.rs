@@ -1,6 +1,6 @@
 //! What fails around a run, on purpose: disks, processes, files, clocks, and too many of everything.
 //!
-//! Needs root, loop devices, FUSE and the Debian packages `ntfs-3g wimtools gdisk fuse3 faketime dosfstools mtools fdisk`. Without them these tests fail;
+//! Needs root, loop devices, FUSE and the Debian packages that `scripts/setup test` installs. Without them these tests fail;
 //! `WIMFORGE_SKIP_LAB=1` leaves out those that need root.
 
 #![expect(
@@ -16,6 +16,7 @@ mod crowds;
 mod destination;
 mod disk;
 mod disk_layouts;
+mod disk_tables;
 mod engines;
 mod fat_bytes;
 mod fat_volumes;

@@ -22,8 +22,6 @@ pub(super) struct Signature {
     pub(super) label: String,
     /// Where the bytes lie that it is known by, from the start of what was looked at, when it is known by bytes.
     pub(super) at: Option<u64>,
-    /// Length of the file system, when this libblkid tells (2.39 and later).
-    pub(super) bytes: Option<u64>,
 }
 
 /// A partition table as libblkid reads it.
@@ -72,7 +70,6 @@ fn found(probe: &BlkidProbe) -> Option<Signature> {
             .or_else(|| value("LABEL_FATBOOT"))
             .unwrap_or_default(),
         at: number("SBMAGIC_OFFSET"),
-        bytes: number("FSSIZE"),
     })
 }
 

@@ -51,9 +51,8 @@ pub(super) fn copy(file: &File, at: u64, bytes: u64, sector_bytes: u32) -> Copy 
     // The crate reads a header behind one sector only.
     let mut alone = vec![0; kind.as_usize()];
     alone.extend_from_slice(&raw);
-    let header = match read_header_from_arbitrary_device(&mut Cursor::new(alone), kind) {
-        Ok(header) => header,
-        Err(_) => return Copy::Bad("the check sum of its header is wrong".to_owned()),
+    let Ok(header) = read_header_from_arbitrary_device(&mut Cursor::new(alone), kind) else {
+        return Copy::Bad("the check sum of its header is wrong".to_owned());
     };
     if header.current_lba.checked_mul(sector) != Some(at) {
         return Copy::Bad(format!(

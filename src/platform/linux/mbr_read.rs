@@ -13,7 +13,7 @@ use super::table::Entry;
 use super::table_read::out_of_place;
 
 /// Longest chain that is followed; Linux itself stops far earlier.
-const LONGEST: u32 = 256;
+const LONGEST: usize = 256;
 /// Type of the one entry that stands for a whole GPT.
 const PROTECTIVE: u8 = 0xEE;
 
@@ -31,6 +31,10 @@ pub(super) struct Mbr {
 fn sector(file: &File, at: u64, what: &mut Vec<u8>) -> Option<MBRHeader> {
     what.resize(512, 0);
     file.read_exact_at(what, at).ok()?;
+    if at > 0 {
+        // A link of a chain has two entries; what lies in the place of the others means nothing.
+        what[478..510].fill(0);
+    }
     MBRHeader::read_from(&mut Cursor::new(&what[..])).ok()
 }
 
@@ -118,8 +122,7 @@ fn logical(
             trouble.push(format!("{name} leaves the partition"));
             break;
         }
-        let number = 5 + u32::try_from(found.len()).unwrap_or(LONGEST);
-        if number >= LONGEST {
+        if seen.len() >= LONGEST {
             trouble.push(format!("{name} has no end"));
             break;
         }
@@ -132,24 +135,29 @@ fn logical(
             trouble.push(format!("{name} breaks off: there is no link at byte {at}"));
             break;
         };
-        let own = &header.partition_1;
-        if used(own) && !own.is_extended() {
-            let found_here = entry(number, own, at / sector_bytes, sector_bytes);
-            let last = found_here
+        let mut next = None;
+        for (_, partition) in header.iter().filter(|(_, partition)| used(partition)) {
+            if partition.is_extended() {
+                next = next.or(Some(partition));
+                continue;
+            }
+            let number = 5 + u32::try_from(found.len()).unwrap_or(u32::MAX - 5);
+            let logical = entry(number, partition, at / sector_bytes, sector_bytes);
+            if logical
                 .entry
                 .start_bytes
-                .saturating_add(found_here.entry.bytes);
-            if last > end {
+                .saturating_add(logical.entry.bytes)
+                > end
+            {
                 trouble.push(format!(
                     "partition {number} ends behind the extended partition"
                 ));
             }
-            found.push(found_here);
+            found.push(logical);
         }
-        let next = &header.partition_2;
-        if !used(next) || !next.is_extended() {
+        let Some(next) = next else {
             break;
-        }
+        };
         at = (base + u64::from(next.starting_lba)) * sector_bytes;
     }
     let (entries, places) = out_of_place(found, sector_bytes, bytes);

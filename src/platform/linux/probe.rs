@@ -339,7 +339,7 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         refusals.push(Refusal::RealDisk(node.clone()));
     }
     let sectors = sysfs::number(folder.join("size")).unwrap_or_default();
-    let read = File::open(node)
+    let found = File::open(node)
         .and_then(|file| Read::from(&file, attached.file(), sector_bytes, &serial))
         .unwrap_or_else(|error| {
             // Listed all the same: the technician is looking for it.
@@ -363,16 +363,16 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         model,
         serial,
         identity: attached.name.clone(),
-        bytes: read.bytes,
+        bytes: found.bytes,
         sector_bytes,
         usb: path
             .components()
             .any(|part| part.as_os_str().to_string_lossy().starts_with("usb")),
         removable: sysfs::number(folder.join("removable")) == Some(1),
-        table: read.table,
-        contents: read.contents.clone(),
-        digest: read.digest.clone(),
-        partitions: read.partitions(attached.number, node, Some(around)),
+        table: found.table,
+        contents: found.contents.clone(),
+        digest: found.digest.clone(),
+        partitions: found.partitions(attached.number, node, Some(around)),
         refusals,
     }
 }

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use crate::platform::contents::Held;
+use crate::platform::contents::{Held, Unclaimed};
 use crate::platform::types::FsKind;
 
-use super::{blkid, ntfs_record};
+use super::{blkid, ntfs_record, unclaimed};
 
 /// What was found in a part of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) fn all(file: &File, start: u64, bytes: u64) -> Vec<Found> {
                 in_first_sector: signature.at.is_some_and(|at| at < 512),
                 held: Held {
                     label: label(&kind, file, start, &boot, signature.label),
-                    bytes: signature.bytes.or_else(|| length(&kind, &boot)),
+                    bytes: length(&kind, &boot),
                     kind,
                 },
             }
@@ -67,7 +67,10 @@ pub(super) fn probe(file: &File, start: u64, bytes: u64) -> (FsKind, String) {
         .map(|f| f.held)
         .collect();
     match found.len() {
-        0 => (FsKind::None, String::new()),
+        0 => match unclaimed::look(file, None, start, start.saturating_add(bytes)) {
+            Ok(Unclaimed::Zeros { .. }) => (FsKind::None, String::new()),
+            _ => (FsKind::Unknown, String::new()),
+        },
         1 => {
             let only = found.swap_remove(0);
             (only.kind, only.label)

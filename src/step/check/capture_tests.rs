@@ -9,7 +9,7 @@ use super::{CheckCx, Checker, destination, memory, share};
 use crate::cancel::CancelToken;
 use crate::event::Finding;
 use crate::event::Gravity::{self, Blocking, Fine, Warning};
-use crate::platform::{FsKind, Machine, NtfsState};
+use crate::platform::{FsKind, Machine, NtfsState, TableState};
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::settings::Compression;
 use crate::sequence::variables::Variables;
@@ -189,6 +189,18 @@ fn volumes_unfit_for_a_capture_are_named() {
     bench
         .check(&[&step], &[])
         .expect(Blocking, "volume", "BitLocker");
+    bench.disks[0].partitions[1].fs = FsKind::Unknown;
+    bench
+        .check(&[&step], &[])
+        .no(Blocking)
+        .expect(Warning, "volume", "data that is not known");
+    bench.disks[0].contents.table = TableState::Damaged("its first copy is gone".to_owned());
+    bench.check(&[&step], &[]).expect(
+        Blocking,
+        "volume",
+        "its partition table is damaged: its first copy is gone",
+    );
+    bench.disks[0].contents.table = TableState::Good;
     bench.disks[0].partitions.clear();
     bench
         .check(&[&step], &[])

@@ -175,6 +175,9 @@ fn contents(subject: &str, disk: &Disk, c: &mut Checker<'_>) {
             "Move this step before Apply Operating System Image.",
         );
     }
+    if show::unreadable(disk) {
+        return;
+    }
     let list = show::contents(disk);
     if list.is_empty() {
         let table = match disk.table {
@@ -184,15 +187,12 @@ fn contents(subject: &str, disk: &Disk, c: &mut Checker<'_>) {
         c.fine(subject, format!("{table}; {}", show::summary(disk)));
         return;
     }
-    c.warn(
-        subject,
-        format!(
-            "{}, which will be wiped: {}",
-            show::summary(disk),
-            list.join("; ")
-        ),
-        WAY_OUT,
-    );
+    let what = if disk.partitions.is_empty() {
+        "what it holds will be wiped".to_owned()
+    } else {
+        format!("{}, which will be wiped", show::summary(disk))
+    };
+    c.warn(subject, format!("{what}: {}", list.join("; ")), WAY_OUT);
 }
 
 /// A machine starts from the table its firmware knows.

@@ -4,7 +4,7 @@ use super::bench::{Bench, disk, ntfs, wim};
 use crate::cancel::{CancelLevel, CancelToken};
 use crate::event::Gravity::{Blocking, Fine, Warning};
 use crate::platform::machine::Tool;
-use crate::platform::{NtfsState, Refusal};
+use crate::platform::{FsKind, Held, NtfsState, Refusal, TableState, Unclaimed};
 use crate::units::GIB;
 
 const PARTITION: &str = r#"Step(name: "Partition", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: "EFI", kind: Efi, size: MiB(260), format: Fat32, assign_letter: false), (name: "Windows", size: Percent(100), format: Ntfs, letter_variable: "OSDisk")]))"#;
@@ -31,6 +31,38 @@ fn a_disk_is_present_allowed_and_large_enough() {
         "disk 0",
         "holds 3 partitions, which will be wiped",
     );
+    let mut archive = Bench::default();
+    archive.disks[0].contents.whole = vec![Held {
+        kind: FsKind::Other("ext4".to_owned()),
+        label: "Archive".to_owned(),
+        bytes: Some(GIB),
+    }];
+    archive.check(&[PARTITION], &[]).no(Blocking).expect(
+        Warning,
+        "disk 0",
+        "what it holds will be wiped: on the whole disk: ext4 \"Archive\", 1.0 GiB",
+    );
+    let mut unknown = Bench::default();
+    unknown.disks[0].contents.unclaimed = Unclaimed::Data {
+        at: 4096,
+        first: b"MZ".to_vec(),
+    };
+    unknown
+        .check(&[PARTITION], &[])
+        .expect(Warning, "disk 0", "not known: first bytes 4d 5a |MZ|");
+    let mut damaged = Bench::default();
+    damaged.disks[0].contents.table = TableState::Damaged("its first copy is gone".to_owned());
+    damaged.check(&[PARTITION], &[]).no(Blocking).expect(
+        Warning,
+        "disk 0",
+        "the table is damaged: its first copy is gone",
+    );
+    let mut blank = Bench::default();
+    blank.disks[0].contents.unclaimed = Unclaimed::Zeros { places: 65 };
+    blank
+        .check(&[PARTITION], &[])
+        .no(Warning)
+        .expect(Fine, "disk 0", "no data in the 65 places");
     let mut refused = Bench::default();
     refused.disks[0].refusals = vec![Refusal::BootMedium(PathBuf::from("/dev/none0"))];
     refused
