@@ -214,7 +214,7 @@ impl Wim {
         }
     }
 
-    fn image(&self, index: u32) -> ImageInfo {
+    pub(super) fn image(&self, index: u32) -> ImageInfo {
         let text = |key| self.image_property(index, key).unwrap_or_default();
         let number = |key| text(key).parse::<u64>().unwrap_or(0);
         let version: Vec<String> = ["MAJOR", "MINOR", "BUILD", "SPBUILD"]

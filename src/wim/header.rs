@@ -16,10 +16,9 @@ const VERSION: usize = 12;
 /// Blob table, XML data, boot metadata, integrity table: 7 bytes of size, flags, 8 bytes of offset, 8 of the size unpacked.
 const RESOURCES: [usize; 4] = [48, 72, 96, 124];
 
-/// The header's bytes and the length of the file; `None` when the file has none or cannot be read.
-fn read(path: &Path) -> Option<([u8; LENGTH], u64)> {
+/// The header's bytes; `None` when the file has none or cannot be read.
+fn read(path: &Path) -> Option<[u8; LENGTH]> {
     let mut file = regular::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
     let mut header = [0; LENGTH];
     file.read_exact(&mut header).ok()?;
     if header.starts_with(PIPABLE) {
@@ -27,12 +26,12 @@ fn read(path: &Path) -> Option<([u8; LENGTH], u64)> {
             .ok()?;
         file.read_exact(&mut header).ok()?;
     }
-    header.starts_with(WIM).then_some((header, length))
+    (header.starts_with(WIM) || header.starts_with(PIPABLE)).then_some(header)
 }
 
 /// The version of the format, as the header says it (`0x00010D00` is 1.13).
 pub(super) fn version(path: &Path) -> Option<u32> {
-    let (header, _) = read(path)?;
+    let header = read(path)?;
     let bytes = header.get(VERSION..VERSION + 4)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }

@@ -15,6 +15,7 @@ mod crowds;
 mod destination;
 mod disk;
 mod engines;
+mod images;
 mod kills;
 mod lab;
 mod machine;
