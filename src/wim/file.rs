@@ -74,9 +74,15 @@ impl Wim {
             .map_err(|failure| {
                 let error = map(failure, path, "opening the image file", None);
                 match error {
-                    // A file cut off behind its header looks damaged to wimlib; its length says more.
+                    // A file cut off behind its header looks damaged or unreadable to wimlib; its length says more.
                     WimError::Corrupt { path, source } if header::ends_early(&path) => {
                         WimError::Truncated { path, source }
+                    }
+                    WimError::Failed { source, .. } if header::ends_early(path) => {
+                        WimError::Truncated {
+                            path: path.to_path_buf(),
+                            source,
+                        }
                     }
                     other => other,
                 }
@@ -147,22 +153,26 @@ impl Wim {
                 name.push(extension);
             }
             let other = self.path.with_file_name(name);
-            let missing = || WimError::SplitPart {
+            let missing = |why: String| WimError::SplitPart {
                 path: self.path.clone(),
                 part: number,
                 total,
                 missing: other.clone(),
+                why,
             };
-            if !other.is_file() {
-                return Err(missing());
-            }
+            regular::open(&other).map_err(|error| {
+                missing(match error.kind() {
+                    std::io::ErrorKind::NotFound => "was not found".to_owned(),
+                    _ => format!("cannot be read: {error}"),
+                })
+            })?;
             xml_guard::check(&other)?;
             let found = Handle::open(&place(&other)?, false, &observe(&Silent))
                 .map_err(|failure| map(failure, &other, "opening a part", None))?
                 .0
                 .info();
             if found.guid != info.guid || found.part_number != number {
-                return Err(missing());
+                return Err(missing("belongs to another one".to_owned()));
             }
             parts.push(other);
         }
