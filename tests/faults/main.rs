@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+mod ahead;
 mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
