@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
                 let info = wim.info();
                 for index in 1..=info.image_count.min(IMAGES) {
                     let _ = wim.entries(index, &mut |_, _, _| true);
-                    let _ = wim.survey(index);
+                    let _ = wim.survey(index, &mut |_| {});
                 }
                 assert!(wim.check_index(info.image_count.saturating_add(1)).is_err());
             }

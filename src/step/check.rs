@@ -290,6 +290,9 @@ impl<'a> Checker<'a> {
 }
 
 #[cfg(test)]
+#[path = "check/apply_tests.rs"]
+mod apply_tests;
+#[cfg(test)]
 #[path = "check/bench.rs"]
 mod bench;
 #[cfg(test)]

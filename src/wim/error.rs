@@ -10,6 +10,9 @@ use crate::codes;
 use super::ffi::{self, Failure};
 use super::header;
 
+/// Most bytes of a path in an image that a message shows.
+const SHOWN: usize = 120;
+
 /// What wimlib said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WimlibCause {
@@ -107,7 +110,7 @@ pub enum WimError {
         count: u64,
     },
     /// An entry that no NTFS volume can take.
-    #[error("image {index} of {path} cannot be applied: {entry}: {why}", path = .path.display())]
+    #[error("image {index} of {path} cannot be applied: {}: {why}", crate::text::shorten(&crate::text::harmless(.entry), SHOWN), path = .path.display())]
     Unfit {
         /// The file.
         path: PathBuf,
@@ -149,7 +152,7 @@ pub enum WimError {
         path: PathBuf,
     },
     /// A part of a split WIM is missing.
-    #[error("the image file {path} is split into {total} parts and part {part} is missing: {missing} was not found", path = .path.display(), missing = .missing.display())]
+    #[error("the image file {path} is split into {total} parts and part {part} is missing: {missing} {why}", path = .path.display(), missing = .missing.display())]
     SplitPart {
         /// The file.
         path: PathBuf,
@@ -159,6 +162,8 @@ pub enum WimError {
         total: u16,
         /// Where it was looked for.
         missing: PathBuf,
+        /// "was not found", or what is wrong with it.
+        why: String,
     },
     /// Not the first part of a split WIM.
     #[error("{path} is part {part} of {total} of a split WIM: name its first part instead", path = .path.display())]

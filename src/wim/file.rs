@@ -79,9 +79,15 @@ impl Wim {
             .map_err(|failure| {
                 let error = map(failure, path, "opening the image file", None);
                 match error {
-                    // A file cut off behind its header looks damaged to wimlib; its length says more.
+                    // A file cut off behind its header looks damaged or unreadable to wimlib; its length says more.
                     WimError::Corrupt { path, source } if header::ends_early(&path) => {
                         WimError::Truncated { path, source }
+                    }
+                    WimError::Failed { source, .. } if header::ends_early(path) => {
+                        WimError::Truncated {
+                            path: path.to_path_buf(),
+                            source,
+                        }
                     }
                     other => other,
                 }
@@ -158,22 +164,26 @@ impl Wim {
                 name.push(extension);
             }
             let other = self.path.with_file_name(name);
-            let missing = || WimError::SplitPart {
+            let missing = |why: String| WimError::SplitPart {
                 path: self.path.clone(),
                 part: number,
                 total,
                 missing: other.clone(),
+                why,
             };
-            if !other.is_file() {
-                return Err(missing());
-            }
+            regular::open(&other).map_err(|error| {
+                missing(match error.kind() {
+                    std::io::ErrorKind::NotFound => "was not found".to_owned(),
+                    _ => format!("cannot be read: {error}"),
+                })
+            })?;
             xml_guard::check(&other)?;
             let found = Handle::open(&place(&other)?, false, &observe(&Silent))
                 .map_err(|failure| map(failure, &other, "opening a part", None))?
                 .0
                 .info();
             if found.guid != info.guid || found.part_number != number {
-                return Err(missing());
+                return Err(missing("belongs to another one".to_owned()));
             }
             parts.push(other);
         }
@@ -225,7 +235,7 @@ impl Wim {
         }
     }
 
-    fn image(&self, index: u32) -> ImageInfo {
+    pub(super) fn image(&self, index: u32) -> ImageInfo {
         let text = |key| self.image_property(index, key).unwrap_or_default();
         let number = |key| text(key).parse::<u64>().unwrap_or(0);
         let version: Vec<String> = ["MAJOR", "MINOR", "BUILD", "SPBUILD"]

@@ -50,6 +50,7 @@ pub struct Survey {
 struct Looker {
     survey: Survey,
     seen: HashSet<u64>,
+    entries: u64,
     hostile: Option<String>,
     unfit: Option<(String, String)>,
     missing: u64,
@@ -68,6 +69,7 @@ impl Looker {
             self.unfit = Some((entry.path.to_owned(), why));
             return false;
         }
+        self.entries += 1;
         if entry.streams.iter().any(|stream| stream.missing) {
             if self.missing == 0 {
                 entry.path.clone_into(&mut self.first_missing);
@@ -202,6 +204,16 @@ impl Wim {
                 let what = line.trim_start_matches("Ignoring ").to_owned();
                 survey.left_out.push(what);
             }
+        }
+        // wimlib takes an entry of no length for the end of its folder, and says nothing.
+        let said = self.image(index);
+        let known = looker.entries.saturating_add(survey.left_out.len() as u64);
+        let lost = said.files.saturating_add(said.dirs).saturating_sub(known);
+        if lost > 0 {
+            survey.left_out.push(format!(
+                "{lost} of the {} files and folders that its description counts: its tree does not hold them",
+                said.files.saturating_add(said.dirs)
+            ));
         }
         if looker.missing > 0 {
             return Err(WimError::BaseMissing {

@@ -13,7 +13,7 @@ use crate::regular;
 
 use super::error::{WimError, WimlibCause};
 use super::ffi;
-use super::header::{LENGTH as HEADER, PIPABLE, WIM};
+use super::header::{self, LENGTH as HEADER, PIPABLE, WIM};
 
 /// Where in it the XML data are described.
 const XML: usize = 72;
@@ -24,7 +24,7 @@ const LARGEST: u64 = 512 * 1024 * 1024;
 /// The start of an image in the XML data.
 pub(super) const IMAGE: &str = "<IMAGE";
 
-/// Refuses XML data that wimlib must not see. A file that cannot be read so far is left to wimlib.
+/// Refuses XML data that wimlib must not see, and a table whose end it would ignore. A file that cannot be read so far is left to wimlib.
 ///
 /// # Errors
 /// [`WimError::Corrupt`].
@@ -37,6 +37,9 @@ pub(super) fn check(path: &Path) -> Result<(), WimError> {
             messages: vec![why],
         },
     };
+    if header::ends_amid_entry(path) {
+        return Err(refused("its table of data ends amid an entry".to_owned()));
+    }
     match xml_of(path) {
         Ok(Xml::Text(text)) => match twice(&text) {
             Some(index) => Err(refused(format!("two images have the number {index}"))),
@@ -60,6 +63,9 @@ pub(super) fn xml_of(path: &Path) -> std::io::Result<Xml> {
     if header.starts_with(PIPABLE) {
         file.seek(SeekFrom::End(-208))?;
         file.read_exact(&mut header)?;
+        if !header.starts_with(PIPABLE) {
+            return Err(std::io::ErrorKind::InvalidData.into());
+        }
     } else if !header.starts_with(WIM) {
         return Err(std::io::ErrorKind::InvalidData.into());
     }

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+mod ahead;
 mod appends;
 mod clocks;
 #[path = "../common/mod.rs"]
@@ -20,6 +21,7 @@ mod disk_tables;
 mod engines;
 mod fat_bytes;
 mod fat_volumes;
+mod images;
 mod kills;
 mod lab;
 mod layout_steps;

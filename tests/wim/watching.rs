@@ -39,7 +39,7 @@ fn a_monitor_ends_every_kind_of_work() {
     aborted(wim.verify(&stop(WimPhase::Verifying)), "verify");
     for phase in [WimPhase::ExtractingStructure, WimPhase::Extracting] {
         let target = ntfs(dir.path(), "target.img", 64);
-        aborted(wim.apply_ntfs(1, &target, &stop(phase)), "apply");
+        aborted(wim.apply_ntfs(1, &target, &stop(phase)).map(drop), "apply");
     }
     let source = dir.path().join("small.img");
     let mut new = Wim::create(FAST).expect("a new WIM");

@@ -119,6 +119,13 @@ fn source(settings: &ApplyOperatingSystem, c: &mut Checker<'_>) -> Option<Wim> {
             counted(info.images.len(), "image")
         ),
     );
+    if !wim.warnings().is_empty() {
+        c.warn(
+            SUBJECT,
+            wim.warnings().join(" "),
+            "Make sure that the file was written to its end.",
+        );
+    }
     if !settings.verify {
         c.warn(
             SUBJECT,

@@ -135,7 +135,10 @@ impl Machine for Bench {
             }),
         }
     }
-    fn space(&self, _: &Path) -> Result<Space> {
+    fn space(&self, path: &Path) -> Result<Space> {
+        // As the real one: of what is not there nothing is known.
+        std::fs::metadata(path)
+            .map_err(|error| PlatformError::io(format!("looking at {}", path.display()), error))?;
         Ok(self.space.clone())
     }
     fn memory(&self) -> Option<u64> {
@@ -205,7 +208,8 @@ impl Bench {
             cancel,
             variables: &values,
             planned: &planned,
-            scratch: scratch.path(),
+            // As in a run: a step's folder is made when its turn comes.
+            scratch: &scratch.path().join("scratch"),
             progress: &|text| said.lock().unwrap().push(text.to_owned()),
         };
         let mut checker = Checker::new(&cx);
