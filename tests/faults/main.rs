@@ -20,4 +20,5 @@ mod lab;
 mod machine;
 mod plain;
 mod room;
+mod secrets;
 mod source;
