@@ -24,7 +24,11 @@ fn wide(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn percent(text: &str, upper: bool, blank: &str) -> String {
@@ -102,7 +106,8 @@ fn encodings() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 CANARY
                     .encode_utf16()
                     .map(|u| format!("\\u{u:04x}"))
-                    .collect(),
+                    .collect::<Vec<_>>()
+                    .concat(),
                 serde_json::to_string(&serde_json::to_string(CANARY).unwrap()).unwrap(),
             ]),
         ),
@@ -270,7 +275,7 @@ impl Planted {
         command
     }
 
-    fn into_file(&self, mut command: Command, name: &str) -> Child {
+    fn started(&self, mut command: Command, name: &str) -> Child {
         let output = std::fs::File::create(self.path(name)).unwrap();
         let errors = output.try_clone().unwrap();
         command.stdout(output).stderr(errors).spawn().unwrap()
@@ -284,12 +289,12 @@ impl Planted {
     }
 
     fn start(&mut self, command: Command) {
-        self.client = Some(self.into_file(command, "output-plain"));
+        self.client = Some(self.started(command, "output-plain"));
         self.until("the pause", |planted| {
             planted.status().contains("\"Pause\"")
         });
         let stream = self.command(&["attach", "--json"]);
-        self.stream = Some(self.into_file(stream, "output-json"));
+        self.stream = Some(self.started(stream, "output-json"));
     }
 
     fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
