@@ -17,12 +17,20 @@ use std::time::{Duration, Instant};
 
 use wimforge::client::{self, Client, Incoming, Manner};
 use wimforge::event::{NodeId, RunOutcome};
-use wimforge::protocol::{LogPage, LogQuery, Pattern, Push, Reply, Request, StartRun};
+use wimforge::protocol::{LogPage, LogQuery, Pattern, Push, Reply, Request, StartRun, WireSecret};
 use wimforge::run_state::{LOG_KEPT, RunState};
+use wimforge::secret::Secret;
 use wimforge::transport::Endpoint;
 
 /// What the log may add to the memory of an engine.
 const GROWTH_KIB: u64 = 40 * 1024;
+
+/// Every line is looked through for these.
+const SECRETS: [(&str, &str); 3] = [
+    ("Password", "Pl4nted-S3cret"),
+    ("Other", "another Secret of th3 run"),
+    ("Key", "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"),
+];
 
 fn lines() -> u64 {
     if system::asked("WIMFORGE_QUICK") {
@@ -209,6 +217,9 @@ async fn ten_million_lines() {
     let begun = Instant::now();
     let start = StartRun {
         sequence: sequence.display().to_string(),
+        secrets: SECRETS
+            .map(|(name, value)| (name.to_owned(), WireSecret(Secret::new(value))))
+            .to_vec(),
         ..StartRun::default()
     };
     assert_eq!(engine.ask(Request::Start(start)).await, Reply::Accepted);
@@ -241,7 +252,15 @@ async fn ten_million_lines() {
     let pushes = watcher.join().unwrap();
     println!("{pushes} pushes to the client that looked on");
     let begun = Instant::now();
-    let mut engine = Engine::start(folder.path(), &["--resume", &run.display().to_string()]);
+    let mut more = vec!["--resume".to_owned(), run.display().to_string()];
+    for (name, value) in SECRETS {
+        let file = folder.path().join(name);
+        std::fs::write(&file, value).unwrap();
+        more.push("--secret".to_owned());
+        more.push(format!("{name}=file:{}", file.display()));
+    }
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let mut engine = Engine::start(folder.path(), &more);
     engine.up(Duration::from_secs(300)).await;
     println!(
         "taken up in {:?}, {} KiB at most",

@@ -3,6 +3,7 @@
 //! It is a monitor: executor and clients call it, one at a time; whoever must wait (for an answer, for the end of a pause)
 //! sleeps on its condition. Every change is an event that is stamped, redacted, journalled, folded and pushed in one go.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -348,8 +349,11 @@ impl Dispatcher {
     }
 
     /// Passes a sample on; not journalled.
-    pub fn progress(&self, progress: Progress) {
+    pub fn progress(&self, mut progress: Progress) {
         let mut inner = self.lock();
+        if let Cow::Owned(clean) = inner.redactor.redact(&progress.detail) {
+            progress.detail = clean;
+        }
         inner.state.sample(&progress);
         if let Some(samples) = &mut inner.samples {
             samples.keep(&progress);
@@ -489,6 +493,12 @@ impl Dispatcher {
     /// What masks the secrets of now.
     pub fn redactor(&self) -> Redactor {
         self.lock().redactor.clone()
+    }
+
+    /// The same without waiting; none while another call is going on.
+    pub(super) fn redactor_now(&self) -> Option<Redactor> {
+        let inner = self.inner.try_lock().ok()?;
+        Some(inner.redactor.clone())
     }
 
     /// Sets a variable the engine's way (any name); empty deletes. Says nothing when nothing changes.

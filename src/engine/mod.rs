@@ -5,7 +5,7 @@
 //! (what is kept), [`executor`] with [`debugger`] and [`preflight`] (the walk over the plan), [`attempt`] (one attempt at one
 //! step), [`host`] (what a step sees), [`boots`] (from start to end, over restarts), [`start`] and [`catalog`] (before a run),
 //! [`history`] and [`log_pages`] (looking closer), [`evidence`], [`digest`], [`report`], [`bundle`] and [`replay`] (after it),
-//! [`server`] (clients).
+//! [`server`] (clients), [`panics`] (the last words).
 
 pub mod attempt;
 pub mod boots;
@@ -25,6 +25,7 @@ pub mod host;
 pub mod journal;
 mod journal_line;
 pub mod log_pages;
+pub mod panics;
 pub mod people;
 pub mod preflight;
 mod redact;

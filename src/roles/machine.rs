@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wimforge::cli::{EngineArgs, FirmwareArg, Lab, MachineArgs};
 use wimforge::engine::dispatcher::Dispatcher;
+use wimforge::engine::panics;
 use wimforge::engine::run_folder::RunFolder;
 use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
@@ -42,6 +43,7 @@ pub fn engine(args: EngineArgs) -> Outcome {
         let listener = Listener::bind(&endpoint)
             .map_err(|error| failed(format!("opening {}: {error}", endpoint.path().display())))?;
         let dispatcher = Arc::new(Dispatcher::default());
+        panics::mask_messages(&dispatcher);
         let run = match args.resume {
             Some(folder) => {
                 let grants = Grants {

@@ -11,34 +11,56 @@ use zeroize::Zeroizing;
 pub(super) struct Decoded {
     /// What it reads as.
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// Where each of these bytes stands in the text.
-    places: Vec<(u32, u32)>,
+    /// Where it was read from, in order.
+    pieces: Vec<Piece>,
+}
+
+/// A part of a text that was taken as it is, or one escape.
+struct Piece {
+    /// Where what was read begins.
+    at: usize,
+    /// Where it stands in the text.
+    from: usize,
+    to: usize,
+    escape: bool,
 }
 
 impl Decoded {
     fn with_room(length: usize) -> Self {
         Self {
             bytes: Zeroizing::new(Vec::with_capacity(length)),
-            places: Vec::with_capacity(length),
+            pieces: Vec::new(),
         }
     }
 
-    fn push(&mut self, bytes: &[u8], from: usize, to: usize) {
-        let place = (narrow(from), narrow(to));
+    fn push(&mut self, bytes: &[u8], from: usize, to: usize, escape: bool) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.pieces.push(Piece {
+            at: self.bytes.len(),
+            from,
+            to,
+            escape,
+        });
         self.bytes.extend_from_slice(bytes);
-        self.places.extend(bytes.iter().map(|_| place));
     }
 
     /// The part of the text that these bytes were read from.
     pub(super) fn place(&self, range: &Range<usize>) -> Range<usize> {
-        let at = |index: usize| self.places.get(index).copied().unwrap_or_default();
-        at(range.start).0 as usize..at(range.end.saturating_sub(1)).1 as usize
+        let of = |index: usize| {
+            let after = self.pieces.partition_point(|piece| piece.at <= index);
+            match self.pieces.get(after.saturating_sub(1)) {
+                Some(piece) if piece.escape => piece.from..piece.to,
+                Some(piece) => {
+                    let from = piece.from + (index - piece.at);
+                    from..from + 1
+                }
+                None => 0..0,
+            }
+        };
+        of(range.start).start..of(range.end.saturating_sub(1)).end
     }
-}
-
-/// Texts are looked through in pieces far below this.
-fn narrow(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// One escape: the bytes that it stands for, and its length.
@@ -81,21 +103,17 @@ const SCHEMES: [Scheme; 6] = [
 
 /// What `text` reads as, for each scheme that finds an escape in it.
 pub(super) fn readings(text: &[u8]) -> impl Iterator<Item = Decoded> + '_ {
-    let mut seen = [false; SCHEMES.len()];
-    for &byte in text {
-        // Letters and digits begin no escape.
-        if !INTEREST[usize::from(byte)] {
-            continue;
-        }
-        for (seen, scheme) in seen.iter_mut().zip(&SCHEMES) {
-            *seen |= (scheme.begins)(byte);
-        }
-    }
-    SCHEMES
+    // Most texts have none, and most of a text is none.
+    let signs: Vec<usize> = text
         .iter()
-        .zip(seen)
-        .filter(|(_, seen)| *seen)
-        .filter_map(|(scheme, _)| undo(text, scheme))
+        .enumerate()
+        .filter(|(_, byte)| INTEREST[usize::from(**byte)])
+        .map(|(at, _)| at)
+        .collect();
+    let schemes = if signs.is_empty() { &[][..] } else { &SCHEMES };
+    schemes
+        .iter()
+        .filter_map(move |scheme| undo(text, &signs, scheme))
 }
 
 /// Whether any scheme has an escape that begins with this byte.
@@ -116,23 +134,25 @@ const INTEREST: [bool; 256] = {
     all
 };
 
-fn undo(text: &[u8], scheme: &Scheme) -> Option<Decoded> {
-    let mut out = Decoded::with_room(text.len());
-    let mut changed = false;
+/// `signs` are the places where an escape of any scheme may begin.
+fn undo(text: &[u8], signs: &[usize], scheme: &Scheme) -> Option<Decoded> {
+    let mut out: Option<Decoded> = None;
     let mut at = 0;
-    while at < text.len() {
-        if (scheme.begins)(text[at])
-            && let Some((bytes, count, length)) = (scheme.read)(&text[at..])
-        {
-            out.push(&bytes[..count], at, at + length);
-            at += length;
-            changed = true;
-        } else {
-            out.push(&text[at..=at], at, at + 1);
-            at += 1;
+    for &sign in signs {
+        if sign < at || !(scheme.begins)(text[sign]) {
+            continue;
         }
+        let Some((bytes, count, length)) = (scheme.read)(&text[sign..]) else {
+            continue;
+        };
+        let out = out.get_or_insert_with(|| Decoded::with_room(text.len()));
+        out.push(&text[at..sign], at, sign, false);
+        out.push(&bytes[..count], sign, sign + length, true);
+        at = sign + length;
     }
-    changed.then_some(out)
+    let mut out = out?;
+    out.push(&text[at..], at, text.len(), false);
+    Some(out)
 }
 
 fn digit(byte: Option<&u8>) -> Option<u8> {
@@ -155,10 +175,18 @@ fn number(text: &[u8], base: u32, most: usize) -> Option<(u32, usize)> {
     (count > 0).then_some((value, count))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what every reader of an escape gives"
+)]
 fn one(byte: u8, length: usize) -> Option<Escape> {
     Some(([byte, 0, 0, 0], 1, length))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what every reader of an escape gives"
+)]
 fn nothing(length: usize) -> Option<Escape> {
     Some(([0; 4], 0, length))
 }

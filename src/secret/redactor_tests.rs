@@ -59,7 +59,8 @@ fn written(secret: &str) -> Vec<(&'static str, String)> {
             secret
                 .encode_utf16()
                 .map(|u| format!("\\u{u:04x}"))
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         ("debug", format!("{secret:?}")),
         ("rust", secret.escape_unicode().to_string()),
@@ -77,14 +78,16 @@ fn written(secret: &str) -> Vec<(&'static str, String)> {
             secret
                 .chars()
                 .map(|c| format!("&#{};", u32::from(c)))
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         (
             "xml, hexadecimal",
             secret
                 .chars()
                 .map(|c| format!("&#x{:X};", u32::from(c)))
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         ("shell", format!("'{}'", secret.replace('\'', r"'\''"))),
         ("python", format!("'{}'", secret.replace('\'', r#"'"'"'"#))),
@@ -102,16 +105,34 @@ fn written(secret: &str) -> Vec<(&'static str, String)> {
         ),
         (
             "octal",
-            secret.bytes().map(|b| format!("\\{b:03o}")).collect(),
+            secret
+                .bytes()
+                .map(|b| format!("\\{b:03o}"))
+                .collect::<Vec<_>>()
+                .concat(),
         ),
-        ("hex", secret.bytes().map(|b| format!("{b:02x}")).collect()),
+        (
+            "hex",
+            secret
+                .bytes()
+                .map(|b| format!("{b:02x}"))
+                .collect::<Vec<_>>()
+                .concat(),
+        ),
         (
             "hex, upper",
-            secret.bytes().map(|b| format!("{b:02X}")).collect(),
+            secret
+                .bytes()
+                .map(|b| format!("{b:02X}"))
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         (
             "hex of utf-16",
-            le.iter().map(|b| format!("{b:02x}")).collect(),
+            le.iter()
+                .map(|b| format!("{b:02x}"))
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         (
             "registry",
@@ -130,7 +151,8 @@ fn written(secret: &str) -> Vec<(&'static str, String)> {
             secret
                 .chars()
                 .map(|c| format!("\x1b[1;31m{c}\x1b[0m"))
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
         ),
     ];
     for (name, suffix) in [

@@ -68,6 +68,7 @@ fn same(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::Secret;
     use crate::sequence::load::read_text;
 
     const DOCUMENT: &str = r#"Sequence(schema: 1, name: "x",
@@ -88,7 +89,7 @@ mod tests {
         let checked = read_text("x", DOCUMENT);
         let sequence = checked.sequence.as_ref().unwrap();
         let secrets = sequence.written_secrets();
-        let mut found: Vec<&str> = secrets.iter().map(|secret| secret.reveal()).collect();
+        let mut found: Vec<&str> = secrets.iter().map(Secret::reveal).collect();
         found.sort_unstable();
         assert_eq!(
             found,

@@ -2,7 +2,6 @@
 
 use crate::codes;
 use crate::sequence::settings::PartitionDef;
-use crate::sequence::variables::Value;
 
 use super::cx::StepCx;
 use super::error::StepError;
@@ -28,15 +27,12 @@ pub(super) fn check(cx: &StepCx, what: &str, text: &str, secret: bool) -> Result
 /// # Errors
 /// It is.
 pub(super) fn value(cx: &StepCx, name: &str, setting: &str) -> Result<String, StepError> {
-    let (text, secret) = match cx.host.variable(name) {
-        Some(value) => (value.reveal().to_owned(), matches!(value, Value::Secret(_))),
-        None => {
-            let expanded = cx.host.expand(setting);
-            (expanded.text, expanded.secret)
-        }
-    };
-    check(cx, name, &text, secret)?;
-    Ok(text)
+    let value = cx
+        .host
+        .variable(name)
+        .unwrap_or_else(|| cx.host.expand(setting).into_value());
+    check(cx, name, value.reveal(), value.is_secret())?;
+    Ok(value.reveal().to_owned())
 }
 
 /// Refuses labels and names of partitions that are made from secrets.
@@ -62,6 +58,7 @@ mod tests {
     use super::*;
     use crate::platform::fake::DisklessMachine;
     use crate::secret::Secret;
+    use crate::sequence::variables::Value;
     use crate::step::cx::Host;
     use crate::step::testing::RecordingHost;
 

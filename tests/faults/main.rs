@@ -30,5 +30,6 @@ mod machine;
 mod plain;
 mod random_images;
 mod room;
+mod secrets;
 mod source;
 mod volumes;
