@@ -293,7 +293,8 @@ fn difference(before: &Tree, after: &Tree) -> String {
                     )
                 })
             };
-            found += &format!("{name:?}: {:?} became {:?}\n", short(one), short(two));
+            let line = format!("{name:?}: {:?} became {:?}\n", short(one), short(two));
+            found.push_str(&line);
         }
     }
     found
