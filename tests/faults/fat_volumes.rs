@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
             |f| f.link(0, 0),
         ),
         case("root cluster 0", Refused("starts at cluster 0"), |f| {
-            f.put(44, &[0; 4])
+            f.put(44, &[0; 4]);
         }),
         case(
             "root cluster out of range",
