@@ -43,6 +43,19 @@ pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     ))
 }
 
+/// A name as file systems of Windows compare it: each sign in upper case, none becoming two.
+pub fn folded(name: &str) -> String {
+    name.chars()
+        .map(|c| {
+            let mut upper = c.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(one), None) => one,
+                _ => c,
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

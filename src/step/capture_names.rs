@@ -4,40 +4,24 @@ use std::collections::HashSet;
 
 use crate::codes;
 use crate::sequence::settings::UnsupportedFiles;
+use crate::text::folded;
 use crate::wim::{Wim, WimError};
 
 use super::cx::StepCx;
 use super::error::StepError;
-
-/// How many paths of a kind are listed.
-const LISTED: usize = 20;
-
-#[derive(Debug, Default)]
-struct Kind {
-    count: u64,
-    paths: Vec<String>,
-}
-
-impl Kind {
-    fn add(&mut self, path: &str) {
-        self.count += 1;
-        if self.paths.len() < LISTED {
-            self.paths.push(path.to_owned());
-        }
-    }
-}
+use super::fat_check::state::Lines;
 
 /// What was found in one image.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// Windows can neither make nor read them, and wimlib leaves some out when it reads the image.
-    forbidden: Kind,
+    forbidden: Lines,
     /// Of two names that differ only in case Windows finds one.
-    twins: Kind,
+    twins: Lines,
     /// What the scan left out, in wimlib's words: it does not say where.
     ignored: Vec<String>,
     /// Only programs that go round the usual rules can open them.
-    awkward: Kind,
+    awkward: Lines,
     /// The names of each folder on the way to the entry in hand, without regard to case.
     beside: Vec<HashSet<String>>,
 }
@@ -77,19 +61,6 @@ fn fault(name: &str) -> Option<Fault> {
     }
 }
 
-/// As NTFS compares: sign by sign.
-fn folded(name: &str) -> String {
-    name.chars()
-        .map(|c| {
-            let mut upper = c.to_uppercase();
-            match (upper.next(), upper.next()) {
-                (Some(one), None) => one,
-                _ => c,
-            }
-        })
-        .collect()
-}
-
 impl Names {
     /// Looks at every name of image `index`, scanned but not yet written.
     pub(super) fn look(wim: &Wim, index: u32) -> Result<Self, WimError> {
@@ -111,15 +82,15 @@ impl Names {
             return;
         };
         match fault(name) {
-            Some(Fault::Forbidden) => self.forbidden.add(path),
-            Some(Fault::Awkward) => self.awkward.add(path),
+            Some(Fault::Forbidden) => self.forbidden.add(format!("{path:?}")),
+            Some(Fault::Awkward) => self.awkward.add(format!("{path:?}")),
             None => {}
         }
         let depth = folder.matches('/').count();
         self.beside.truncate(depth + 1);
         self.beside.resize_with(depth + 1, HashSet::new);
         if !self.beside[depth].insert(folded(name)) {
-            self.twins.add(path);
+            self.twins.add(format!("{path:?}"));
         }
     }
 
@@ -147,27 +118,23 @@ impl Names {
                 "names that Windows programs cannot open (a device, or a point or blank at the end)",
             ),
         ] {
-            if kind.count == 0 {
+            if kind.is_empty() {
                 continue;
             }
-            total += kind.count;
-            cx.warn(format!("{volume} holds {} {what}:", kind.count));
-            for path in &kind.paths {
-                cx.warn(format!("  {path:?}"));
-            }
-            let more = kind.count - kind.paths.len() as u64;
-            if more > 0 {
-                cx.warn(format!("  … and {more} more"));
+            total += kind.count();
+            cx.warn(format!("{volume} holds {} {what}:", kind.count()));
+            for line in kind.lines() {
+                cx.warn(format!("  {line}"));
             }
         }
-        let lost = self.forbidden.count + self.ignored.len() as u64;
+        let lost = self.forbidden.count() + self.ignored.len() as u64;
         if lost > 0 && policy == UnsupportedFiles::Refuse {
             return Err(StepError::new(
                 codes::NOT_SUPPORTED,
                 format!("{volume} holds {lost} {FORBIDDEN}"),
             )
             .hint("Rename these files (chkdsk /f mends names that are none), or set unsupported_files to List.")
-            .tail([&self.forbidden.paths[..], &self.ignored].concat()));
+            .tail([self.forbidden.lines(), self.ignored.clone()].concat()));
         }
         Ok(total)
     }
@@ -216,7 +183,7 @@ mod tests {
         ] {
             names.entry(path);
         }
-        assert_eq!(names.twins.paths, ["/A/Y", "/a", "/C/É"]);
-        assert_eq!((names.forbidden.count, names.awkward.count), (0, 0));
+        assert_eq!(names.twins.lines(), ["\"/A/Y\"", "\"/a\"", "\"/C/É\""]);
+        assert!(names.forbidden.is_empty() && names.awkward.is_empty());
     }
 }

@@ -90,7 +90,9 @@ impl Fat {
 
     /// A cluster that is free, far behind those in use.
     pub fn free(&self) -> u32 {
-        (20_000..).find(|&cluster| self.next(cluster) == 0).unwrap()
+        (20_000..60_000)
+            .find(|&cluster| self.next(cluster) == 0)
+            .unwrap()
     }
 }
 

@@ -48,10 +48,10 @@ fn cases() -> Vec<Case> {
     vec![
         case("untouched", Kept, |_| {}),
         case("dirty by the boot sector", Refused("marked dirty"), |f| {
-            f.0[65] |= 1
+            f.0[65] |= 1;
         }),
         case("dirty by the table", Refused("marked dirty"), |f| {
-            f.link(1, 0x07FF_FFFF)
+            f.link(1, 0x07FF_FFFF);
         }),
         case("dirty by both", Refused("marked dirty"), |f| {
             f.0[65] |= 1;
@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
             |f| f.link(0, 0),
         ),
         case("root cluster 0", Refused("starts at cluster 0"), |f| {
-            f.put(44, &[0; 4])
+            f.put(44, &[0; 4]);
         }),
         case(
             "root cluster out of range",
@@ -119,16 +119,16 @@ fn cases() -> Vec<Case> {
             },
         ),
         case("first cluster out of range", Refused("/A.TXT"), |f| {
-            f.start_at("A.TXT", 0x00F0_0000)
+            f.start_at("A.TXT", 0x00F0_0000);
         }),
         case("first cluster 1", Refused("leads to 1").or_any(), |f| {
-            f.start_at("A.TXT", 1)
+            f.start_at("A.TXT", 1);
         }),
         case("length without clusters", Refused("has no clusters"), |f| {
-            f.start_at("A.TXT", 0)
+            f.start_at("A.TXT", 0);
         }),
         case("clusters without length", Refused("0 bytes long"), |f| {
-            f.size("A.TXT", 0)
+            f.size("A.TXT", 0);
         }),
         case(
             "more clusters than bytes",
@@ -327,7 +327,7 @@ fn cases() -> Vec<Case> {
             f.0[at + 11] = 0x1F;
         }),
         case("0 bytes per sector", Refused("0 bytes per sector"), |f| {
-            f.put(11, &[0, 0])
+            f.put(11, &[0, 0]);
         }),
         case(
             "520 bytes per sector",
@@ -340,19 +340,19 @@ fn cases() -> Vec<Case> {
             |f| f.0[13] = 0,
         ),
         case("no reserved sectors", Refused("no reserved"), |f| {
-            f.put(14, &[0, 0])
+            f.put(14, &[0, 0]);
         }),
         case("no tables", Refused("0 file allocation tables"), |f| {
-            f.0[16] = 0
+            f.0[16] = 0;
         }),
         case("seven tables", Refused("7 file allocation tables"), |f| {
-            f.0[16] = 7
+            f.0[16] = 7;
         }),
         case("larger than its partition", Refused("are there"), |f| {
             f.put(32, &[0, 0, 0x10, 0]);
         }),
         case("table too small", Refused("room for"), |f| {
-            f.put(36, &[9, 0, 0, 0])
+            f.put(36, &[9, 0, 0, 0]);
         }),
         case(
             "no room for data",

@@ -16,7 +16,7 @@ use wimforge::step::cx::StepEnd;
 use crate::lab::{noise, skip, text, tool};
 use crate::volumes::{Captured, capture, disk_of};
 
-const ROUNDS: u64 = 7;
+const ROUNDS: u64 = 12;
 
 /// What a file is, as far as both sides of a capture can tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -293,7 +293,8 @@ fn difference(before: &Tree, after: &Tree) -> String {
                     )
                 })
             };
-            found += &format!("{name:?}: {:?} became {:?}\n", short(one), short(two));
+            let line = format!("{name:?}: {:?} became {:?}\n", short(one), short(two));
+            found.push_str(&line);
         }
     }
     found
@@ -382,8 +383,12 @@ fn mtools(arguments: &[&str]) {
         ])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    // mcopy sometimes ends with 1 and nothing to say; whether all is there is looked at afterwards.
+    assert!(
+        output.status.success() || said.is_empty(),
+        "{arguments:?}: {said}"
+    );
 }
 
 fn fat_round(seed: u64) -> bool {

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use std::io::{self, Read, Seek};
 
 use crate::cancel::CancelToken;
+use crate::text::folded;
 use crate::units;
 
 use super::super::fat::DEEPEST;
@@ -34,19 +35,6 @@ pub(super) struct Walk<'a, 'b, R> {
     /// The names on the way to the folder in hand.
     way: Vec<String>,
     hasher: RandomState,
-}
-
-/// A name as all that ignores case sees it.
-fn folded(name: &str) -> String {
-    name.chars()
-        .map(|c| {
-            let mut upper = c.to_uppercase();
-            match (upper.next(), upper.next()) {
-                (Some(one), None) => one,
-                _ => c,
-            }
-        })
-        .collect()
 }
 
 impl<'a, 'b, R: Read + Seek> Walk<'a, 'b, R> {
@@ -322,7 +310,7 @@ impl<'a, 'b, R: Read + Seek> Walk<'a, 'b, R> {
         let mut steps = 0_u32;
         let (count, broken) = self.table.claim(first, wanted, &mut |_, _| {
             steps = steps.wrapping_add(1);
-            if steps % 4096 == 0 && cancel.is_cancelled() {
+            if steps.is_multiple_of(4096) && cancel.is_cancelled() {
                 return Err(io::Error::other("cancelled"));
             }
             Ok(())

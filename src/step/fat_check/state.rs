@@ -13,7 +13,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub(super) fn add(&mut self, line: String) {
+    pub(in crate::step) fn add(&mut self, line: String) {
         self.count += 1;
         if self.first.len() < KEPT {
             self.first.push(line);
