@@ -9,6 +9,8 @@ mod pieces;
 mod places;
 mod scrub;
 #[cfg(test)]
+mod scrub_cases;
+#[cfg(test)]
 mod scrub_tests;
 
 use base64::Engine as _;
