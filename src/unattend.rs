@@ -13,6 +13,8 @@ mod places;
 mod run_synchronous;
 mod scrub;
 #[cfg(test)]
+mod scrub_cases;
+#[cfg(test)]
 mod scrub_tests;
 mod shape;
 mod splice;

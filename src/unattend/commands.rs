@@ -165,6 +165,13 @@ static COMPILED: LazyLock<Vec<(Regex, &'static str, Kind)>> = LazyLock::new(|| {
         .collect()
 });
 
+/// What stands in or right before whatever a rule finds. Logs are long: the rules only see the lines about such a word.
+const TRIGGER: &str = r#"(?i)passw|passphrase|pwd|securestring|[-/]pass?[:=\s]|pass=|[-/](?:pw|p[dou])[:=\s]|keymaterial|net1?(?:\.exe)?"?\s+us|cmdkey|schtasks|(?:ps|pa)exec|autologon|://[^\s/:@<>]+:|\d{6}-\d{6}-|[-/]e(?:c|nc|n|ncodedcommand)?\s"#;
+/// How many lines behind it a rule may reach.
+const LINES: usize = 3;
+
+static TRIGGERS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TRIGGER).ok());
+
 static ENCODED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)[-/]e(?:c|nc|n|ncodedcommand)?\s+(?P<s>[a-z0-9+/]{16,}=*)").ok()
 });
@@ -191,7 +198,45 @@ fn is_open(word: &str) -> bool {
 
 /// The passwords in a text, in order, none twice.
 pub(super) fn find(text: &str, kind: Kind) -> Vec<Hit> {
-    find_in(text, kind, true)
+    let mut hits = Vec::new();
+    for part in about_triggers(text) {
+        hits.extend(
+            find_in(&text[part.clone()], kind, true)
+                .into_iter()
+                .map(|hit| Hit {
+                    at: hit.at.start + part.start..hit.at.end + part.start,
+                    what: hit.what,
+                }),
+        );
+    }
+    hits
+}
+
+/// The lines about words that a rule may look for, in pieces that do not touch.
+fn about_triggers(text: &str) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let Some(triggers) = TRIGGERS.as_ref() else {
+        return parts;
+    };
+    let mut at = 0;
+    while let Some(found) = triggers.find_at(text, at) {
+        let start = text[..found.start()].rfind('\n').map_or(0, |end| end + 1);
+        let mut end = found.end();
+        for _ in 0..LINES {
+            end = text[end..]
+                .find('\n')
+                .map_or(text.len(), |more| end + more + 1);
+        }
+        match parts.last_mut() {
+            Some(last) if last.end >= start => last.end = end,
+            _ => parts.push(start..end),
+        }
+        // The rest of the last line but one may hold another word, whose own lines count then.
+        at = text[found.end()..]
+            .find('\n')
+            .map_or(text.len(), |more| found.end() + more + 1);
+    }
+    parts
 }
 
 fn find_in(text: &str, kind: Kind, decode: bool) -> Vec<Hit> {
@@ -260,7 +305,7 @@ mod tests {
     #[test]
     fn every_rule_is_a_pattern() {
         assert_eq!(COMPILED.len(), RULES.len());
-        assert!(ENCODED.is_some() && PRODUCT_KEY.is_some());
+        assert!(ENCODED.is_some() && PRODUCT_KEY.is_some() && TRIGGERS.is_some());
     }
 
     #[test]
@@ -328,6 +373,21 @@ mod tests {
             hits.len(),
             lines.len()
         );
+    }
+
+    #[test]
+    fn a_password_is_found_on_its_line_in_a_long_log() {
+        let noise = "2026-11-27 12:00:00, Info  [setup.exe] nothing to see here\r\n".repeat(20_000);
+        let line = "2026-11-27, Info Running: net user a CANARY9 /add\r\n";
+        let folded = "\"DefaultPassword\"=hex(1):43,00,\\\r\n  41,00\r\n";
+        let text = format!("{noise}{line}{noise}{folded}{noise}{line}");
+        let started = std::time::Instant::now();
+        let hits = find(&text, Kind::Commands);
+        let words: Vec<&str> = hits.iter().map(|hit| &text[hit.at.clone()]).collect();
+        assert_eq!(words.len(), 3, "{words:?}");
+        assert_eq!((words[0], words[2]), ("CANARY9", "CANARY9"));
+        assert!(words[1].starts_with("hex(1):43,00"), "{words:?}");
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 
     #[test]
