@@ -255,6 +255,7 @@ mod tests {
             backing: None,
             model: "ACME".to_owned(),
             serial: String::new(),
+            identity: String::new(),
             bytes: units::GIB,
             sector_bytes: 512,
             usb: false,
