@@ -318,6 +318,19 @@ fn a_secret_is_shown_on_demand_only() {
 }
 
 #[test]
+fn what_the_output_of_tools_will_not_hide_is_said_while_it_is_typed() {
+    let mut model = form();
+    press(&mut model, "<Down><Down>abc");
+    let screen = draw_text(&model, 120, 40);
+    assert!(
+        screen.contains("under 4 bytes: it is not hidden in the output of tools"),
+        "{screen}"
+    );
+    press(&mut model, "d");
+    assert!(!draw_text(&model, 120, 40).contains("under 4 bytes"));
+}
+
+#[test]
 fn secrets_asked_for_in_the_run_answer_that_question() {
     let mut model = secrets().model;
     let asked = question(&model);
