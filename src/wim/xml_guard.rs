@@ -37,12 +37,12 @@ pub(super) fn check(path: &Path) -> Result<(), WimError> {
             messages: vec![why],
         },
     };
-    if header::ends_amid_entry(path) {
-        return Err(refused("its table of data ends amid an entry".to_owned()));
-    }
     match xml_of(path) {
         Ok(Xml::Text(text)) => match twice(&text) {
             Some(index) => Err(refused(format!("two images have the number {index}"))),
+            None if header::ends_amid_entry(path) => {
+                Err(refused("its table of data ends amid an entry".to_owned()))
+            }
             None => Ok(()),
         },
         Ok(Xml::Unreadable(why)) => Err(refused(why.to_owned())),

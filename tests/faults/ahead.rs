@@ -44,8 +44,8 @@ impl Place {
     /// A WIM with what `fill` puts into a volume.
     fn image(&self, fill: impl FnOnce(&Path)) -> PathBuf {
         let (volume, wim) = (self.path("source.img"), self.path("source.wim"));
-        let file = std::fs::File::create(&volume).unwrap();
-        file.set_len(64 << 20).unwrap();
+        let made = std::fs::File::create(&volume).unwrap();
+        made.set_len(64 << 20).unwrap();
         tool("mkntfs", &["-q", "-Q", "-F", text(&volume)]);
         inside(&volume, fill);
         tool(
@@ -119,6 +119,9 @@ impl Ended {
     }
 }
 
+type Fill = fn(&Path);
+
+const TIB: u64 = 1 << 40;
 const FAT: &str = r#"Step(name: "P", action: PartitionDisk(disk: 0, style: Mbr, partitions: [
     (name: "Data", kind: Primary, size: Percent(100), format: Fat32, label: "F", bootable: true, letter_variable: "OSDisk")]))"#;
 const APPLY: &str = r#"Step(name: "A", action: ApplyOperatingSystem(image: "%Image%", destination: Variable("OSDisk")))"#;
@@ -152,7 +155,6 @@ fn what_fat32_cannot_hold_is_found_before_the_wipe() {
         return;
     }
     let steps = format!("{FAT}, {APPLY}");
-    type Fill = fn(&Path);
     let cases: [(u64, Fill, &str); 5] = [
         (
             100,
@@ -257,7 +259,6 @@ fn a_disk_of_three_tebibytes_is_built() {
     if skip() {
         return;
     }
-    const TIB: u64 = 1 << 40;
     let place = Place::new(3 * TIB);
     let wim = place.image(crate::lab::windows);
     let document =

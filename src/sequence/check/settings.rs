@@ -156,7 +156,6 @@ impl Checker<'_> {
                     self.error(&label, why, "");
                 }
             }
-            Some(_) => {}
             None if !partition.label.is_empty() => {
                 self.error(
                     &label,
@@ -164,7 +163,7 @@ impl Checker<'_> {
                     "add `format`",
                 );
             }
-            None => {}
+            _ => {}
         }
         if partition.bootable && style == PartitionStyle::Gpt {
             self.error(

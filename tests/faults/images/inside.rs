@@ -39,22 +39,22 @@ pub fn names() -> Vec<Kind> {
             |f| f.metadata(|m| m.rename("zz", "..")),
         ),
         forged("a slash", "none.wim", Refused("hostile name"), |f| {
-            f.metadata(|m| m.rename("aaaa", "a/aa"))
+            f.metadata(|m| m.rename("aaaa", "a/aa"));
         }),
         forged("a backslash", "none.wim", Refused("hostile name"), |f| {
-            f.metadata(|m| m.rename("aaaa", "\\aaa"))
+            f.metadata(|m| m.rename("aaaa", "\\aaa"));
         }),
         forged("a NUL", "none.wim", Refused("hostile name"), |f| {
-            f.metadata(|m| m.rename("aaaa", "a\0aa"))
+            f.metadata(|m| m.rename("aaaa", "a\0aa"));
         }),
         forged("$MFT", "none.wim", Refused("/$MFT: NTFS keeps"), |f| {
-            f.metadata(|m| m.rename("aaaa", "$MFT"))
+            f.metadata(|m| m.rename("aaaa", "$MFT"));
         }),
         forged("$mft", "none.wim", Refused("/$mft: NTFS keeps"), |f| {
-            f.metadata(|m| m.rename("aaaa", "$mft"))
+            f.metadata(|m| m.rename("aaaa", "$mft"));
         }),
         forged("$Boot", "none.wim", Refused("/$Boot: NTFS keeps"), |f| {
-            f.metadata(|m| m.lengthen(None, "aaaa", "$Boot"))
+            f.metadata(|m| m.lengthen(None, "aaaa", "$Boot"));
         }),
         forged(
             "$Extend",
@@ -69,13 +69,13 @@ pub fn names() -> Vec<Kind> {
             |f| f.metadata(|m| m.lengthen(Some("dir"), "zz", "$MFT")),
         ),
         forged("a name of 256 letters", "none.wim", Refused(""), |f| {
-            f.metadata(|m| m.lengthen(None, "aaaa", &"x".repeat(256)))
+            f.metadata(|m| m.lengthen(None, "aaaa", &"x".repeat(256)));
         }),
         forged("a name of 20000 letters", "none.wim", Refused(""), |f| {
-            f.metadata(|m| m.lengthen(None, "aaaa", &"x".repeat(20_000)))
+            f.metadata(|m| m.lengthen(None, "aaaa", &"x".repeat(20_000)));
         }),
         forged("a colon", "none.wim", Renamed("aaaa", "a:aa"), |f| {
-            f.metadata(|m| m.rename("aaaa", "a:aa"))
+            f.metadata(|m| m.rename("aaaa", "a:aa"));
         }),
         forged(
             "half a character",
@@ -123,7 +123,7 @@ pub fn tree() -> Vec<Kind> {
     }
     vec![
         forged("a folder behind the end", "none.wim", Refused(""), |f| {
-            children(f, "deep", |_| 1 << 40)
+            children(f, "deep", |_| 1 << 40);
         }),
         forged("a folder that holds itself", "none.wim", Refused(""), |f| {
             children(f, "deep", |m| {
@@ -132,7 +132,7 @@ pub fn tree() -> Vec<Kind> {
             });
         }),
         forged("a folder amid an entry", "none.wim", Refused(""), |f| {
-            children(f, "deep", |m| m.file("aaaa") as u64 + 3)
+            children(f, "deep", |m| m.file("aaaa") as u64 + 3);
         }),
         forged(
             "a file with files in it",
@@ -194,10 +194,10 @@ pub fn tree() -> Vec<Kind> {
             });
         }),
         forged("metadata of no length", "none.wim", Refused(""), |f| {
-            f.metadata(|m| m.0.clear())
+            f.metadata(|m| m.0.clear());
         }),
         forged("metadata that are noise", "none.wim", Refused(""), |f| {
-            f.metadata(|m| m.0 = crate::lab::noise(4096, 9))
+            f.metadata(|m| m.0 = crate::lab::noise(4096, 9));
         }),
         forged("metadata damaged", "none.wim", Refused("is damaged"), |f| {
             let at = f.metadata_entry() + ENTRY_OFFSET;
@@ -227,10 +227,10 @@ pub fn security() -> Vec<Kind> {
             },
         ),
         forged("descriptors without end", "none.wim", Refused(""), |f| {
-            f.metadata(|m| m.put(0, &[0xFF; 4]))
+            f.metadata(|m| m.put(0, &[0xFF; 4]));
         }),
         forged("all the descriptors", "none.wim", Refused(""), |f| {
-            f.metadata(|m| m.put(4, &[0xFF; 4]))
+            f.metadata(|m| m.put(4, &[0xFF; 4]));
         }),
         forged(
             "a descriptor longer than all",
@@ -294,10 +294,10 @@ pub fn data() -> Vec<Kind> {
             |f| f.metadata(|m| m.attributes("text", ENCRYPTED)),
         ),
         forged("XPRESS damaged", "xpress.wim", Refused("is damaged"), |f| {
-            f.bytes[3000..3100].fill(0x5A)
+            f.bytes[3000..3100].fill(0x5A);
         }),
         forged("LZX damaged", "lzx.wim", Refused("is damaged"), |f| {
-            f.bytes[3000..3100].fill(0x5A)
+            f.bytes[3000..3100].fill(0x5A);
         }),
         forged(
             "solid LZMS damaged",
@@ -306,10 +306,10 @@ pub fn data() -> Vec<Kind> {
             |f| f.bytes[3000..3100].fill(0x5A),
         ),
         forged("the head of a solid block", "solid.wim", Refused(""), |f| {
-            f.bytes[208..232].fill(0xFF)
+            f.bytes[208..232].fill(0xFF);
         }),
         forged("XPRESS said to be LZX", "xpress.wim", Refused(""), |f| {
-            f.put32(16, 0x4_0082)
+            f.put32(16, 0x4_0082);
         }),
         forged(
             "damaged, with a table",

@@ -88,7 +88,7 @@ fn header() -> Vec<Kind> {
     vec![
         forged("nothing is wrong", "none.wim", Whole, |_| {}),
         forged("another magic", "none.wim", Refused("is not a WIM"), |f| {
-            f.put(0, b"MSWIN")
+            f.put(0, b"MSWIN");
         }),
         forged(
             "header of no length",
@@ -144,17 +144,17 @@ fn header() -> Vec<Kind> {
             |f| f.put32(CHUNK, 0),
         ),
         forged("chunks of 3 bytes", "lzx.wim", Refused("is damaged"), |f| {
-            f.put32(CHUNK, 3)
+            f.put32(CHUNK, 3);
         }),
         forged("chunks of 2 GiB", "lzx.wim", Refused("is damaged"), |f| {
-            f.put32(CHUNK, 1 << 31)
+            f.put32(CHUNK, 1 << 31);
         }),
         forged("part 0 of 0", "none.wim", Refused("is damaged"), |f| {
             f.put16(PART, 0);
             f.put16(PARTS, 0);
         }),
         forged("part 2 of 1", "none.wim", Refused("is damaged"), |f| {
-            f.put16(PART, 2)
+            f.put16(PART, 2);
         }),
         forged(
             "part 1 of 65535",
@@ -164,13 +164,13 @@ fn header() -> Vec<Kind> {
         ),
         forged("no images", "none.wim", Refused(""), |f| f.put32(IMAGES, 0)),
         forged("two images, one there", "none.wim", Refused(""), |f| {
-            f.put32(IMAGES, 2)
+            f.put32(IMAGES, 2);
         }),
         forged("all the images", "none.wim", Refused(""), |f| {
-            f.put32(IMAGES, u32::MAX)
+            f.put32(IMAGES, u32::MAX);
         }),
         forged("start from image 99", "none.wim", Whole, |f| {
-            f.put32(BOOT_INDEX, 99)
+            f.put32(BOOT_INDEX, 99);
         }),
         forged("somebody writes to it", "none.wim", Whole, |f| f.flag(0x40)),
     ]
@@ -185,10 +185,10 @@ fn table() -> Vec<Kind> {
             |f| f.put64(TABLE + 8, 1 << 40),
         ),
         forged("table at the end of all", "none.wim", Refused(""), |f| {
-            f.put64(TABLE + 8, u64::MAX)
+            f.put64(TABLE + 8, u64::MAX);
         }),
         forged("table on the header", "none.wim", Refused(""), |f| {
-            f.put64(TABLE + 8, 0)
+            f.put64(TABLE + 8, 0);
         }),
         forged("no table", "none.wim", Refused(""), |f| {
             f.set_size(TABLE, 0);
@@ -205,7 +205,7 @@ fn table() -> Vec<Kind> {
             f.put64(TABLE + 16, 1 << 50);
         }),
         forged("compressed table", "none.wim", Refused(""), |f| {
-            f.bytes[TABLE + 7] |= 4
+            f.bytes[TABLE + 7] |= 4;
         }),
         forged("data behind the end", "none.wim", Refused(""), |f| {
             let at = f.data_entry(0) + ENTRY_OFFSET;
@@ -305,25 +305,25 @@ fn xml() -> Vec<Kind> {
             |f| f.bytes[XML + 7] |= 4,
         ),
         forged("XML of an odd length", "none.wim", Refused(""), |f| {
-            f.raw_xml(&[0xFF, 0xFE, 0x3C])
+            f.raw_xml(&[0xFF, 0xFE, 0x3C]);
         }),
         forged("XML of 8 bits", "none.wim", Refused(""), |f| {
-            f.raw_xml(b"<WIM><IMAGE INDEX=\"1\"/></WIM>")
+            f.raw_xml(b"<WIM><IMAGE INDEX=\"1\"/></WIM>");
         }),
         forged("XML that is noise", "none.wim", Refused(""), |f| {
-            f.raw_xml(&crate::lab::noise(4096, 3))
+            f.raw_xml(&crate::lab::noise(4096, 3));
         }),
         forged("XML without an end", "none.wim", Refused(""), |f| {
-            f.xml(|xml| xml.replace("</WIM>", ""))
+            f.xml(|xml| xml.replace("</WIM>", ""));
         }),
         forged("XML without the image", "none.wim", Refused(""), |f| {
-            f.xml(|_| "\u{feff}<WIM></WIM>".to_owned())
+            f.xml(|_| "\u{feff}<WIM></WIM>".to_owned());
         }),
         forged("image 0", "none.wim", Refused(""), |f| {
-            f.xml(|xml| xml.replace("INDEX=\"1\"", "INDEX=\"0\""))
+            f.xml(|xml| xml.replace("INDEX=\"1\"", "INDEX=\"0\""));
         }),
         forged("image 7 of 1", "none.wim", Refused(""), |f| {
-            f.xml(|xml| xml.replace("INDEX=\"1\"", "INDEX=\"7\""))
+            f.xml(|xml| xml.replace("INDEX=\"1\"", "INDEX=\"7\""));
         }),
         forged(
             "one image twice",
@@ -353,10 +353,10 @@ fn xml() -> Vec<Kind> {
 fn cut() -> Vec<Kind> {
     vec![
         forged("nothing", "none.wim", Refused("is truncated"), |f| {
-            f.bytes.clear()
+            f.bytes.clear();
         }),
         forged("half a header", "none.wim", Refused("is truncated"), |f| {
-            f.bytes.truncate(100)
+            f.bytes.truncate(100);
         }),
         forged(
             "only the header",
@@ -391,7 +391,7 @@ fn cut() -> Vec<Kind> {
             |f| f.bytes.truncate(f.bytes.len() / 2),
         ),
         forged("half a pipable file", "pipable.wim", Refused(""), |f| {
-            f.bytes.truncate(f.bytes.len() / 2)
+            f.bytes.truncate(f.bytes.len() / 2);
         }),
         forged("a pipable file", "pipable.wim", Whole, |_| {}),
         forged(
