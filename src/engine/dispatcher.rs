@@ -566,7 +566,7 @@ impl Dispatcher {
         };
         let unsupported = control::unsupported(name).filter(|_| !value.reveal().is_empty());
         inner.variables.set_engine(name, value);
-        self.emit_locked(inner, body);
+        // Said first: the event that follows takes the lines to the disk with it.
         if let Some(line) = told {
             self.log_locked(inner, Severity::Info, "TSManager", &line, None);
         }
@@ -578,6 +578,7 @@ impl Dispatcher {
             let line = format!("the secret {name} has {caution}");
             self.log_locked(inner, Severity::Warning, "TSManager", &line, None);
         }
+        self.emit_locked(inner, body);
     }
 
     /// Gives the gathered lines of journal and log to the system.

@@ -172,7 +172,7 @@ pub struct Evidence {
     /// Asked and not yet answered.
     pub(super) question: Option<Question>,
     /// When it was asked.
-    asked: Millis,
+    pub(super) asked: Millis,
     /// What blocked at the latest pre-flight check.
     pub(super) blocking: Vec<Finding>,
 }

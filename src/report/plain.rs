@@ -537,7 +537,7 @@ mod tests {
             EventBody::Stalled { node, seconds: 30 },
             EventBody::Stalled { node, seconds: 0 },
         ];
-        let mut plain = Plain::new(Vec::new(), RunState::default());
+        let mut lines = Plain::new(Vec::new(), RunState::default());
         for (seq, body) in (1..).zip(bodies) {
             if let EventBody::Stalled { seconds: 30, .. } = body {
                 let sample = Progress {
@@ -549,11 +549,11 @@ mod tests {
                     silent_millis: 30_000,
                     detail: "Windows/a.bin".to_owned(),
                 };
-                plain.progress(&sample).unwrap();
+                lines.progress(&sample).unwrap();
             }
-            plain.event(&Event { seq, at: 0, body }).unwrap();
+            lines.event(&Event { seq, at: 0, body }).unwrap();
         }
-        let text = String::from_utf8(plain.out).unwrap();
+        let text = String::from_utf8(lines.out).unwrap();
         assert!(
             text.contains("STALLED: writing (Windows/a.bin): no sign of life for 30 s\n"),
             "{text}"

@@ -275,7 +275,7 @@ mod tests {
                     .unwrap();
                 // A single `&` inside a word is left to the eye: addresses of the web are full of it.
                 if !text.contains('&') && !words.iter().any(|word| word.contains('$') || word.contains('`')) {
-                    let expected: String = words.iter().map(|word| format!("<{word}>\n")).collect();
+                    let expected = format!("<{}>\n", words.join(">\n<"));
                     proptest::prop_assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", text);
                 }
             }

@@ -128,7 +128,7 @@ fn hostile() -> (RunState, Evidence) {
     }
     let evidence = Evidence {
         attempts: vec![Attempt {
-            waited_millis: 0,
+            waited_millis: 312_000,
             node: 1,
             attempt: 1,
             name: HOSTILE.to_owned(),
@@ -188,6 +188,7 @@ fn a_page_full_of_hostile_names_is_well_formed_and_harmless() {
         "0x80070005 (2147942405): access denied",
         "not run, because of",
         "skipped by hand, by",
+        "besides waiting for a person for 5:12",
         "without a sign of life for 31 s",
         "tried again after 2.0 s",
         "\u{2022}\u{2022}\u{2022}\u{2022}",
