@@ -25,6 +25,7 @@ use wimforge::protocol::{
 };
 use wimforge::run_state::RunState;
 use wimforge::secret::Secret;
+use wimforge::unattend::{Document, SHELL, set_command};
 use wimforge::wim::{Silent, Wim, WimCompression, WriteOptions};
 
 type Done = Result<(), Box<dyn Error>>;
@@ -81,8 +82,66 @@ fn all() -> Done {
     }
     run(&at("journal")?, &at("frames")?)?;
     logs(&at("cmtrace")?)?;
+    fat_changes(&at("fat_volume")?)?;
+    answers(&at("answer_file")?)?;
+    answer_files(&at("answer_file")?)?;
     images(&at("wim_header")?)?;
     disks(&at("disk")?)
+}
+
+/// An answer file with secrets of each kind, in the encodings that Windows reads.
+fn answers(to: &Path) -> Done {
+    const ANSWER: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<unattend xmlns="urn:schemas-microsoft-com:unattend" xmlns:wcm="http://schemas.microsoft.com/WMIConfig/2002/State">
+  <settings pass="specialize">
+    <component name="Microsoft-Windows-UnattendedJoin" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+      <Identification><Credentials><Domain>D</Domain><Username>u</Username><Password>p</Password></Credentials></Identification>
+    </component>
+  </settings>
+  <settings pass="oobeSystem" wasPassProcessed="true">
+    <component name="Microsoft-Windows-Shell-Setup" processorArchitecture="x86" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+      <UserAccounts>
+        <AdministratorPassword><Value>cABBAGQA</Value><PlainText>false</PlainText></AdministratorPassword>
+        <LocalAccounts><LocalAccount wcm:action="add" wcm:keyValue="a"><Password><Value>x&amp;y</Value></Password></LocalAccount></LocalAccounts>
+      </UserAccounts>
+      <FirstLogonCommands><SynchronousCommand><CommandLine><![CDATA[net user a b]]></CommandLine></SynchronousCommand></FirstLogonCommands>
+    </component>
+  </settings>
+</unattend>"#;
+    let wide: Vec<u8> = "\u{feff}"
+        .encode_utf16()
+        .chain(ANSWER.replace("utf-8", "utf-16").encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    fs::write(to.join("seed-plain"), ANSWER)?;
+    fs::write(to.join("seed-mark"), format!("\u{feff}{ANSWER}"))?;
+    fs::write(to.join("seed-wide"), wide)?;
+    Ok(())
+}
+
+/// Lists of changes to the good volume of the target: region, place, kind, value.
+fn fat_changes(to: &Path) -> Done {
+    const CHANGES: &[&[u8]] = &[
+        // Nothing; dirty in the boot sector, in both tables; root cluster 0; an odd cluster; one table.
+        &[],
+        &[0, 65, 0, 0, 1, 0],
+        &[1, 7, 0, 0, 7, 0, 2, 7, 0, 0, 7, 0],
+        &[0, 44, 0, 0, 0, 0],
+        &[0, 13, 0, 0, 3, 0],
+        &[0, 16, 0, 0, 1, 0],
+        // A chain in a circle in both tables; one that leads away.
+        &[1, 24, 0, 1, 6, 0, 2, 24, 0, 1, 6, 0],
+        &[1, 28, 0, 1, 0xFF, 0x7F, 2, 28, 0, 1, 0xFF, 0x7F],
+        // The root folder: attributes, the first cluster and the length of an entry, a part of a long name.
+        &[3, 11, 0, 0, 0x0F, 0],
+        &[3, 26, 0, 1, 3, 0],
+        &[3, 28, 0, 1, 1, 2],
+        &[3, 96, 0, 0, 0xE5, 0],
+    ];
+    for (number, changes) in CHANGES.iter().enumerate() {
+        fs::write(to.join(format!("seed-{number}")), changes)?;
+    }
+    Ok(())
 }
 
 /// Every sequence that lies about, good and bad.
@@ -238,6 +297,25 @@ fn logs(to: &Path) -> Done {
         to.join("seed-markers"),
         [&settings[..], log.as_bytes()].concat(),
     )?;
+    Ok(())
+}
+
+/// Answer files: our own, one that Windows Setup has used, one of many shapes; in the encodings that Windows reads.
+fn answer_files(to: &Path) -> Done {
+    let mut own = Document::new("amd64");
+    own.set("specialize", SHELL, "ComputerName", "REF-01");
+    set_command(&mut own, "specialize", "seed", Some("x"))?;
+    let shapes = "<?xml version='1.0' encoding=\"utf-16\"?><u:unattend xmlns:u=\"urn:schemas-microsoft-com:unattend\" xmlns:w=\"http://schemas.microsoft.com/WMIConfig/2002/State\"><u:settings pass=\"specialize\" wasPassProcessed=\"true\"><u:component name=\"Microsoft-Windows-Shell-Setup\" processorArchitecture=\"x86\"><u:ComputerName/><u:UserAccounts>*SENSITIVE*DATA*DELETED*</u:UserAccounts></u:component></u:settings><!-- x --><e xmlns=\"urn:x\"><![CDATA[<?xml?>]]>&amp;</e></u:unattend>";
+    let wide = |write: fn(u16) -> [u8; 2]| shapes.encode_utf16().flat_map(write).collect();
+    let files: [Vec<u8>; 4] = [
+        own.to_xml()?,
+        shapes.as_bytes().to_vec(),
+        wide(u16::to_le_bytes),
+        wide(u16::to_be_bytes),
+    ];
+    for (number, bytes) in files.iter().enumerate() {
+        fs::write(to.join(format!("seed-{number}")), bytes)?;
+    }
     Ok(())
 }
 

@@ -6,9 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod ctl;
 
-pub use ctl::{Ctl, YesNo};
+pub use ctl::Ctl;
 
-const EXIT_CODES: &str = "Exit codes:\n  0  the task sequence succeeded\n  1  it failed\n  2  bad usage, or mistakes in the document\n  3  cancelled\n  4  interrupted; go on with `wimforge resume`";
+const EXIT_CODES: &str = "Exit codes:\n  0  the task sequence succeeded\n  1  it failed\n  2  bad usage, or mistakes in the document\n  3  cancelled\n  4  interrupted; go on with `wimforge resume`\n  5  left before the end: the run goes on (`wimforge attach`), or none was started";
+
+/// Exit code of a client that was left before the run's end.
+pub const LEFT: u8 = 5;
 
 /// Builds and captures Windows reference images.
 #[derive(Debug, Parser)]
@@ -150,20 +153,27 @@ pub struct GrantArgs {
     /// With --plain or --json: leave questions and failures open for `wimforge ctl` or a console
     #[arg(long)]
     pub ask: bool,
-    /// Give a secret variable from a file, an environment variable or a file descriptor
-    #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+    /// Give a secret variable from a file, an environment variable or a file descriptor; NAME alone
+    /// asks at the terminal. One line: line breaks at its end are left out, a second line is refused.
+    /// Under 4 bytes it is not hidden in the output of tools
+    #[arg(long = "secret", value_name = SECRET, value_parser = secret)]
     pub secrets: Vec<(String, SecretSource)>,
 }
 
-/// Where a secret comes from.
+/// How a secret is written on a command line.
+const SECRET: &str = "NAME[=file:PATH|env:VAR|fd:N]";
+
+/// Where a secret comes from. It is one line; see [`GrantArgs::secrets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    /// First line of a file.
+    /// A file.
     File(PathBuf),
     /// An environment variable.
     Env(String),
-    /// First line of an open file descriptor.
+    /// An open file descriptor.
     Fd(i32),
+    /// Whoever sits at the terminal, without echo.
+    Terminal,
 }
 
 /// `wimforge run`.
@@ -205,8 +215,8 @@ pub struct PreflightArgs {
     /// Set a variable as the run would; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
-    /// Give a secret variable from a file, an environment variable or a file descriptor
-    #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+    /// Give a secret variable, as for `run`
+    #[arg(long = "secret", value_name = SECRET, value_parser = secret)]
     pub secrets: Vec<(String, SecretSource)>,
     /// Print JSON
     #[arg(long)]
@@ -311,6 +321,9 @@ pub struct EngineArgs {
     /// Secrets (resume)
     #[arg(long = "secret", value_parser = secret)]
     pub secrets: Vec<(String, SecretSource)>,
+    /// Secrets as JSON on standard input: what started this engine has read them (resume)
+    #[arg(long, hide = true)]
+    pub secrets_on_stdin: bool,
     /// Milliseconds without run and client after which the engine ends
     #[arg(long, default_value_t = 10_000)]
     pub linger: u64,
@@ -335,8 +348,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn secret(text: &str) -> Result<(String, SecretSource), String> {
-    let form = "write NAME=file:PATH, NAME=env:VAR or NAME=fd:N; a secret itself never stands on the command line";
-    let (name, source) = text.split_once('=').ok_or(form)?;
+    let form = "write NAME=file:PATH, NAME=env:VAR, NAME=fd:N, or NAME alone to be asked; a secret itself never stands on the command line";
+    let Some((name, source)) = text.split_once('=') else {
+        return Ok((text.to_owned(), SecretSource::Terminal));
+    };
     let source = match source.split_once(':') {
         Some(("file", path)) if !path.is_empty() => SecretSource::File(PathBuf::from(path)),
         Some(("env", variable)) if !variable.is_empty() => SecretSource::Env(variable.to_owned()),
@@ -407,5 +422,6 @@ mod tests {
         assert!(disk("x").is_err());
         assert!(secret("P=hunter2").is_err_and(|why| !why.contains("hunter2")));
         assert_eq!(secret("P=fd:3"), Ok(("P".to_owned(), SecretSource::Fd(3))));
+        assert_eq!(secret("P"), Ok(("P".to_owned(), SecretSource::Terminal)));
     }
 }

@@ -48,6 +48,8 @@ pub const NETWORK_UNREACHABLE: u32 = 0x8007_04CF;
 pub const LOGON_FAILURE: u32 = 0x8007_052E;
 /// 0x800705B4: the time limit expired.
 pub const TIMEOUT: u32 = 0x8007_05B4;
+/// ERROR_DISK_CORRUPT
+pub const DISK_CORRUPT: u32 = 0x8007_0571;
 /// 0x80070490: element not found.
 pub const NOT_FOUND: u32 = 0x8007_0490;
 /// 0x800710DC: the readiness check failed.

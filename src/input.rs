@@ -1,6 +1,13 @@
 //! How the values of inputs, and the settings and variables like them, are checked: one rule for the document, the form,
 //! the start of a run and the steps.
 
+mod locales;
+mod names;
+pub mod network;
+mod time_zones;
+
+pub use names::{organizational_unit, same_name};
+
 use serde::{Deserialize, Serialize};
 
 /// How a value is checked.
@@ -9,7 +16,7 @@ pub enum Check {
     /// Any text.
     #[default]
     Text,
-    /// Computer name: 1 to 15 characters that NetBIOS, DNS and Windows Setup all take, not digits only.
+    /// Computer name: 1 to 15 bytes that NetBIOS, DNS and Windows Setup all take, not digits only.
     ComputerName,
     /// `\\server\share\folder\file.wim`, or a path that ends in `.wim`; relative ones start at the current folder.
     ImagePath,
@@ -19,8 +26,52 @@ pub enum Check {
     Number(u64, u64),
     /// One of these; upper and lower case are the same, as in conditions.
     OneOf(Vec<String>),
-    /// 25 characters in five groups, or an encoded volume key: longer than 29 characters, without groups (spec 2.4).
+    /// Five groups of five of the characters that Microsoft uses in keys.
     ProductKey,
+    /// The name of a workgroup: 1 to 15 bytes.
+    Workgroup,
+    /// The DNS or NetBIOS name of a domain.
+    Domain,
+    /// A DNS name or suffix.
+    DnsName,
+    /// The distinguished name of an organizational unit, with or without `LDAP://`.
+    OrganizationalUnit,
+    /// The name of a time zone in Windows.
+    TimeZone,
+    /// A locale, `de-DE`.
+    Locale,
+    /// Locales, keyboards and input methods, several with `;` between.
+    InputLocale,
+    /// Whom Windows is registered to: 1 to 255 characters.
+    Owner,
+}
+
+/// The shape of a variable's name, as [`is_open`] texts hold it between percent signs.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+/// The names that still stand between percent signs in a text whose variables were substituted.
+pub fn unresolved(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut parts = text.split('%').skip(1).peekable();
+    while let Some(part) = parts.next() {
+        // The sign behind it must be there, too; it may open the next name.
+        if parts.peek().is_some() && is_name(part) {
+            found.push(part);
+            parts.next();
+        }
+    }
+    found
+}
+
+/// The variable that a text consists of: `%name%` and nothing else.
+pub fn only_variable(text: &str) -> Option<&str> {
+    let name = text.trim().strip_prefix('%')?.strip_suffix('%')?;
+    is_name(name).then_some(name)
 }
 
 /// Whether a text may change when the run substitutes variables.
@@ -37,6 +88,17 @@ impl Check {
             "osdjoinaccount" | "osdcaptureaccount" => Self::Account,
             "osdcapturedestination" => Self::ImagePath,
             "osdproductkey" => Self::ProductKey,
+            "osdworkgroupname" => Self::Workgroup,
+            "osddomainname" => Self::Domain,
+            "osddomainouname" => Self::OrganizationalUnit,
+            "osddnsdomain" => Self::DnsName,
+            "osdtimezone" => Self::TimeZone,
+            "osdregisteredusername" | "osdregisteredorgname" => Self::Owner,
+            "osdwindowssettingsinputlocale" => Self::InputLocale,
+            "osdwindowssettingssystemlocale"
+            | "osdwindowssettingsuserlocale"
+            | "osdwindowssettingsuilanguage"
+            | "osdwindowssettingsuilanguagefallback" => Self::Locale,
             "tsdebugmode" | "tsdebugonerror" => truth(),
             _ => return None,
         })
@@ -56,18 +118,17 @@ impl Check {
     pub fn fault(&self, value: &str) -> Option<String> {
         match self {
             Self::Text => None,
-            Self::ComputerName => computer_name(value),
+            Self::ComputerName => names::computer(value),
             Self::ImagePath => image_path(value).map(str::to_owned),
-            Self::Account => {
-                let good = match (value.split_once('\\'), value.split_once('@')) {
-                    (Some((domain, user)), _) => {
-                        !domain.is_empty() && !user.is_empty() && !user.contains('\\')
-                    }
-                    (None, Some((user, domain))) => !user.is_empty() && !domain.is_empty(),
-                    _ => false,
-                };
-                (!good).then(|| r"write domain\user or user@domain".to_owned())
-            }
+            Self::Account => names::account(value),
+            Self::Workgroup => names::workgroup(value),
+            Self::Domain => names::domain(value),
+            Self::DnsName => names::dns(value),
+            Self::OrganizationalUnit => organizational_unit(value).err(),
+            Self::TimeZone => length(value, "the name of a time zone"),
+            Self::Locale => locales::fault(value),
+            Self::InputLocale => locales::input_fault(value),
+            Self::Owner => length(value, "the name"),
             Self::Number(low, high) => match value.trim().parse::<u64>() {
                 Ok(number) if (*low..=*high).contains(&number) => None,
                 _ => Some(format!("a whole number from {low} to {high} is needed")),
@@ -77,41 +138,53 @@ impl Check {
             Self::ProductKey => product_key(value).map(str::to_owned),
         }
     }
+
+    /// Why a value that is taken is likely to be wrong all the same, with a way out: a list of Windows lacks it, and the
+    /// Windows that is applied may be newer than the list.
+    pub fn doubt(&self, value: &str) -> Option<(String, &'static str)> {
+        if is_open(value) || value.is_empty() {
+            return None;
+        }
+        match self {
+            Self::TimeZone if !time_zones::is_known(value) => Some((
+                format!("\"{value}\" is not the name of a time zone in Windows"),
+                "Write it as `tzutil /l` does, for example W. Europe Standard Time.",
+            )),
+            Self::Locale => locales::doubt(value).map(|why| (why, LOCALE)),
+            Self::InputLocale => locales::input_doubt(value).map(|why| (why, LOCALE)),
+            _ => None,
+        }
+    }
+}
+
+const LOCALE: &str = "Write a name of Windows' own list, for example de-DE.";
+
+fn length(value: &str, what: &str) -> Option<String> {
+    let characters = value.chars().count();
+    if value.chars().any(char::is_control) {
+        return Some(format!("{what} holds a control character"));
+    }
+    if value.trim().is_empty() {
+        return Some(format!("{what} is empty"));
+    }
+    (characters > 255)
+        .then(|| format!("{what} has {characters} characters; at most 255 are allowed"))
 }
 
 fn product_key(key: &str) -> Option<&'static str> {
-    match key.chars().count() {
-        30..=255 => return None,
-        256.. => return Some("a product key has at most 255 characters"),
-        _ => {}
-    }
+    // What Microsoft uses in keys: no vowels and nothing that looks like something else.
+    const SIGNS: &str = "BCDFGHJKMNPQRTVWXY2346789";
     let groups: Vec<&str> = key.split('-').collect();
-    let good = groups.len() == 5
-        && groups
-            .iter()
-            .all(|g| g.len() == 5 && g.chars().all(|c| c.is_ascii_alphanumeric()));
-    (!good).then_some("a product key has five groups of five, joined by `-`")
-}
-
-fn computer_name(name: &str) -> Option<String> {
-    let length = name.chars().count();
-    if !(1..=15).contains(&length) {
-        return Some(format!(
-            "a computer name has 1 to 15 characters, not {length}"
-        ));
+    if groups.len() != 5 || groups.iter().any(|group| group.chars().count() != 5) {
+        return Some("a product key has five groups of five, joined by `-`");
     }
-    let bad =
-        |c: &char| c.is_whitespace() || c.is_control() || "\\/:*?\"<>|.,~!@#$%^&'(){}".contains(*c);
-    if let Some(bad) = name.chars().find(bad) {
-        return Some(if bad.is_control() {
-            "a control character is not allowed in a computer name".to_owned()
-        } else {
-            format!("`{bad}` is not allowed in a computer name")
-        });
-    }
-    name.chars()
-        .all(|c| c.is_ascii_digit())
-        .then(|| "a computer name cannot consist of digits only".to_owned())
+    groups
+        .concat()
+        .chars()
+        .any(|c| !SIGNS.contains(c.to_ascii_uppercase()))
+        .then_some(
+            "a product key consists of B C D F G H J K M N P Q R T V W X Y and 2 3 4 6 7 8 9",
+        )
 }
 
 fn image_path(path: &str) -> Option<&'static str> {
@@ -135,89 +208,5 @@ fn image_path(path: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_that_fit_are_taken_and_others_told_why() {
-        let choice = Check::OneOf(vec!["Lab".to_owned(), "Field".to_owned()]);
-        for (check, good, bad) in [
-            (Check::Text, vec!["", "any % text"], vec![]),
-            (
-                Check::ComputerName,
-                vec!["REF-01", "r_1", "%Make%-1", "%Serial% of a long name"],
-                vec![
-                    "",
-                    "a.b",
-                    "a b",
-                    "a/b",
-                    "100%",
-                    "a\tb",
-                    "a\0b",
-                    "12345",
-                    "sixteen-letters-",
-                ],
-            ),
-            (
-                Check::ImagePath,
-                vec![
-                    "a.wim",
-                    "/x/A.WIM",
-                    r"\\s\i\x.wim",
-                    r"\\s\i/f/x.wim",
-                    "%Share%/x",
-                ],
-                vec![
-                    "",
-                    "x",
-                    "x/",
-                    r"\\s\x.wim",
-                    r"\\s\\x.wim",
-                    r"\\s\i\\x.wim",
-                    "a*.wim",
-                    "?.wim",
-                ],
-            ),
-            (
-                Check::Account,
-                vec![r"lab\me", "me@lab.example", r"lab\me@x", "%a%"],
-                vec!["", "me", r"\me", r"lab\", r"lab\me\x", "@lab", "me@"],
-            ),
-            (
-                Check::Number(2, 9),
-                vec!["2", " 9 ", "%n%"],
-                vec!["", "1", "10", "-2", "2.5", "two"],
-            ),
-            (
-                choice,
-                vec!["Lab", "lab", "FIELD", "%where%"],
-                vec!["", "la", "Lab "],
-            ),
-            (
-                Check::ProductKey,
-                vec![
-                    "AAAAA-bbbbb-11111-22222-33333",
-                    "an encoded volume key, 30 long",
-                ],
-                vec![
-                    "",
-                    "AAAAA",
-                    "AAAAA-BBBBB-CCCCC-DDDDD-EEEE",
-                    "AAAAA-BBBBB-CCCCC-DDDDD-EEEE ",
-                ],
-            ),
-        ] {
-            for value in good {
-                assert_eq!(check.mistake(value), None, "{check:?} {value:?}");
-            }
-            for value in bad {
-                let why = check.mistake(value);
-                assert!(why.is_some(), "{check:?} {value:?}");
-                assert_eq!(check.fault(value), why);
-            }
-        }
-        assert!(Check::ComputerName.fault("%Make%").is_some());
-        let long = format!("{}.wim", "x".repeat(252));
-        assert!(Check::ImagePath.mistake(&long).is_some());
-    }
-}
+#[path = "input/tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@
 //! only its context.
 //!
 //! In reading order:
-//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`] and [`input`] are leaves;
+//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`], [`input`], [`regular`] and [`volume_rules`] are leaves;
 //! [`hints`] is a leaf too: what to do about a failure;
 //! [`sequence`] is the document; [`event`] and [`run_state`] what can be said and what is known;
 //! [`platform`] and [`wim`] the machine; [`unattend`] the answer file; [`step`] the step kinds;
@@ -21,12 +21,14 @@ pub mod cli;
 pub mod client;
 pub mod codes;
 pub mod engine;
+pub mod environment;
 pub mod event;
 pub mod hints;
 pub mod input;
 pub mod lab;
 pub mod platform;
 pub mod protocol;
+pub mod regular;
 pub mod report;
 pub mod run_state;
 pub mod secret;
@@ -37,4 +39,5 @@ pub mod transport;
 pub mod tui;
 pub mod unattend;
 pub mod units;
+pub mod volume_rules;
 pub mod wim;

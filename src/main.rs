@@ -17,7 +17,7 @@ use roles::{console, control, inspect, machine, run};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        None => console::console(cli.look, &cli.machine, None),
+        None => console::bare(cli.look, &cli.machine),
         Some(Command::Run(args)) => run::run(*args),
         Some(Command::Attach(args)) => console::attach(args),
         Some(Command::Resume(args)) => run::resume(*args),

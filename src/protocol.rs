@@ -20,7 +20,7 @@ use crate::run_state::{People, RunState};
 use crate::secret::Secret;
 
 /// Number of this contract. Another number is refused with a reason both sides can show.
-pub const CONTRACT: u32 = 2;
+pub const CONTRACT: u32 = 3;
 /// Longest frame a client may send, in bytes.
 pub const LONGEST_REQUEST: usize = 256 * 1024;
 /// Longest frame the engine may send, in bytes (a snapshot of 10,000 steps fits).
@@ -152,12 +152,19 @@ pub enum Request {
         /// Kill what runs instead of asking it to end.
         kill: bool,
     },
-    /// Answer a yes-or-no question.
+    /// Answer a yes-or-no question; a yes that destroys something is [`Request::Confirm`].
     Answer {
         /// The question's id.
         question: u32,
         /// Yes or no.
         yes: bool,
+    },
+    /// Say yes to a question that has a word ([`crate::event::QuestionKind::word`]).
+    Confirm {
+        /// The question's id.
+        question: u32,
+        /// The word shown.
+        word: String,
     },
     /// Give the secrets a question asks for.
     GiveSecrets {

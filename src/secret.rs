@@ -2,12 +2,19 @@
 //! the screen, an image or a panic message.
 //!
 //! [`Secret`] cannot be printed or serialised by accident; [`Redactor`] is the second line of
-//! defence at every sink, for secrets that were expanded into some other text.
+//! defence at every sink, for secrets that were expanded into some other text or written in another form.
 
-use std::borrow::Cow;
+mod decode;
+mod forms;
+mod lines;
+mod redactor;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+pub use lines::MaskedLines;
+pub use redactor::Redactor;
 
 /// What is shown in place of a secret, everywhere.
 pub const MASK: &str = "********";
@@ -36,6 +43,11 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// What must be said where a secret is given that running text does not hide; none for all others.
+    pub fn caution(&self) -> Option<String> {
+        caution(&self.0)
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -44,50 +56,24 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Replaces known secrets in running text. Kept by the engine and applied at the log writer, to
-/// tool output, to failures and to every event text: at the sinks, not at the callers.
-#[derive(Clone, Default)]
-pub struct Redactor {
-    /// Longest first, so that a secret that contains another is masked whole.
-    secrets: Vec<Secret>,
-}
-
-impl fmt::Debug for Redactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} secrets)", self.secrets.len())
+/// As [`Secret::caution`], for a value that is being typed.
+pub fn caution(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return None;
     }
-}
-
-impl Redactor {
-    /// Remembers `secret`; very short ones (under four bytes) are ignored, see the module's source.
-    pub fn add(&mut self, secret: &Secret) {
-        if secret.reveal().len() < SHORTEST_REDACTED || self.secrets.contains(secret) {
-            return;
-        }
-        self.secrets.push(secret.clone());
-        self.secrets
-            .sort_by_key(|s| std::cmp::Reverse(s.reveal().len()));
+    if text.trim().len() < SHORTEST_REDACTED {
+        return Some(format!(
+            "under {SHORTEST_REDACTED} bytes: it is not hidden in the output of tools"
+        ));
     }
-
-    /// What is known, longest first: for a search through something that is no text in memory.
-    pub fn secrets(&self) -> &[Secret] {
-        &self.secrets
-    }
-
-    /// `text` with every known secret replaced by [`MASK`].
-    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut out = Cow::Borrowed(text);
-        for secret in &self.secrets {
-            if out.contains(secret.reveal()) {
-                out = Cow::Owned(out.replace(secret.reveal(), MASK));
-            }
-        }
-        out
-    }
+    MASK.contains(text.trim())
+        .then(|| "asterisks only: it is not hidden in the output of tools".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     #[test]
@@ -96,6 +82,16 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.add(&Secret::new("hunter2"));
         assert!(!format!("{redactor:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_not_hidden_is_said() {
+        assert_eq!(caution(""), None);
+        assert_eq!(caution("abcd"), None);
+        assert!(caution("abc").is_some_and(|why| why.contains("under 4")));
+        assert!(caution("  ab ").is_some());
+        assert!(caution("*****").is_some());
+        assert_eq!(caution("ä1b"), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use wimforge::event::{Answered, Artifact};
 use wimforge::platform::Machine;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::sequence::settings::{
-    CaptureOperatingSystem, Compression, Existing, UnsupportedFiles, Verify,
+    CaptureOperatingSystem, Compression, Existing, ProductKeys, UnsupportedFiles, Verify,
 };
 use wimforge::step::capture_os;
 use wimforge::step::cx::{ProgressCell, StepEnd};
@@ -280,6 +280,7 @@ fn settings(destination: &Path) -> CaptureOperatingSystem {
         compression: Compression::Fast,
         verify: Verify::Full,
         unsupported_files: UnsupportedFiles::Refuse,
+        product_keys: ProductKeys::Remove,
         keep_partial: false,
         exclude: Vec::new(),
     }

@@ -256,6 +256,7 @@ impl Machine for Leaky {
             backing: None,
             model: format!("Stick {SECRET}"),
             serial: String::new(),
+            identity: String::new(),
             bytes: 1 << 30,
             sector_bytes: 512,
             usb: true,

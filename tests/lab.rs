@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use system::{holding, skip_lab, tool, wait};
+use system::{attempt, holding, shoot, skip_lab, text, tool, wait};
 
 const CANARY: &str = "Pl4nted-S3cret-0815";
 
@@ -195,7 +195,7 @@ impl Applied {
 
 impl Drop for Applied {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.mount).status();
+        attempt("umount", &[text(&self.mount)]);
     }
 }
 
@@ -504,8 +504,8 @@ fn kill_engine(runtime: &Path) {
         let here = String::from_utf8_lossy(&environment)
             .contains(&format!("WIMFORGE_RUNTIME_DIR={}", runtime.display()));
         if here && text.contains(" engine ") {
-            let pid = entry.file_name().into_string().unwrap();
-            let _ = Command::new("kill").args(["-9", &pid]).status();
+            let process = entry.file_name().into_string().unwrap();
+            shoot(process.parse().unwrap());
         }
     }
 }

@@ -255,6 +255,26 @@ fn unsafe_shows_only_at_the_edges() {
 }
 
 #[test]
+fn what_people_name_is_opened_by_regular() {
+    for text in [
+        "fn f() { std::fs::read(path) }",
+        "fn f() { fs::read_to_string(path) }",
+        "fn f() { File::open(path) }",
+    ] {
+        assert_eq!(broken("step/run.rs", text), [Rule::Opener], "{text}");
+        assert_eq!(broken("platform/linux/sys.rs", text), [], "{text}");
+        let test = format!("#[cfg(test)]\nmod tests {{ {text} }}");
+        assert_eq!(broken("step/run.rs", &test), [], "{text}");
+    }
+    for text in [
+        "fn f() { regular::open(path) }",
+        "fn f() { fs::read_dir(path) }",
+    ] {
+        assert_eq!(broken("step/run.rs", text), [], "{text}");
+    }
+}
+
+#[test]
 fn a_file_has_its_limit() {
     assert_eq!(broken("units.rs", &"//\n".repeat(600)), []);
     assert_eq!(broken("units.rs", &"//\n".repeat(601)), [Rule::Length]);

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
-use super::{SecretSource, pair, secret};
+use super::{SECRET, SecretSource, pair, secret};
 
 /// Requests of `wimforge ctl`.
 #[derive(Clone, Debug, Subcommand)]
@@ -100,8 +100,9 @@ pub enum Ctl {
     Recheck,
     /// Go on in spite of blocking pre-flight findings
     OverridePreflight {
-        /// The word that the question shows
-        word: String,
+        /// Number of the question, as in `status`, and the word that the question shows
+        #[arg(num_args = 1..=2, required = true, value_names = ["QUESTION", "WORD"])]
+        answer: Vec<String>,
     },
     /// Write journal, log, report and what is known of the machine into one archive
     Bundle {
@@ -111,32 +112,28 @@ pub enum Ctl {
     /// Set a variable; an empty value deletes it
     Set {
         /// NAME=VALUE
-        #[arg(value_parser = pair)]
-        variable: (String, String),
+        #[arg(value_name = "NAME=VALUE", value_parser = pair, required_unless_present = "secret")]
+        variable: Option<(String, String)>,
+        /// Set a secret one; NAME alone asks at the terminal, without echo. As `--secret` of `run`
+        #[arg(long, value_name = SECRET, value_parser = secret, conflicts_with = "variable")]
+        secret: Option<(String, SecretSource)>,
     },
-    /// Answer the open question
+    /// Answer the open question: yes or no; what destroys something with its number and its word
     Answer {
-        /// yes or no
-        answer: YesNo,
-        /// Number of the question, as in `status` [default: the open one]
+        /// Number of the question, as in `status`, and the answer: yes, no, or the word that the question shows.
+        /// The number may be left out where nothing is destroyed
+        #[arg(num_args = 1..=2, required = true, value_names = ["QUESTION", "ANSWER"])]
+        answer: Vec<String>,
+        /// Number of the question, another way to give it
         #[arg(long)]
         question: Option<u32>,
     },
     /// Give the secrets that the open question asks for
     Secrets {
         /// The secrets
-        #[arg(required = true, value_name = "NAME=file:PATH|env:VAR|fd:N", value_parser = secret)]
+        #[arg(required = true, value_name = SECRET, value_parser = secret)]
         secrets: Vec<(String, SecretSource)>,
     },
     /// End an engine that has nothing to do
     Shutdown,
-}
-
-/// Yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum YesNo {
-    /// Yes
-    Yes,
-    /// No
-    No,
 }

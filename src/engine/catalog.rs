@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::protocol::{InputInfo, SequenceInfo};
 use crate::sequence::load;
 use crate::sequence::schema::{Action, Node, Sequence};
+use crate::sequence::values::check_of_input;
 
 /// Folders that are always looked at: beside the working directory, installed, and on removable media.
 fn default_folders() -> Vec<PathBuf> {
@@ -91,7 +92,7 @@ fn info(path: &str, sequence: &Sequence) -> SequenceInfo {
                 default: input.default.clone(),
                 secret: input.secret,
                 optional: input.optional,
-                check: input.check.clone(),
+                check: check_of_input(sequence, input),
             })
             .collect(),
         ..SequenceInfo::default()

@@ -3,7 +3,7 @@
 //! A record: `<![LOG[text]LOG]!><time="HH:MM:SS.mmm+BBB" date="MM-DD-YYYY" component="C" context="" type="T" thread="N" file="F">`.
 //! The offset is the Windows bias: UTC minus local, in minutes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -106,7 +106,7 @@ struct RollingFile {
 
 impl RollingFile {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = crate::regular::append(path)?;
         let bytes = file.metadata()?.len();
         Ok(Self {
             path: path.to_owned(),

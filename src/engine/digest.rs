@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cancel::CancelToken;
 use crate::event::{Artifact, NodeId, Severity};
+use crate::regular;
 use crate::units;
 
 /// Bytes read at once.
@@ -138,7 +138,7 @@ fn sum(
     cancel: &CancelToken,
     say: &dyn Fn(Severity, &str),
 ) -> Result<String, String> {
-    let mut file = File::open(file).map_err(|error| error.to_string())?;
+    let mut file = regular::open(file).map_err(|error| error.to_string())?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     let mut done = 0;

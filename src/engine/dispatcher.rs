@@ -3,7 +3,7 @@
 //! It is a monitor: executor and clients call it, one at a time; whoever must wait (for an answer, for the end of a pause)
 //! sleeps on its condition. Every change is an event that is stamped, redacted, journalled, folded and pushed in one go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use crate::platform::fake::DisklessMachine;
 use crate::protocol::{Check, Push};
 use crate::run_state::RunState;
 use crate::secret::{Redactor, Secret};
+use crate::sequence::control;
 use crate::sequence::schema::Step;
 use crate::sequence::variables::{Value, Variables};
 use crate::text;
@@ -41,6 +42,10 @@ pub struct Document {
     pub text: String,
     /// Lower-case variable and check of each input.
     pub checks: Vec<(String, Check)>,
+    /// Variables of the inputs that are secret.
+    pub secret_inputs: Vec<String>,
+    /// The variables that it gives a value, empty or not, or asks for; in lower case.
+    pub known: BTreeSet<String>,
 }
 
 /// A run as it is opened.
@@ -267,6 +272,15 @@ impl Inner {
     }
 }
 
+/// The inputs that are secret are so from the start; not one that was deleted and has a plain value since.
+fn declare_inputs(variables: &mut Variables, document: &Document) {
+    for name in &document.secret_inputs {
+        if variables.get(name).is_none() {
+            variables.declare_secret(name);
+        }
+    }
+}
+
 /// Events after which everything must be durable.
 fn is_edge(body: &EventBody) -> bool {
     if let EventBody::StepFinished { outcome, .. } = body {
@@ -379,15 +393,25 @@ impl Dispatcher {
         read(&self.lock().variables)
     }
 
+    /// Whether the document knows a variable of this name, although it may be empty.
+    pub fn is_known(&self, name: &str) -> bool {
+        self.lock().document.known.contains(&name.to_lowercase())
+    }
+
     /// Opens a run.
     pub fn open(&self, opening: Opening) {
         let mut inner = self.lock();
         let mut variables = Variables::default();
         for variable in opening.state.variables.values() {
-            if let Shown::Plain(value) = &variable.value {
-                variables.set_engine(&variable.name, Value::Plain(value.clone()));
+            match &variable.value {
+                Shown::Plain(value) => {
+                    variables.set_engine(&variable.name, Value::Plain(value.clone()));
+                }
+                // Its value is asked for; whoever sets it before sets a secret.
+                Shown::Masked => variables.declare_secret(&variable.name),
             }
         }
+        declare_inputs(&mut variables, &opening.document);
         *inner = Inner {
             clock: Steady::starting(opening.state.now),
             state: RunState {
@@ -412,6 +436,12 @@ impl Dispatcher {
         let _ = self
             .pushes
             .send(Push::Snapshot(Box::new(inner.state.clone())));
+    }
+
+    /// The inputs that are secret and have no value are secret again: after a resume has deleted what a step had set.
+    pub fn declare_secret_inputs(&self) {
+        let inner = &mut *self.lock();
+        declare_inputs(&mut inner.variables, &inner.document);
     }
 
     /// Claims the engine for a run; false when there is one.
@@ -453,6 +483,11 @@ impl Dispatcher {
         self.lock().redactor.add(secret);
     }
 
+    /// What masks the secrets of now.
+    pub fn redactor(&self) -> Redactor {
+        self.lock().redactor.clone()
+    }
+
     /// Sets a variable the engine's way (any name); empty deletes. Says nothing when nothing changes.
     pub fn set_variable(&self, name: &str, value: Value, origin: Origin) {
         let mut inner = self.lock();
@@ -466,6 +501,7 @@ impl Dispatcher {
         value: Value,
         origin: Origin,
     ) {
+        let value = inner.variables.as_kept(name, value);
         if let Value::Secret(secret) = &value {
             inner.redactor.add(secret);
         }
@@ -476,10 +512,12 @@ impl Dispatcher {
         }
         // A plain value that holds a known secret is one.
         let value = match value {
-            Value::Plain(text) if inner.redactor.redact(&text) != text => {
-                Value::Secret(Secret::new(text))
-            }
+            Value::Plain(text) if inner.redactor.is_in(&text) => Value::Secret(Secret::new(text)),
             other => other,
+        };
+        let caution = match &value {
+            Value::Secret(secret) => secret.caution(),
+            Value::Plain(_) => None,
         };
         let body = if value.reveal().is_empty() {
             EventBody::VariableRemoved {
@@ -496,8 +534,17 @@ impl Dispatcher {
                 origin,
             }
         };
+        let unsupported = control::unsupported(name).filter(|_| !value.reveal().is_empty());
         inner.variables.set_engine(name, value);
         self.emit_locked(inner, body);
+        if let Some(known) = unsupported {
+            let line = format!("{known}. {}", known.instead);
+            self.log_locked(inner, Severity::Warning, "TSManager", &line, None);
+        }
+        if let Some(caution) = caution {
+            let line = format!("the secret {name} has {caution}");
+            self.log_locked(inner, Severity::Warning, "TSManager", &line, None);
+        }
     }
 
     /// Gives the gathered lines of journal and log to the system.

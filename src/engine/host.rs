@@ -7,9 +7,9 @@ use super::dispatcher::Dispatcher;
 use super::waiting::{Answer, AskError};
 use crate::codes;
 use crate::event::{Answered, Artifact, EventBody, NodeId, Origin, QuestionKind, Severity, Unit};
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::variables::{
-    Expanded, LONGEST_VALUE, Value, VariableError, Variables, check_name,
+    Expanded, Value, VariableError, Variables, check_name, check_value,
 };
 use crate::step::action_variable::ActionVariable;
 use crate::step::cx::Host;
@@ -84,9 +84,19 @@ impl StepHost {
 
 impl Host for StepHost {
     fn variable(&self, name: &str) -> Option<Value> {
+        let name = self.name(name).ok()?;
         self.dispatcher
-            .with_variables(|variables| variables.get(name).cloned())
-            .or_else(|| self.own.get(name).cloned())
+            .with_variables(|variables| variables.get(&name).cloned())
+            .or_else(|| self.own.get(&name).cloned())
+    }
+
+    fn name(&self, written: &str) -> Result<String, VariableError> {
+        self.dispatcher
+            .with_variables(|variables| variables.name_over(&self.own, written))
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.dispatcher.is_known(name)
     }
 
     fn expand(&self, text: &str) -> Expanded {
@@ -95,15 +105,10 @@ impl Host for StepHost {
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
-        check_name(name)?;
-        let characters = value.reveal().chars().count();
-        if characters > LONGEST_VALUE {
-            return Err(VariableError::TooLong {
-                name: name.trim().to_owned(),
-                characters,
-            });
-        }
-        self.set_engine_variable(name.trim(), value);
+        let name = self.name(name)?;
+        check_name(&name)?;
+        check_value(&name, value.reveal())?;
+        self.set_engine_variable(&name, value);
         Ok(())
     }
 
@@ -167,5 +172,9 @@ impl Host for StepHost {
 
     fn remember_secret(&self, secret: &Secret) {
         self.dispatcher.remember_secret(secret);
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.dispatcher.redactor()
     }
 }

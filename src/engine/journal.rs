@@ -15,6 +15,7 @@ use super::error::EngineError;
 use super::journal_line;
 use super::log_pages::Index;
 use crate::event::Event;
+use crate::regular;
 
 /// Version of the format written here.
 pub const VERSION: u32 = 1;
@@ -76,10 +77,8 @@ impl Journal {
     /// # Errors
     /// Unreadable, another version, damaged in the middle, or in use by another engine.
     pub fn reopen(path: &Path, each: &mut dyn FnMut(Event)) -> Result<Self, EngineError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
+        let file = regular::open(path)
+            .and_then(|_| OpenOptions::new().read(true).write(true).open(path))
             .map_err(EngineError::file("opening", path))?;
         // Locked before it is read: another engine may be in the middle of a line, which is not torn then.
         let mut journal = Self::locked(path, file)?;
@@ -246,7 +245,7 @@ pub struct Events<R = BufReader<File>> {
 
 impl Events {
     fn open(path: &Path) -> Result<Self, EngineError> {
-        let file = File::open(path).map_err(EngineError::file("opening", path))?;
+        let file = regular::open(path).map_err(EngineError::file("opening", path))?;
         Self::read_from(path, BufReader::with_capacity(GATHERED, file))
     }
 

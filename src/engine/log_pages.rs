@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 use super::journal_line;
 use crate::event::EventBody;
 use crate::protocol::{LOG_PAGE, LogPage, LogQuery};
+use crate::regular;
 use crate::run_state::LogLine;
 
 /// Events between two offsets of the index.
@@ -145,7 +146,7 @@ impl Pages {
     /// A bad regular expression, or the system's; one sentence.
     pub fn read(&self, query: &LogQuery) -> Result<LogPage, String> {
         let filter = Filter::new(query)?;
-        let file = File::open(&self.path)
+        let file = regular::open(&self.path)
             .map_err(|error| format!("opening {}: {error}", self.path.display()))?;
         let mut reader = BufReader::with_capacity(256 * 1024, file);
         let page = if query.forward {

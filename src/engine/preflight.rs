@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::EngineError;
 use super::executor::Walk;
+use super::start::fits;
 use super::waiting::{Answer, AskError};
 use super::watched::{Listened, Watched, watched};
 use crate::cancel::CancelToken;
@@ -16,7 +17,7 @@ use crate::sequence::lint::lint;
 use crate::sequence::load::Checked;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
-use crate::sequence::variables::{Value, Variables, check_name};
+use crate::sequence::variables::{Value, Variables};
 use crate::step::check::{CheckCx, check_steps};
 
 const COMPONENT: &str = "TSManager";
@@ -42,7 +43,7 @@ fn needs_check(action: &Action) -> bool {
     )
 }
 
-/// The findings for a whole document, before any run of it.
+/// The findings for a whole document, before any run of it. `progress` is told what is being looked at.
 ///
 /// # Errors
 /// A variable with a bad name; a document that gives no plan.
@@ -51,6 +52,7 @@ pub fn of_document(
     set: &[(String, String)],
     secrets: &[(String, Secret)],
     machine: &Arc<dyn Machine>,
+    progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Vec<Finding>, EngineError> {
     let Some(sequence) = &checked.sequence else {
         return Err(EngineError::Document(checked.render()));
@@ -58,17 +60,20 @@ pub fn of_document(
     let planned =
         PlannedSequence::new(sequence).map_err(|error| EngineError::Document(error.to_string()))?;
     let mut variables = Variables::default();
+    for input in sequence.inputs.iter().filter(|input| input.secret) {
+        variables.declare_secret(&input.variable);
+    }
     let document = sequence.variables.iter();
     let defaults = sequence.inputs.iter().map(|i| (&i.variable, &i.default));
     for (name, value) in document.chain(defaults) {
         variables.set_engine(name, Value::Plain(value.clone()));
     }
     for (name, value) in set {
-        check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+        fits(sequence, name, value)?;
         variables.set_engine(name, Value::Plain(value.clone()));
     }
     for (name, value) in secrets {
-        check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+        fits(sequence, name, value.reveal())?;
         variables.set_engine(name, Value::Secret(value.clone()));
     }
     let scratch = tempfile::Builder::new()
@@ -85,7 +90,7 @@ pub fn of_document(
             variables: &variables,
             planned: &planned,
             scratch: scratch.path(),
-            progress: &|_| {},
+            progress,
         },
     ));
     Ok(findings)

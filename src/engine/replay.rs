@@ -23,7 +23,7 @@ use crate::protocol::{
     Reply, Request, ToClient, ToEngine,
 };
 use crate::run_state::RunState;
-use crate::secret::Redactor;
+use crate::sequence::load;
 use crate::transport::codec::{read_frame, write_frame};
 use crate::transport::{Listener, Stream};
 
@@ -80,7 +80,7 @@ impl Tape {
         };
         Ok(Self {
             folder: folder.clone(),
-            document: std::fs::read_to_string(folder.sequence()).unwrap_or_default(),
+            document: crate::regular::read_to_string(&folder.sequence()).unwrap_or_default(),
             index,
             first,
             last,
@@ -307,7 +307,11 @@ impl Player {
                 }
             }
             Request::DescribeStep { node } => {
-                let known = Redactor::default();
+                let document = load::read_text("", &self.tape.document);
+                let known = document
+                    .sequence
+                    .map(|sequence| sequence.redactor())
+                    .unwrap_or_default();
                 let step = changed(&self.state, node)
                     .and_then(|text| describe_step(&self.tape.document, text, &known, node));
                 (step.unwrap_or_else(Reply::Refused), Vec::new())

@@ -1,7 +1,11 @@
 //! What clients may ask of the dispatcher: each request is compared with the truth, then done or refused with a reason.
 
+mod answering;
+
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use answering::preflight_open;
 
 use super::dispatcher::{Dispatcher, Inner};
 use super::log_pages::Pages;
@@ -13,7 +17,7 @@ use crate::run_state::{RunState, Status};
 use crate::secret::{MASK, Redactor};
 use crate::sequence::rewrite;
 use crate::sequence::schema::Step;
-use crate::sequence::variables::{LONGEST_VALUE, Value, check_name};
+use crate::sequence::variables::{Value, check_name, check_value};
 
 impl Dispatcher {
     /// Carries out a request about the present run. Starting a run, listing sequences and ending the engine are the server's.
@@ -87,30 +91,8 @@ impl Dispatcher {
                 self.settle(inner, who, node, attempt, answer, Answered::Skip)
             }
             Request::Cancel { kill } => self.cancel(inner, who, kill),
-            Request::Answer { question, yes } => {
-                let open = inner.state.question.as_ref().filter(|q| q.id == question);
-                match open.map(|q| &q.kind) {
-                    None => return Err(Refusal::NotAsked),
-                    Some(QuestionKind::Failed { .. } | QuestionKind::Secrets { .. }) => {
-                        return Err(Refusal::NotNow(
-                            "this question is not answered with yes or no".to_owned(),
-                        ));
-                    }
-                    Some(QuestionKind::Preflight { blocking, word }) if yes && *blocking > 0 => {
-                        return Err(Refusal::NotNow(format!(
-                            "{blocking} of the findings are blocking: mend them and check again, or type {word}"
-                        )));
-                    }
-                    Some(_) => {}
-                }
-                let (answer, answered) = if yes {
-                    (Answer::Yes, Answered::Yes)
-                } else {
-                    (Answer::No, Answered::No)
-                };
-                self.answer(inner, who, question, answer, answered);
-                Ok(())
-            }
+            Request::Answer { question, yes } => self.plain_answer(inner, who, question, yes),
+            Request::Confirm { question, word } => self.confirm(inner, who, question, &word),
             Request::GiveSecrets { question, values } => {
                 let wanted = match inner.state.question.as_ref().filter(|q| q.id == question) {
                     Some(q) => match &q.kind {
@@ -181,12 +163,8 @@ impl Dispatcher {
                 Ok(())
             }
             Request::OverridePreflight { question, word } => {
-                let wanted = preflight_open(inner, question)?;
-                if word.trim() != wanted {
-                    return Err(Refusal::BadValue(format!("type the word {wanted}")));
-                }
-                self.answer(inner, who, question, Answer::Override, Answered::Overridden);
-                Ok(())
+                preflight_open(inner, question)?;
+                self.confirm(inner, who, question, &word)
             }
             Request::Status
             | Request::ListSequences { .. }
@@ -407,23 +385,8 @@ fn typed_mistake(inner: &Inner, name: &str, value: &str) -> Option<String> {
         .and_then(|check| check.mistake(value))
 }
 
-/// The word that overrides what blocks.
-fn preflight_open(inner: &Inner, question: u32) -> Result<String, Refusal> {
-    let open = inner.state.question.as_ref().filter(|q| q.id == question);
-    match open.map(|q| &q.kind) {
-        Some(QuestionKind::Preflight { word, .. }) => Ok(word.clone()),
-        _ => Err(Refusal::NotAsked),
-    }
-}
-
 fn check_length(name: &str, value: &str) -> Result<(), Refusal> {
-    let characters = value.chars().count();
-    if characters > LONGEST_VALUE {
-        return Err(Refusal::BadValue(format!(
-            "the value of {name} has {characters} characters; at most {LONGEST_VALUE} are allowed"
-        )));
-    }
-    Ok(())
+    check_value(name, value).map_err(|error| Refusal::BadValue(error.to_string()))
 }
 
 /// After its end a run is not changed any more, even while its report is still being written.

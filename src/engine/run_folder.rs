@@ -11,6 +11,7 @@ use super::clock;
 use super::error::EngineError;
 use super::journal;
 use crate::event::{EventBody, Millis};
+use crate::regular;
 
 /// Version of `run.json`.
 const VERSION: u32 = 1;
@@ -170,7 +171,7 @@ impl RunFolder {
     /// Missing, damaged, or of another version.
     pub fn load(&self) -> Result<RunFile, EngineError> {
         let path = self.run_file();
-        let text = fs::read(&path).map_err(EngineError::file("reading", &path))?;
+        let text = regular::read(&path).map_err(EngineError::file("reading", &path))?;
         let damaged = |line: usize, what: String| EngineError::Journal {
             path: path.clone(),
             line: line.max(1),
@@ -216,6 +217,28 @@ pub fn interrupted(state: &Path) -> Result<RunFolder, EngineError> {
         }
     }
     Err(EngineError::NothingToResume(state.to_owned()))
+}
+
+/// Moves a run out of the way, to `state/archive`; it can still be resumed by naming its folder. Where it lies then.
+///
+/// # Errors
+/// The system's; the run is where it was then.
+pub fn archive(state: &Path, run: &RunFolder) -> Result<PathBuf, EngineError> {
+    let archive = state.join("archive");
+    fs::create_dir_all(&archive).map_err(EngineError::file("creating", &archive))?;
+    crate::transport::private_folder(&archive)
+        .map_err(EngineError::file("protecting", &archive))?;
+    let id = run.id();
+    // Never over another one: a clock that was set back gives a name twice.
+    let there = (1u32..)
+        .map(|number| match number {
+            1 => archive.join(&id),
+            more => archive.join(format!("{id}-{more}")),
+        })
+        .find(|path| !path.exists())
+        .ok_or_else(|| EngineError::Busy("no free name in the archive".to_owned()))?;
+    fs::rename(run.path(), &there).map_err(EngineError::file("moving", run.path()))?;
+    Ok(there)
 }
 
 /// Writes a file so that a reader, or the machine after a power cut, sees the old or the new contents, never a mixture.

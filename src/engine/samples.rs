@@ -1,7 +1,7 @@
 //! Samples of the run's progress, beside the journal: so that a recording shows its bars move. At most one a second, never
 //! needed to go on with a run: what cannot be written is left out.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ impl Samples {
     /// The system's.
     pub fn open(path: &Path) -> std::io::Result<Self> {
         Ok(Self {
-            file: OpenOptions::new().create(true).append(true).open(path)?,
+            file: crate::regular::append(path)?,
             next: Instant::now(),
         })
     }
@@ -57,7 +57,7 @@ impl Recorded {
     /// The samples at `path`; none when there is no such file.
     pub fn open(path: &Path) -> Option<Self> {
         Some(Self {
-            reader: BufReader::new(File::open(path).ok()?),
+            reader: BufReader::new(crate::regular::open(path).ok()?),
             raw: Vec::new(),
         })
     }
@@ -97,7 +97,10 @@ mod tests {
         for _ in 0..100 {
             samples.keep(&sample);
         }
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap();
         file.write_all(b"{\"node\":3,").unwrap();
         let all: Vec<Progress> = Recorded::open(&path).unwrap().collect();
         assert_eq!(all, [sample]);

@@ -18,7 +18,7 @@ use super::waiting::Grants;
 use crate::event::{Event, EventBody, NodeId, Origin, Shown};
 use crate::platform::fake::DisklessMachine;
 use crate::platform::{Firmware, Machine};
-use crate::protocol::StartRun;
+use crate::protocol::{Check, StartRun};
 use crate::run_state::{RunState, Status, VariableState};
 use crate::secret::Secret;
 use crate::sequence::check;
@@ -26,7 +26,8 @@ use crate::sequence::load::{self, Checked};
 use crate::sequence::plan::PlannedSequence;
 use crate::sequence::rewrite;
 use crate::sequence::schema::Sequence;
-use crate::sequence::variables::{Value, check_name};
+use crate::sequence::values::{check_of_input, known_in};
+use crate::sequence::variables::{Value, VariableError, check_name, check_value};
 
 /// What the engine was started with.
 #[derive(Clone)]
@@ -71,7 +72,7 @@ fn begin(
     request: StartRun,
 ) -> Result<RunThread, EngineError> {
     let path = PathBuf::from(&request.sequence);
-    let text = std::fs::read(&path).map_err(EngineError::file("reading", &path))?;
+    let text = crate::regular::read(&path).map_err(EngineError::file("reading", &path))?;
     let (checked, sequence) = good(&path)?;
     let options = &for_rehearsal(options, request.rehearse);
     let machine = (options.machine)()?;
@@ -105,6 +106,9 @@ fn begin(
         bundle_to: request.bundle_to.clone(),
     };
     for secret in values.secrets() {
+        dispatcher.remember_secret(secret);
+    }
+    for secret in &sequence.written_secrets() {
         dispatcher.remember_secret(secret);
     }
     dispatcher.open(Opening {
@@ -185,7 +189,10 @@ pub fn resume(
                 folder.sequence().display()
             )));
         }
-        for (_, secret) in &secrets {
+        for secret in secrets.iter().map(|(_, secret)| secret) {
+            dispatcher.remember_secret(secret);
+        }
+        for secret in &sequence.written_secrets() {
             dispatcher.remember_secret(secret);
         }
         let document = document(&checked, &sequence);
@@ -208,6 +215,7 @@ pub fn resume(
         for (name, value) in undo {
             dispatcher.set_variable(&name, value, Origin::Engine);
         }
+        dispatcher.declare_secret_inputs();
         go(dispatcher, options, planned, folder, secrets, None)
     })();
     if begun.is_err() {
@@ -240,8 +248,20 @@ fn document(checked: &Checked, sequence: &Sequence) -> Document {
         checks: sequence
             .inputs
             .iter()
-            .map(|input| (input.variable.to_lowercase(), input.check.clone()))
+            .map(|input| {
+                (
+                    input.variable.to_lowercase(),
+                    check_of_input(sequence, input),
+                )
+            })
             .collect(),
+        secret_inputs: sequence
+            .inputs
+            .iter()
+            .filter(|input| input.secret)
+            .map(|input| input.variable.clone())
+            .collect(),
+        known: known_in(sequence),
     }
 }
 
@@ -338,6 +358,28 @@ fn good(path: &Path) -> Result<(Checked, Sequence), EngineError> {
     }
 }
 
+/// Whether the command line or the form may set a variable to this: the limits are those of documents.
+///
+/// # Errors
+/// A name or a value that does not fit, or the form that Configuration Manager fixes for the variable.
+pub(super) fn fits(sequence: &Sequence, name: &str, value: &str) -> Result<(), EngineError> {
+    let bad = |error: VariableError| EngineError::Variable(error.to_string());
+    check_name(name).map_err(bad)?;
+    check_value(name, value).map_err(bad)?;
+    let name = name.trim();
+    let mut inputs = sequence.inputs.iter();
+    let why = inputs
+        .find(|input| input.variable.trim().eq_ignore_ascii_case(name))
+        .map(|input| input.check.clone())
+        .or_else(|| Check::of_variable(&name.to_lowercase()))
+        .filter(|_| !value.is_empty())
+        .and_then(|check| check.mistake(value));
+    match why {
+        Some(why) => Err(EngineError::Variable(format!("{name}: {why}"))),
+        None => Ok(()),
+    }
+}
+
 /// The variables of a new run, in order of precedence: document, inputs' defaults, command line and form.
 struct Values {
     all: Vec<(String, Value, Origin)>,
@@ -352,36 +394,30 @@ impl Values {
         machine: &dyn Machine,
     ) -> Result<Self, EngineError> {
         let mut all = Vec::new();
-        for (name, value) in &sequence.variables {
-            all.push((name.clone(), Value::Plain(value.clone()), Origin::Document));
-        }
-        let secret_input = |name: &str| {
-            sequence
-                .inputs
-                .iter()
-                .any(|input| input.secret && input.variable.eq_ignore_ascii_case(name))
+        // What one source gives as a secret is secret from every other.
+        let kept = |name: &str, value: &str| {
+            let given = |(other, _): &(String, _)| other.trim().eq_ignore_ascii_case(name.trim());
+            if sequence.is_secret_input(name) || request.secrets.iter().any(given) {
+                Value::Secret(Secret::new(value))
+            } else {
+                Value::Plain(value.to_owned())
+            }
         };
+        for (name, value) in &sequence.variables {
+            all.push((name.clone(), kept(name, value), Origin::Document));
+        }
         for input in &sequence.inputs {
             if !input.default.is_empty() {
-                let value = if input.secret {
-                    Value::Secret(Secret::new(input.default.clone()))
-                } else {
-                    Value::Plain(input.default.clone())
-                };
+                let value = kept(&input.variable, &input.default);
                 all.push((input.variable.clone(), value, Origin::Input));
             }
         }
         for (name, value) in &request.set {
-            check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
-            let value = if secret_input(name) {
-                Value::Secret(Secret::new(value.clone()))
-            } else {
-                Value::Plain(value.clone())
-            };
-            all.push((name.clone(), value, Origin::CommandLine));
+            fits(sequence, name, value)?;
+            all.push((name.clone(), kept(name, value), Origin::CommandLine));
         }
         for (name, value) in &request.secrets {
-            check_name(name).map_err(|error| EngineError::Variable(error.to_string()))?;
+            fits(sequence, name, value.0.reveal())?;
             all.push((
                 name.clone(),
                 Value::Secret(value.0.clone()),
@@ -423,16 +459,13 @@ impl Values {
             .collect();
         let mistakes = check::check_run(checked, numbers.as_deref(), &set);
         if !mistakes.is_empty() {
-            return Err(EngineError::Document(load::render(
-                &checked.source,
-                &mistakes,
-            )));
+            return Err(EngineError::Document(checked.masked(&mistakes)));
         }
         for input in &sequence.inputs {
             let Some(value) = self.last(&input.variable) else {
                 continue;
             };
-            if let Some(why) = input.check.mistake(value.reveal()) {
+            if let Some(why) = check_of_input(sequence, input).mistake(value.reveal()) {
                 return Err(EngineError::Variable(format!(
                     "{} ({}): {why}",
                     input.label, input.variable

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, Millis, NodeId};
+use crate::units;
 
 /// A question to the technician. While it is open, the engine waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,69 @@ pub enum QuestionKind {
         /// The variables.
         variables: Vec<String>,
     },
+}
+
+/// The word that lets a disk be wiped.
+const WIPE: &str = "wipe";
+
+/// The word that lets an image be replaced.
+const REPLACE: &str = "replace";
+
+impl QuestionKind {
+    /// The word that says yes where something is destroyed or a check is overridden; none where a plain yes will do.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Self::ConfirmDisk(_) => Some(WIPE),
+            Self::ConfirmReplace { .. } => Some(REPLACE),
+            Self::Preflight {
+                blocking: 1..,
+                word,
+            } => Some(word),
+            _ => None,
+        }
+    }
+}
+
+impl Question {
+    /// What is asked, in one line without the word that answers it.
+    pub fn about(&self) -> String {
+        match &self.kind {
+            QuestionKind::ConfirmDisk(facts) => format!(
+                "wipe disk {} ({}, {})?",
+                facts.number,
+                facts.path,
+                units::bytes(facts.bytes)
+            ),
+            QuestionKind::ConfirmReplace { path, .. } => format!("replace {path}?"),
+            QuestionKind::Failed { failure, .. } => format!("a step failed: {}", failure.message),
+            QuestionKind::Pause { message } => message.clone(),
+            QuestionKind::Preflight { blocking: 0, .. } => {
+                "pre-flight check passed, go on?".to_owned()
+            }
+            QuestionKind::Preflight { blocking, .. } => format!(
+                "go on in spite of {}?",
+                units::count(u64::from(*blocking), "blocking pre-flight finding")
+            ),
+            QuestionKind::Secrets { variables, .. } => {
+                format!("secrets are needed: {}", variables.join(", "))
+            }
+        }
+    }
+
+    /// The requests of `wimforge ctl` that answer it, as they are typed after `wimforge `.
+    pub fn answers(&self) -> String {
+        let id = self.id;
+        match (&self.kind, self.kind.word()) {
+            (QuestionKind::Preflight { .. }, Some(word)) => {
+                format!("ctl recheck, ctl answer {id} {word}, or ctl cancel")
+            }
+            (_, Some(word)) => format!("ctl answer {id} {word}, or ctl answer {id} no"),
+            (QuestionKind::Failed { .. }, None) => "ctl retry|skip|cancel".to_owned(),
+            (QuestionKind::Pause { .. }, None) => "ctl answer yes".to_owned(),
+            (QuestionKind::Secrets { .. }, None) => "ctl secrets NAME=file:PATH ...".to_owned(),
+            (_, None) => "ctl answer yes|no".to_owned(),
+        }
+    }
 }
 
 /// What is known about a disk, as shown before it is wiped.

@@ -3,6 +3,8 @@
 //! [`types`] is data. [`Machine`] is what steps and engine use; `linux/` is the real thing. `windows/` will
 //! stand beside it.
 
+#[cfg(unix)]
+pub mod clean;
 pub mod contents;
 pub mod error;
 pub mod fake;
@@ -12,6 +14,8 @@ pub mod machine;
 pub mod process;
 pub mod server;
 pub mod show;
+#[cfg(unix)]
+pub mod terminal;
 pub mod types;
 
 pub use contents::*;

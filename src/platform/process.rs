@@ -1,7 +1,7 @@
 //! Child processes: started without a shell, watched line by line, ended as a whole tree.
 //!
 //! A child gets a process group of its own, nothing on its standard input, one pipe for both outputs, and an
-//! environment of `PATH`, `HOME`, `LANG=C.UTF-8`, `TERM=dumb` and a mark (see below): secrets never travel that way.
+//! environment that is made for it ([`environment::for_child`]) with a mark (see below): secrets never travel that way.
 //!
 //! **What is killed** after a time-out or a cancel: the process group; every descendant that the process table shows,
 //! whatever its group or session; and every process that carries the run's mark, a random number in its environment,
@@ -19,6 +19,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -27,6 +28,8 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::cancel::{CancelLevel, CancelToken};
+use crate::environment::{self, DEFAULT_PATH};
+use crate::secret::{MaskedLines, Redactor};
 use crate::text;
 
 use super::error::PlatformError;
@@ -46,7 +49,6 @@ pub const LINGER: Duration = Duration::from_secs(2);
 const MARK: &str = "WIMFORGE_PROCESS";
 /// How often cancel, clock and the child's end are looked at.
 const TICK_MILLIS: u16 = 50;
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What to run.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +61,18 @@ pub struct ProcessRequest {
     pub dir: Option<PathBuf>,
     /// Killed after this time.
     pub timeout: Option<Duration>,
+    /// What must not be in a line; asked for each line, since secrets may be added while the process runs.
+    pub secrets: Option<Secrets>,
+}
+
+/// Gives what is secret now.
+#[derive(Clone)]
+pub struct Secrets(pub Arc<dyn Fn() -> Redactor + Send + Sync>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets")
+    }
 }
 
 /// How a process ended.
@@ -79,10 +93,12 @@ pub enum Ended {
 pub struct Finished {
     /// How.
     pub ended: Ended,
-    /// The last [`TAIL_LINES`] lines of output, shortened each.
+    /// The last [`TAIL_LINES`] lines of output, masked and shortened each.
     pub tail: Vec<String>,
-    /// The last [`LAST_CHARACTERS`] characters of output.
+    /// The last [`LAST_CHARACTERS`] characters of output, as they are.
     pub last_characters: String,
+    /// A secret, or a part of one, stands in them.
+    pub last_is_secret: bool,
 }
 
 /// Lets a child be killed when the thread that started it ends: a tool must not go on writing to a disk whose engine was
@@ -129,7 +145,7 @@ pub fn find_program(program: &str, dir: Option<&Path>) -> Option<PathBuf> {
     std::env::split_paths(&folders).find_map(|folder| executable(folder.join(program)))
 }
 
-/// Runs a process to its end; `on_line` gets each line of output as it comes (without the line break, invalid UTF-8
+/// Runs a process to its end; `on_line` gets each line of output as it comes (masked, without the line break, invalid UTF-8
 /// replaced, at most [`LONGEST_PIECE`] bytes; a carriage return ends a line too, as progress displays use it).
 ///
 /// # Errors
@@ -157,16 +173,7 @@ pub fn run(
     command
         .args(&request.args)
         .env_clear()
-        .env(
-            "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
-        )
-        .env(
-            "HOME",
-            std::env::var_os("HOME").unwrap_or_else(|| "/".into()),
-        )
-        .env("LANG", "C.UTF-8")
-        .env("TERM", "dumb")
+        .envs(environment::for_child())
         .env(MARK, &mark)
         .stdin(Stdio::null())
         .stdout(writer)
@@ -185,7 +192,7 @@ pub fn run(
     drop(command);
 
     let mut watched = Watched::new(child, mark);
-    let mut output = Output::default();
+    let mut output = Output::new(request.secrets.clone());
     let watching = |e| PlatformError::io(format!("reading the output of {name}"), e);
     let mut buffer = vec![0_u8; 64 * 1024];
     let mut open = true;
@@ -263,6 +270,7 @@ pub fn run(
     Ok(Finished {
         ended,
         tail: output.tail.into(),
+        last_is_secret: output.masked_before < LAST_CHARACTERS,
         last_characters: output.last,
     })
 }
@@ -417,16 +425,31 @@ fn has_mark(pid: i32, wanted: &[u8]) -> bool {
     })
 }
 
-/// Cuts output into lines and keeps the end of it.
-#[derive(Default)]
+/// Cuts output into lines, masks them and keeps the end of it.
 struct Output {
     line: Vec<u8>,
     after_return: bool,
     tail: VecDeque<String>,
     last: String,
+    secrets: Option<Secrets>,
+    masked: MaskedLines,
+    /// Characters since the latest line with a secret in it.
+    masked_before: usize,
 }
 
 impl Output {
+    fn new(secrets: Option<Secrets>) -> Self {
+        Self {
+            line: Vec::new(),
+            after_return: false,
+            tail: VecDeque::new(),
+            last: String::new(),
+            secrets,
+            masked: MaskedLines::default(),
+            masked_before: usize::MAX,
+        }
+    }
+
     fn take(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
         for &byte in bytes {
             // The second half of CR LF, and the returns by which progress displays clear a line.
@@ -454,6 +477,12 @@ impl Output {
         if !self.line.is_empty() {
             self.emit(self.line.len(), true, on_line);
         }
+        if let Some(secrets) = &self.secrets {
+            let (tail, since) = (&mut self.tail, &mut self.masked_before);
+            self.masked.finish(&secrets.0(), &mut |line, masked| {
+                give(line, masked, tail, since, on_line);
+            });
+        }
         if self.last.ends_with('\n') {
             self.last.pop();
         }
@@ -464,7 +493,13 @@ impl Output {
         let rest = self.line.split_off(end);
         let line = std::mem::replace(&mut self.line, rest);
         let line = String::from_utf8_lossy(&line);
-        on_line(&line);
+        let (tail, since) = (&mut self.tail, &mut self.masked_before);
+        match &self.secrets {
+            Some(secrets) => self.masked.take(&secrets.0(), &line, &mut |line, masked| {
+                give(line, masked, tail, since, on_line);
+            }),
+            None => give(&line, false, tail, since, on_line),
+        }
         self.last.push_str(&line);
         if complete {
             self.last.push('\n');
@@ -473,12 +508,27 @@ impl Output {
             // One more: the last line break goes at the end.
             keep_last(&mut self.last, LAST_CHARACTERS + 1);
         }
-        if self.tail.len() == TAIL_LINES {
-            self.tail.pop_front();
-        }
-        self.tail
-            .push_back(text::shorten(&line, text::LONGEST_SHOWN).into_owned());
     }
+}
+
+/// Passes a line on and keeps it; `since` counts the characters behind the latest one with a secret in it.
+fn give(
+    line: &str,
+    masked: bool,
+    tail: &mut VecDeque<String>,
+    since: &mut usize,
+    on_line: &mut dyn FnMut(&str),
+) {
+    on_line(line);
+    if tail.len() == TAIL_LINES {
+        tail.pop_front();
+    }
+    tail.push_back(text::shorten(line, text::LONGEST_SHOWN).into_owned());
+    *since = if masked {
+        0
+    } else {
+        since.saturating_add(line.chars().count() + 1)
+    };
 }
 
 /// Where to cut so that no UTF-8 character is torn; the whole length when the end is not UTF-8 anyway.

@@ -130,6 +130,13 @@ pub enum Refusal {
     ReadOnly(PathBuf),
     /// A real disk outside the boot medium, without `--allow-real-disks`.
     RealDisk(PathBuf),
+    /// It is not the disk or file any more that was taken.
+    NotTheSame {
+        /// Device node or image file.
+        node: PathBuf,
+        /// What has become of it.
+        what: String,
+    },
     /// It cannot even be read.
     Unreadable {
         /// Device node.
@@ -172,6 +179,7 @@ impl std::fmt::Display for Refusal {
                 "{} is a real disk and this is not a boot medium: say --allow-real-disks if that is meant",
                 node.display()
             ),
+            Self::NotTheSame { node, what } => write!(f, "{}: {what}", node.display()),
             Self::Unreadable { node, why } => write!(f, "{} cannot be read: {why}", node.display()),
         }
     }
@@ -190,6 +198,8 @@ pub struct Disk {
     pub model: String,
     /// Serial number; may be empty.
     pub serial: String,
+    /// What tells this very disk from every other, a clone of it included, as long as the system runs.
+    pub identity: String,
     /// Length in bytes.
     pub bytes: u64,
     /// Logical sector in bytes.

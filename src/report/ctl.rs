@@ -21,13 +21,18 @@ pub enum Asked {
     /// Check again.
     Recheck,
     /// Go on in spite of blocking findings.
-    OverridePreflight(String),
-    /// Answer this question, or the open one.
-    Answer {
+    OverridePreflight {
         /// Number of the question.
         question: Option<u32>,
-        /// Yes or no.
-        yes: bool,
+        /// The word that it shows.
+        word: String,
+    },
+    /// Answer this question, or the open one.
+    Answer {
+        /// Number of the question; needed where something is destroyed.
+        question: Option<u32>,
+        /// Yes, no, or the word that the question shows.
+        word: String,
     },
     /// Secrets for the open question.
     Secrets(Vec<(String, Secret)>),
@@ -138,15 +143,8 @@ fn resolve(asked: Asked, state: &RunState) -> Result<Request, String> {
             let question = open.map(|q| q.id).ok_or("no question is open")?;
             Request::Recheck { question }
         }
-        Asked::OverridePreflight(word) => {
-            let question = open.map(|q| q.id).ok_or("no question is open")?;
-            Request::OverridePreflight { question, word }
-        }
-        Asked::Answer { question, yes } => {
-            let question = question
-                .or_else(|| open.map(|q| q.id))
-                .ok_or("no question is open")?;
-            Request::Answer { question, yes }
+        Asked::OverridePreflight { question, word } | Asked::Answer { question, word } => {
+            answered(open.ok_or("no question is open")?, question, word)?
         }
         Asked::Secrets(values) => {
             let question = open.map(|q| q.id).ok_or("no question is open")?;
@@ -157,4 +155,122 @@ fn resolve(asked: Asked, state: &RunState) -> Result<Request, String> {
             Request::GiveSecrets { question, values }
         }
     })
+}
+
+/// The request that answers the open question. What destroys something is only answered by who names the question and
+/// its word: a script that is late must not say yes to another question.
+fn answered(open: &Question, question: Option<u32>, word: String) -> Result<Request, String> {
+    let now = format!(
+        "question {} is open: {} Answer it with wimforge {}",
+        open.id,
+        open.about(),
+        open.answers()
+    );
+    match (question, open.kind.word()) {
+        (Some(number), _) if number != open.id => {
+            return Err(format!("question {number} is not open; {now}"));
+        }
+        (None, Some(_)) => return Err(format!("the number of the question is missing; {now}")),
+        _ => {}
+    }
+    let question = open.id;
+    let plain = |yes| Ok(Request::Answer { question, yes });
+    match (open.kind.word(), word.to_ascii_lowercase().as_str()) {
+        (_, "no") => plain(false),
+        (None, "yes") => plain(true),
+        (Some(wanted), _) if word == wanted => Ok(Request::Confirm { question, word }),
+        _ => Err(format!("`{word}` is no answer; {now}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::DiskFacts;
+
+    fn ask(kind: QuestionKind, number: Option<u32>, word: &str) -> Result<Request, String> {
+        let open = Question {
+            id: 12,
+            node: None,
+            kind,
+        };
+        answered(&open, number, word.to_owned())
+    }
+
+    #[test]
+    fn what_destroys_something_needs_its_number_and_its_word() {
+        let question = 12;
+        for (kind, word) in [
+            (
+                QuestionKind::ConfirmDisk(DiskFacts {
+                    path: "/dev/sda".to_owned(),
+                    ..DiskFacts::default()
+                }),
+                "wipe",
+            ),
+            (
+                QuestionKind::ConfirmReplace {
+                    path: "/x.wim".to_owned(),
+                    bytes: 1,
+                    modified: 0,
+                },
+                "replace",
+            ),
+            (
+                QuestionKind::Preflight {
+                    blocking: 2,
+                    word: "override".to_owned(),
+                },
+                "override",
+            ),
+        ] {
+            let said = ask(kind.clone(), Some(12), word);
+            let confirmed = Request::Confirm {
+                question,
+                word: word.to_owned(),
+            };
+            assert_eq!(said, Ok(confirmed));
+            for (number, text) in [
+                (None, word),
+                (None, "yes"),
+                (None, "no"),
+                (Some(11), word),
+                (Some(11), "no"),
+                (Some(12), "yes"),
+                (Some(12), ""),
+                (Some(12), "WIPE!"),
+            ] {
+                let why = ask(kind.clone(), number, text).unwrap_err();
+                let way = format!("ctl answer 12 {word}");
+                assert!(
+                    why.contains("question 12 is open: ") && why.contains(&way),
+                    "{why}"
+                );
+            }
+            let no = Request::Answer {
+                question,
+                yes: false,
+            };
+            assert_eq!(ask(kind, Some(12), "no"), Ok(no));
+        }
+    }
+
+    #[test]
+    fn what_destroys_nothing_is_answered_without_a_number() {
+        let pause = || QuestionKind::Pause {
+            message: "Plug it in.".to_owned(),
+        };
+        let yes = Request::Answer {
+            question: 12,
+            yes: true,
+        };
+        assert_eq!(ask(pause(), None, "yes"), Ok(yes.clone()));
+        assert_eq!(ask(pause(), Some(12), "yes"), Ok(yes));
+        let stale = ask(pause(), Some(3), "yes").unwrap_err();
+        assert!(
+            stale.contains("question 3 is not open; question 12 is open: Plug it in."),
+            "{stale}"
+        );
+        assert!(ask(pause(), None, "wipe").is_err());
+    }
 }

@@ -13,6 +13,9 @@ use crate::protocol::{Push, Refusal, Reply, Request, StartRun};
 use crate::run_state::RunState;
 use crate::transport::{Endpoint, Interrupts};
 
+/// Exit code of a client that is left before the run's end.
+const LEFT: u8 = 5;
+
 /// How long a just started engine may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -131,8 +134,8 @@ pub async fn follow<W: Write>(
             },
             () = interrupts.next() => {
                 if on_ctrl_c == OnCtrlC::Leave {
-                    complain("wimforge: detached; the run goes on");
-                    return Ok(0);
+                    complain("detached; the run goes on; wimforge attach");
+                    return Ok(LEFT);
                 }
                 cancels += 1;
                 if cancels > 2 {

@@ -417,6 +417,7 @@ pub fn gravity_word(gravity: Gravity) -> &'static str {
 }
 
 fn question_text(id: u32, kind: &QuestionKind) -> String {
+    let word = kind.word().unwrap_or_default();
     match kind {
         QuestionKind::ConfirmDisk(facts) => {
             let mut text = format!(
@@ -434,10 +435,12 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
             for line in &facts.contents {
                 let _ = write!(text, "\n  found: {line}");
             }
-            text + "\n  answer with: wimforge ctl answer yes|no"
+            text + &format!(
+                "\n  answer with: wimforge ctl answer {id} {word}, or wimforge ctl answer {id} no"
+            )
         }
         QuestionKind::ConfirmReplace { path, bytes, .. } => format!(
-            "QUESTION {id}: replace {path} ({})?\n  answer with: wimforge ctl answer yes|no",
+            "QUESTION {id}: replace {path} ({})?\n  answer with: wimforge ctl answer {id} {word}, or wimforge ctl answer {id} no",
             units::bytes(*bytes)
         ),
         QuestionKind::Failed { .. } => format!(
@@ -446,8 +449,8 @@ fn question_text(id: u32, kind: &QuestionKind) -> String {
         QuestionKind::Preflight { blocking: 0, .. } => format!(
             "QUESTION {id}: go on?\n  answer with: wimforge ctl answer yes|no, or check again with: wimforge ctl recheck"
         ),
-        QuestionKind::Preflight { blocking, word } => format!(
-            "QUESTION {id}: {blocking} of the findings are blocking\n  mend them and: wimforge ctl recheck; go on all the same with: wimforge ctl override-preflight {word}; or: wimforge ctl cancel"
+        QuestionKind::Preflight { blocking, .. } => format!(
+            "QUESTION {id}: {blocking} of the findings are blocking\n  mend them and: wimforge ctl recheck; go on all the same with: wimforge ctl answer {id} {word}; or: wimforge ctl cancel"
         ),
         QuestionKind::Pause { message } => {
             format!("QUESTION {id}: {message}\n  go on with: wimforge ctl answer yes")

@@ -10,7 +10,7 @@ use super::follow::FollowError;
 use super::plain::time_of_day;
 use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
 use crate::codes;
-use crate::event::{Millis, NodeId, QuestionKind, Unit};
+use crate::event::{Millis, NodeId, Question, QuestionKind, Unit};
 use crate::protocol::Push;
 use crate::run_state::{PhaseState, RunState, Status};
 use crate::text::harmless;
@@ -240,7 +240,7 @@ fn line(state: &RunState, now: Millis) -> String {
     }
     if let Some(question) = &state.question {
         let title = question.node.map_or("", |node| state.title(node));
-        parts.push(format!("WAITING: {}", asked(&question.kind, title)));
+        parts.push(format!("WAITING: {}", asked(question, title)));
         return parts.join("  ");
     }
     match running(state) {
@@ -296,30 +296,14 @@ fn left(time: Duration) -> String {
 }
 
 /// What is asked, and how to answer without a console.
-fn asked(kind: &QuestionKind, title: &str) -> String {
-    match kind {
-        QuestionKind::ConfirmDisk(facts) => {
-            format!("wipe disk {}? (wimforge ctl answer yes|no)", facts.number)
+fn asked(question: &Question, title: &str) -> String {
+    let what = match &question.kind {
+        QuestionKind::Failed { failure, .. } => {
+            format!("\"{title}\" failed: {}", failure.message)
         }
-        QuestionKind::ConfirmReplace { path, .. } => {
-            format!("replace {path}? (wimforge ctl answer yes|no)")
-        }
-        QuestionKind::Failed { failure, .. } => format!(
-            "\"{title}\" failed: {} (wimforge ctl retry|skip|cancel)",
-            failure.message
-        ),
-        QuestionKind::Pause { message } => format!("{message} (wimforge ctl answer yes)"),
-        QuestionKind::Preflight { blocking: 0, .. } => {
-            "pre-flight check passed, go on? (wimforge ctl answer yes|no)".to_owned()
-        }
-        QuestionKind::Preflight { blocking, word } => format!(
-            "{blocking} blocking pre-flight findings (wimforge ctl recheck, override-preflight {word}, or cancel)"
-        ),
-        QuestionKind::Secrets { variables, .. } => format!(
-            "secrets are needed: {} (wimforge ctl secrets NAME=file:PATH ...)",
-            variables.join(", ")
-        ),
-    }
+        _ => question.about(),
+    };
+    format!("{what} (wimforge {})", question.answers())
 }
 
 #[cfg(test)]
@@ -327,8 +311,7 @@ mod tests {
     use super::*;
     use crate::event::NodeKind;
     use crate::event::{
-        DiskFacts, Event, EventBody, Failure, Outcome, Plan, PlanNode, Progress, Question,
-        RunOutcome, Who,
+        DiskFacts, Event, EventBody, Failure, Outcome, Plan, PlanNode, Progress, RunOutcome, Who,
     };
 
     const START: Millis = 1_773_498_665_000;
@@ -491,8 +474,8 @@ mod tests {
                 "step 1 of 3  Partition  PAUSING after this step",
                 "step 1 of 3  PAUSED (wimforge ctl continue)",
                 "step 2 of 3  Apply Image",
-                "step 2 of 3  WAITING: wipe disk 0? (wimforge ctl answer yes|no)",
-                "step 2 of 3  WAITING: wipe disk 0? (wimforge ctl answer yes|no)",
+                "step 2 of 3  WAITING: wipe disk 0 (, 0 bytes)? (wimforge ctl answer 1 wipe, or ctl answer 1 no)",
+                "step 2 of 3  WAITING: wipe disk 0 (, 0 bytes)? (wimforge ctl answer 1 wipe, or ctl answer 1 no)",
                 "FAILED: \"Apply Image\" failed: two lines [0x00000005 (5)]",
             ]
         );
@@ -540,7 +523,7 @@ mod tests {
                     blocking: 2,
                     word: "override".to_owned(),
                 },
-                "2 blocking pre-flight findings (wimforge ctl recheck, override-preflight override, or cancel)",
+                "go on in spite of 2 blocking pre-flight findings? (wimforge ctl recheck, ctl answer 7 override, or ctl cancel)",
             ),
             (
                 QuestionKind::Preflight {
@@ -557,7 +540,12 @@ mod tests {
                 "secrets are needed: A, B (wimforge ctl secrets NAME=file:PATH ...)",
             ),
         ] {
-            assert_eq!(one_line(&asked(&kind, "Last")), wanted);
+            let question = Question {
+                id: 7,
+                node: None,
+                kind,
+            };
+            assert_eq!(one_line(&asked(&question, "Last")), wanted);
         }
     }
 }

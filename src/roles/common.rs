@@ -1,15 +1,14 @@
-//! What every role needs: troubles and their exit codes, output, secrets, the machine.
+//! What every role needs: troubles and their exit codes, output, the machine.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
-use wimforge::cli::{FirmwareArg, Look, MachineArgs, Output, SecretSource};
+use wimforge::cli::{FirmwareArg, Look, MachineArgs, Output};
 use wimforge::engine::boots::MachineMaker;
 use wimforge::engine::error::EngineError;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Firmware, Machine};
 use wimforge::report::follow::Mode;
-use wimforge::secret::Secret;
 use wimforge::tui::theme::Theme;
 
 /// A message for people and the exit code that goes with it.
@@ -79,41 +78,19 @@ pub fn can_be_shown(look: &Look) -> Result<(), Trouble> {
     ))
 }
 
-/// Reads a secret.
-pub fn read_secret(name: &str, source: &SecretSource) -> Result<Secret, Trouble> {
-    let text = match source {
-        SecretSource::Env(variable) => std::env::var(variable).map_err(|_| {
-            usage(format!(
-                "--secret {name}: the environment has no {variable}"
-            ))
-        })?,
-        SecretSource::File(path) => std::fs::read_to_string(path)
-            .map_err(|error| usage(format!("--secret {name}: {}: {error}", path.display())))?,
-        SecretSource::Fd(number) => std::fs::read_to_string(format!("/proc/self/fd/{number}"))
-            .map_err(|error| {
-                usage(format!(
-                    "--secret {name}: file descriptor {number}: {error}"
-                ))
-            })?,
-    };
-    let line = text.lines().next().unwrap_or_default();
-    if line.is_empty() {
-        return Err(usage(format!("--secret {name}: the value is empty")));
-    }
-    Ok(Secret::new(line))
-}
-
-/// Reads secrets from where the command line says.
-pub fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, Secret)>, Trouble> {
-    sources
-        .iter()
-        .map(|(name, source)| Ok((name.clone(), read_secret(name, source)?)))
-        .collect()
-}
-
-/// Makes the machine that the command line describes.
+/// Makes the machine that the command line describes, to work on it.
 pub fn machine_maker(args: &MachineArgs) -> MachineMaker {
+    maker(args, false)
+}
+
+/// The machine that the command line describes, to be looked at beside whoever works on it.
+pub fn machine_to_look_at(args: &MachineArgs) -> Result<Arc<dyn Machine>, Trouble> {
+    maker(args, true)().map_err(failed)
+}
+
+fn maker(args: &MachineArgs, only_look: bool) -> MachineMaker {
     let options = MachineOptions {
+        only_look,
         attached: args.disks.clone(),
         allow_real_disks: args.allow_real_disks,
         firmware: args.firmware.map(firmware),

@@ -1,8 +1,9 @@
 //! The console, and the other ways to look on.
 
-use wimforge::cli::{AttachArgs, Look, MachineArgs};
+use wimforge::cli::{AttachArgs, GrantArgs, LEFT, Look, MachineArgs, Output, ResumeArgs};
 use wimforge::event::RunOutcome;
 use wimforge::protocol::StartRun;
+use wimforge::report::complain::complain;
 use wimforge::report::follow::{self, OnCtrlC};
 use wimforge::report::status;
 use wimforge::transport::Endpoint;
@@ -10,18 +11,47 @@ use wimforge::tui::{self, ConsoleEnd, ConsoleOptions};
 
 use super::common::{Outcome, Trouble, can_be_shown, failed, printed, runtime};
 use super::launch::{is_running, make_way, spawn_engine};
+use super::offer::{self, Offered};
+use super::run::resume;
+use super::secrets::Given;
 
 /// The console: on the running engine, or on one started for it.
-pub fn console(look: Look, machine: &MachineArgs, start: Option<StartRun>) -> Outcome {
+pub fn console(
+    look: Look,
+    machine: &MachineArgs,
+    start: Option<StartRun>,
+    given: &Given,
+) -> Outcome {
     can_be_shown(&look)?;
     let endpoint = Endpoint::standard();
     if start.is_some() {
         make_way(&endpoint)?;
     }
     if start.is_some() || !is_running(&endpoint)? {
-        spawn_engine(machine, &[])?;
+        spawn_engine(machine, &[], given)?;
     }
     open_console(look, start, false)
+}
+
+/// `wimforge` alone: an interrupted run comes first, while no engine runs.
+pub fn bare(look: Look, machine: &MachineArgs) -> Outcome {
+    can_be_shown(&look)?;
+    if !is_running(&Endpoint::standard())? {
+        match offer::offered(&look, machine)? {
+            Offered::Nothing => {}
+            Offered::Resume(folder) => {
+                return resume(ResumeArgs {
+                    folder: Some(folder),
+                    grants: GrantArgs::default(),
+                    state: machine.state.clone(),
+                    output: Output::default(),
+                    look,
+                });
+            }
+            Offered::Left => return Ok(LEFT),
+        }
+    }
+    console(look, machine, None, &Given::default())
 }
 
 /// The console on the engine that runs, or is just coming up.
@@ -32,9 +62,17 @@ pub fn open_console(look: Look, start: Option<StartRun>, only_watch: bool) -> Ou
         ascii: look.ascii,
         start,
         only_watch,
+        offer: None,
     };
     match runtime()?.block_on(tui::run(options)).map_err(failed)? {
-        ConsoleEnd::Detached => Ok(0),
+        ConsoleEnd::Detached => {
+            complain("detached; the run goes on; wimforge attach");
+            Ok(LEFT)
+        }
+        ConsoleEnd::Left | ConsoleEnd::Chosen(_) => {
+            complain("left; no run was started");
+            Ok(LEFT)
+        }
         ConsoleEnd::RunEnded(outcome) => Ok(RunOutcome::exit_code(outcome)),
         ConsoleEnd::Interrupted => Err(Trouble {
             code: 4,

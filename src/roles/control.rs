@@ -1,12 +1,13 @@
 //! `wimforge ctl`: from arguments to one request.
 
-use wimforge::cli::{Ctl, YesNo};
+use wimforge::cli::Ctl;
 use wimforge::event::NodeId;
-use wimforge::protocol::{LogQuery, Pattern, Request, StepChange};
+use wimforge::protocol::{LogQuery, Pattern, Request, StepChange, WireSecret};
 use wimforge::report::ctl::{self, Asked};
 use wimforge::transport::Endpoint;
 
-use super::common::{Outcome, failed, read_secrets, runtime, say, usage};
+use super::common::{Outcome, Trouble, failed, runtime, say, usage};
+use super::secrets::{read_secret, read_secrets};
 
 /// Sends one request and prints the answer.
 pub fn control(request: Ctl) -> Outcome {
@@ -36,7 +37,7 @@ pub fn control(request: Ctl) -> Outcome {
             let to = match file {
                 _ if clear => StepChange::Original,
                 Some(path) => StepChange::Text(
-                    std::fs::read_to_string(&path)
+                    wimforge::regular::read_to_string(&path)
                         .map_err(|error| usage(format!("reading {}: {error}", path.display())))?,
                 ),
                 None if set.is_empty() => {
@@ -67,7 +68,10 @@ pub fn control(request: Ctl) -> Outcome {
             ..LogQuery::default()
         })),
         Ctl::Recheck => Asked::Recheck,
-        Ctl::OverridePreflight { word } => Asked::OverridePreflight(word),
+        Ctl::OverridePreflight { answer } => {
+            let (question, word) = numbered(answer, None)?;
+            Asked::OverridePreflight { question, word }
+        }
         Ctl::Bundle { to } => {
             let to = match to {
                 Some(path) if path.to_string_lossy().starts_with("\\\\") => {
@@ -82,12 +86,21 @@ pub fn control(request: Ctl) -> Outcome {
             Asked::Plain(Request::Bundle { to })
         }
         Ctl::Set {
-            variable: (name, value),
+            secret: Some((name, source)),
+            ..
+        } => {
+            let value = WireSecret(read_secret(&name, &source)?);
+            Asked::Plain(Request::SetSecret { name, value })
+        }
+        Ctl::Set {
+            variable: Some((name, value)),
+            ..
         } => Asked::Plain(Request::SetVariable { name, value }),
-        Ctl::Answer { answer, question } => Asked::Answer {
-            question,
-            yes: answer == YesNo::Yes,
-        },
+        Ctl::Set { .. } => return Err(usage("write NAME=VALUE or --secret NAME")),
+        Ctl::Answer { answer, question } => {
+            let (question, word) = numbered(answer, question)?;
+            Asked::Answer { question, word }
+        }
         Ctl::Secrets { secrets } => Asked::Secrets(read_secrets(&secrets)?),
         Ctl::Shutdown => Asked::Plain(Request::Shutdown),
     };
@@ -96,4 +109,26 @@ pub fn control(request: Ctl) -> Outcome {
         .map_err(usage)?;
     say(&text)?;
     Ok(code)
+}
+
+/// The number of a question and its answer: `ANSWER`, or `QUESTION ANSWER`.
+fn numbered(
+    mut words: Vec<String>,
+    question: Option<u32>,
+) -> Result<(Option<u32>, String), Trouble> {
+    let answer = words.pop().unwrap_or_default();
+    let number = match words.pop() {
+        Some(text) => Some(text.parse().map_err(|_| {
+            usage(format!(
+                "`{text}` is not the number of a question: write `wimforge ctl answer NUMBER ANSWER`"
+            ))
+        })?),
+        None => None,
+    };
+    match (number, question) {
+        (Some(one), Some(other)) if one != other => Err(usage(format!(
+            "two numbers of a question, {one} and {other}: give one"
+        ))),
+        (number, question) => Ok((number.or(question), answer)),
+    }
 }

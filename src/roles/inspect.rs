@@ -1,5 +1,6 @@
 //! Looking without a run: documents, a pre-flight check, a recorded run, what a code means.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
@@ -19,8 +20,9 @@ use wimforge::transport::{Endpoint, Listener, private_folder};
 use wimforge::tui::{self, ConsoleOptions};
 
 use super::common::{
-    Outcome, can_be_shown, failed, machine_maker, printed, read_secrets, runtime, say, usage,
+    Outcome, can_be_shown, failed, machine_to_look_at, printed, runtime, say, usage,
 };
+use super::secrets::read_secrets;
 
 /// Fastest and slowest speed of a replay.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
@@ -51,9 +53,16 @@ pub fn preflight(args: &PreflightArgs) -> Outcome {
         return Ok(2);
     }
     let secrets = read_secrets(&args.secrets)?;
-    let machine = machine_maker(&args.machine)().map_err(failed)?;
-    let findings =
-        preflight::of_document(&checked, &args.set, &secrets, &machine).map_err(failed)?;
+    let machine = machine_to_look_at(&args.machine)?;
+    // A large image takes minutes to read: whoever looks on is told how far it is.
+    let seen = std::io::stderr().is_terminal();
+    let progress = |what: &str| {
+        if seen {
+            complain(&format!("pre-flight: {what}"));
+        }
+    };
+    let findings = preflight::of_document(&checked, &args.set, &secrets, &machine, &progress)
+        .map_err(failed)?;
     if args.json {
         say(&serde_json::to_string_pretty(&findings).map_err(failed)?)?;
     } else {
@@ -107,6 +116,7 @@ pub fn replay(args: ReplayArgs) -> Outcome {
                 ascii: args.look.ascii,
                 start: None,
                 only_watch: true,
+                offer: None,
             };
             tui::run(options).await.map(|_| 0).map_err(failed)
         };

@@ -1,17 +1,26 @@
 //! Starting an engine, and making room for one.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use wimforge::cli::{FirmwareArg, MachineArgs};
+use wimforge::environment;
 use wimforge::protocol::{Reply, Request};
 use wimforge::transport::{Endpoint, Stream, runtime_folder};
 
 use super::common::{Trouble, failed, runtime};
+use super::secrets::{Given, ON_STDIN};
 
 /// Starts an engine process of its own session, so that neither Ctrl-C nor the end of this terminal reaches it.
-pub fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<Child, Trouble> {
+///
+/// Its environment is made for it: whoever may look at a process sees what it was started with. Secrets go through a pipe.
+pub fn spawn_engine(
+    machine: &MachineArgs,
+    more: &[String],
+    given: &Given,
+) -> Result<Child, Trouble> {
     let program = std::env::current_exe().map_err(failed)?;
     let log = engine_log(machine)?;
     let mut command = Command::new(program);
@@ -37,13 +46,28 @@ pub fn spawn_engine(machine: &MachineArgs, more: &[String]) -> Result<Child, Tro
             .arg(std::path::absolute(state).map_err(failed)?);
     }
     command.args(more);
+    let handed_over = given.handed_over()?;
+    if handed_over.is_some() {
+        command.arg(ON_STDIN);
+    }
     command
-        .stdin(Stdio::null())
+        .env_clear()
+        .envs(environment::for_engine(given.variables()))
+        .stdin(if handed_over.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
         .stdout(Stdio::null())
         .stderr(log);
-    command
+    let mut engine = command
         .spawn()
-        .map_err(|error| failed(format!("starting the engine: {error}")))
+        .map_err(|error| failed(format!("starting the engine: {error}")))?;
+    if let (Some(secrets), Some(mut pipe)) = (handed_over, engine.stdin.take()) {
+        // An engine that has ended says why by itself.
+        let _ = pipe.write_all(&secrets);
+    }
+    Ok(engine)
 }
 
 /// Waits until the engine listens. One that ends instead has said why: nobody needs to wait for it.
@@ -74,14 +98,14 @@ fn engine_log(machine: &MachineArgs) -> Result<std::fs::File, Trouble> {
     std::fs::create_dir_all(&folder)
         .map_err(|error| failed(format!("creating {}: {error}", folder.display())))?;
     let path = folder.join("engine.err");
-    std::fs::File::create(&path)
+    wimforge::regular::create(&path)
         .map_err(|error| failed(format!("creating {}: {error}", path.display())))
 }
 
 /// What an engine that did not come up said.
 pub fn engine_said(machine: &MachineArgs) -> String {
     let path = state_folder(machine.state.as_deref()).join("engine.err");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = wimforge::regular::read_to_string(&path).unwrap_or_default();
     text.trim().trim_start_matches("wimforge: ").to_owned()
 }
 

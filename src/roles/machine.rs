@@ -1,5 +1,6 @@
 //! What concerns this machine: the engine on it, its disks, a lab on it.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,17 +10,23 @@ use wimforge::engine::run_folder::RunFolder;
 use wimforge::engine::server::Server;
 use wimforge::engine::start::{self, EngineOptions};
 use wimforge::engine::waiting::Grants;
+use wimforge::environment;
 use wimforge::lab;
-use wimforge::platform::{PlatformError, show};
+use wimforge::platform::{PlatformError, clean, show};
 use wimforge::transport::{Endpoint, Listener};
 
 use super::common::{
-    Outcome, Trouble, failed, firmware, machine_maker, read_secrets, runtime, say,
+    Outcome, Trouble, failed, firmware, machine_maker, machine_to_look_at, runtime, say,
 };
 use super::launch::state_folder;
+use super::secrets::{Given, ON_STDIN};
 
 /// The engine process: serves until nobody needs it any more.
 pub fn engine(args: EngineArgs) -> Outcome {
+    let given = Given::of_engine(&args)?;
+    if !environment::is_clean(given.variables()) {
+        return Err(failed(start_over(&given)?));
+    }
     // Started by hand from a shell it may lead a process group already: then it stays where it is.
     let _ = wimforge::platform::process::leave_session();
     let endpoint = Endpoint::standard();
@@ -30,7 +37,7 @@ pub fn engine(args: EngineArgs) -> Outcome {
         uefi: args.machine.firmware.map(|kind| kind == FirmwareArg::Uefi),
         machine: machine_maker(&args.machine),
     };
-    let secrets = read_secrets(&args.secrets)?;
+    let secrets = given.into_secrets();
     runtime()?.block_on(async {
         let listener = Listener::bind(&endpoint)
             .map_err(|error| failed(format!("opening {}: {error}", endpoint.path().display())))?;
@@ -58,11 +65,29 @@ pub fn engine(args: EngineArgs) -> Outcome {
     Ok(0)
 }
 
+/// The same engine in its own place, with an environment made for it; what comes back is why not.
+fn start_over(given: &Given) -> Result<PlatformError, Trouble> {
+    let handed_over = given.handed_over()?;
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut all = std::env::args_os().skip(1);
+    while let Some(argument) = all.next() {
+        if argument == "--secret" {
+            all.next();
+        } else if !argument.to_string_lossy().starts_with("--secret") {
+            arguments.push(argument);
+        }
+    }
+    if handed_over.is_some() {
+        arguments.push(ON_STDIN.into());
+    }
+    let environment = environment::for_engine(given.variables());
+    let input = handed_over.as_ref().map(|secrets| secrets.as_slice());
+    Ok(clean::start_over(&arguments, environment, input))
+}
+
 /// Lists the disks.
 pub fn disks(json: bool, machine: &MachineArgs) -> Outcome {
-    let list = machine_maker(machine)()
-        .and_then(|machine| machine.disks().map_err(PlatformError::into))
-        .map_err(failed)?;
+    let list = machine_to_look_at(machine)?.disks().map_err(failed)?;
     if json {
         say(&serde_json::to_string_pretty(&list).map_err(failed)?)
     } else {

@@ -6,4 +6,6 @@ pub mod control;
 pub mod inspect;
 pub mod launch;
 pub mod machine;
+pub mod offer;
 pub mod run;
+pub mod secrets;

@@ -4,7 +4,7 @@ use std::path::absolute;
 use std::process::Child;
 use std::time::Duration;
 
-use wimforge::cli::{FirmwareArg, MachineArgs, ResumeArgs, RunArgs, SecretSource};
+use wimforge::cli::{FirmwareArg, MachineArgs, ResumeArgs, RunArgs};
 use wimforge::engine::run_folder::{self, RunFolder};
 use wimforge::protocol::{StartRun, WireSecret};
 use wimforge::report::complain::complain;
@@ -12,11 +12,10 @@ use wimforge::report::follow::{self, Mode, OnCtrlC};
 use wimforge::sequence::load;
 use wimforge::transport::Endpoint;
 
-use super::common::{
-    Outcome, Trouble, can_be_shown, failed, printed, read_secret, read_secrets, runtime,
-};
+use super::common::{Outcome, Trouble, can_be_shown, failed, printed, runtime};
 use super::console::{console, open_console};
 use super::launch::{await_engine, engine_said, make_way, spawn_engine, state_folder};
+use super::secrets::{Given, read_secrets};
 
 /// Starts a run and shows it.
 pub fn run(args: RunArgs) -> Outcome {
@@ -31,10 +30,12 @@ pub fn run(args: RunArgs) -> Outcome {
     if let Some(mode) = printed {
         make_way(&Endpoint::standard())?;
         let linger = ["--linger".to_owned(), "1500".to_owned()];
-        let engine = spawn_engine(&args.machine, &linger)?;
+        let given = Given::named(&args.grants.secrets);
+        let engine = spawn_engine(&args.machine, &linger, &given)?;
         return follow_run(mode, Some(start), &args.machine, engine);
     }
-    console(args.look, &args.machine, Some(start))
+    let given = Given::named(&args.grants.secrets);
+    console(args.look, &args.machine, Some(start), &given)
 }
 
 /// Goes on with an interrupted run and shows it.
@@ -65,18 +66,7 @@ pub fn resume(args: ResumeArgs) -> Outcome {
     if file.confirm_replace || args.grants.confirm_replace {
         arguments.push("--confirm-replace".to_owned());
     }
-    for (name, source) in &args.grants.secrets {
-        // Read here as well, so that a mistake is told at once; the engine reads the same source.
-        read_secret(name, source)?;
-        arguments.push("--secret".to_owned());
-        arguments.push(match source {
-            SecretSource::File(path) => {
-                format!("{name}=file:{}", absolute(path).map_err(failed)?.display())
-            }
-            SecretSource::Env(variable) => format!("{name}=env:{variable}"),
-            SecretSource::Fd(number) => format!("{name}=fd:{number}"),
-        });
-    }
+    let given = Given::read(&args.grants.secrets)?;
     let machine = MachineArgs {
         disks: file.disks.clone(),
         allow_real_disks: file.allow_real_disks,
@@ -95,7 +85,7 @@ pub fn resume(args: ResumeArgs) -> Outcome {
             file.working_directory.display()
         ))
     })?;
-    let engine = spawn_engine(&machine, &arguments)?;
+    let engine = spawn_engine(&machine, &arguments, &given)?;
     if let Some(mode) = printed {
         return follow_run(mode, None, &machine, engine);
     }

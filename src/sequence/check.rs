@@ -9,17 +9,19 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::condition;
+use super::control;
 use super::decode::Spans;
 use super::diagnostic::{Diagnostic, Span};
 use super::plan;
 use super::schema::{Action, Compare, Condition, Node, SCHEMA, Sequence, Simulate, Step};
 use super::settings::RestartTarget;
-use super::variables::{LONGEST_VALUE, check_name};
-use crate::input::is_open;
+use super::values;
+use super::variables::{LONGEST_VALUE, VariableError, check_name, check_value};
+use super::words;
+use crate::input::{Check, is_open};
 
-pub(super) use inputs::{is_unused, words};
+pub(super) use inputs::{is_unused, words as words_of};
 pub use run::check_run;
-pub use settings::is_locale;
 
 /// Checks every limit. `complete` says that the document was read without a mistake: only then may something
 /// that is not there be held against it.
@@ -31,10 +33,13 @@ pub fn check(sequence: &Sequence, spans: &Spans, complete: bool) -> Vec<Diagnost
         applied: false,
         captured: false,
         sets: HashSet::new(),
+        secrets: HashSet::new(),
     };
     checker.sequence(sequence);
     checker.out
 }
+
+const SECRET_WRITTEN: &str = "this secret stands in the document for everybody to read";
 
 struct Checker<'a> {
     spans: &'a Spans,
@@ -46,6 +51,8 @@ struct Checker<'a> {
     captured: bool,
     /// Variables that were given a value further up, in lower case.
     sets: HashSet<String>,
+    /// Lower-case variables of secret inputs.
+    secrets: HashSet<String>,
 }
 
 /// Where a path stands, else its nearest ancestor.
@@ -60,6 +67,19 @@ fn place(spans: &Spans, path: &str) -> Span {
             None => return spans.get("").copied().unwrap_or_default(),
         }
     }
+}
+
+/// A name with a letter for each `%variable%` in it.
+fn filled_in(name: &str) -> String {
+    let mut out = String::new();
+    let mut parts = name.split('%');
+    out.extend(parts.next());
+    while let (Some(inside), Some(after)) = (parts.next(), parts.next()) {
+        // Nothing between two signs stays two signs.
+        out.push_str(if inside.is_empty() { "%%" } else { "x" });
+        out.push_str(after);
+    }
+    out
 }
 
 fn length(text: &str) -> usize {
@@ -119,15 +139,46 @@ impl Checker<'_> {
         }
     }
 
-    /// A variable that the document gives a value.
+    /// A variable that a step gives a value. What stands between percent signs in its name is put in when the step runs.
     fn writes(&mut self, path: &str, name: &str) {
-        if is_open(name) {
-            return;
-        }
-        if let Err(error) = check_name(name) {
+        if !is_open(name) {
+            self.defines(path, name);
+        } else if let Err(error) = check_name(&filled_in(name)) {
+            let error = match error {
+                VariableError::ReadOnly(_) => VariableError::ReadOnly(name.trim().to_owned()),
+                _ => VariableError::BadName(name.trim().to_owned()),
+            };
             self.error(path, error, "");
         }
+    }
+
+    /// A variable that the document has before any step runs: there is nothing yet that could be put into its name.
+    fn defines(&mut self, path: &str, name: &str) {
+        if let Err(error) = check_name(name) {
+            self.error(path, error, "");
+        } else {
+            self.control(path, name);
+        }
         self.sets.insert(name.trim().to_lowercase());
+    }
+
+    /// A variable that steers Configuration Manager, and nothing here.
+    fn control(&mut self, path: &str, name: &str) {
+        if let Some(found) = control::unsupported(name) {
+            let hint = found.instead.trim_end_matches('.');
+            let (head, rest) = hint.split_at(1);
+            self.warning(path, found, &(head.to_lowercase() + rest));
+        }
+    }
+
+    /// The limits that hold for every value, wherever it comes from.
+    fn limits(&mut self, path: &str, name: &str, value: &str) {
+        match check_value(name, value) {
+            // It may become shorter when the run puts variables in.
+            Err(VariableError::TooLong { .. }) if is_open(value) => {}
+            Err(error) => self.error(path, error, ""),
+            Ok(()) => {}
+        }
     }
 
     /// A variable that is only read: the engine's own are welcome.
@@ -175,8 +226,19 @@ impl Checker<'_> {
         }
         self.name("name", "the name of the sequence", &sequence.name);
         self.at_most("description", "the description", &sequence.description, 512);
+        let secret = sequence.inputs.iter().filter(|input| input.secret);
+        self.secrets = secret
+            .map(|input| input.variable.trim().to_lowercase())
+            .collect();
         for (name, value) in &sequence.variables {
             let path = format!("variables.{name}");
+            if !value.is_empty() && self.secrets.contains(&name.trim().to_lowercase()) {
+                self.warning(
+                    &path,
+                    SECRET_WRITTEN,
+                    "leave it out of `variables`: it is asked for, or given with --secret",
+                );
+            }
             if self.sets.contains(&name.trim().to_lowercase()) {
                 self.error(
                     &format!("{path}#key"),
@@ -184,13 +246,19 @@ impl Checker<'_> {
                     "variable names are not case-sensitive",
                 );
             }
-            self.writes(&format!("{path}#key"), name);
-            self.at_most(
-                &path,
-                &format!("the value of `{name}`"),
-                value,
-                LONGEST_VALUE,
-            );
+            self.defines(&format!("{path}#key"), name);
+            let check = values::check_of_variable(sequence, name).filter(|_| !value.is_empty());
+            // Whoever starts the run may give it another value.
+            if let Some(why) = check.as_ref().and_then(|check| check.mistake(value)) {
+                self.warning(
+                    &path,
+                    format!("the value of `{name}` does not fit: {why}"),
+                    "",
+                );
+            } else if let Some((why, way_out)) = check.and_then(|check| check.doubt(value)) {
+                self.warning(&path, why, way_out);
+            }
+            self.limits(&path, name, value);
         }
         self.inputs(sequence);
         if sequence.steps.is_empty() && self.complete {
@@ -360,14 +428,22 @@ impl Checker<'_> {
 
     fn action(&mut self, path: &str, action: &Action, disabled: bool) {
         let field = |name: &str| format!("{path}.{name}");
+        self.values(path, action);
         match action {
             Action::SetVariable(set) => {
+                if let Some(check) = Check::of_variable(&set.variable.trim().to_lowercase())
+                    && let Some(why) = check.mistake(&set.value).filter(|_| !set.value.is_empty())
+                {
+                    self.error(&field("value"), why, "");
+                }
                 self.writes(&field("variable"), &set.variable);
-                self.at_most(&field("value"), "the value", &set.value, LONGEST_VALUE);
-                if set.secret && !set.value.is_empty() && !is_open(&set.value) {
+                self.limits(&field("value"), &set.variable, &set.value);
+                let secret =
+                    set.secret || self.secrets.contains(&set.variable.trim().to_lowercase());
+                if secret && !set.value.is_empty() && !is_open(&set.value) {
                     self.warning(
                         &field("value"),
-                        "this secret stands in the document for everybody to read",
+                        SECRET_WRITTEN,
                         "use an input with `secret: true`",
                     );
                 }
@@ -385,6 +461,15 @@ impl Checker<'_> {
                     command.working_directory.as_ref(),
                     255,
                 );
+                if !command.shell
+                    && let Some(sign) = words::shell_sign(&command.command)
+                {
+                    self.warning(
+                        &field("command"),
+                        sign,
+                        "write `shell: true`, or put it into quotes when it is meant as it stands",
+                    );
+                }
                 if let Some(name) = &command.output_variable {
                     self.writes(&field("output_variable"), name);
                 }

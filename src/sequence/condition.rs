@@ -203,24 +203,116 @@ fn parts(wanted: &Compare) -> (&str, fn(Ordering) -> bool) {
     }
 }
 
-/// Whole numbers and dotted versions compare as such, everything else as text without regard to case.
+/// Whole numbers and dotted versions compare as such, however long they are, everything else as text without regard to
+/// case.
 pub fn compare(left: &str, right: &str) -> Ordering {
     let (left, right) = (left.trim(), right.trim());
-    if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
+    if let (Some(left), Some(right)) = (Whole::of(left), Whole::of(right)) {
         return left.cmp(&right);
     }
     if let (Some(mut left), Some(mut right)) = (version(left), version(right)) {
         // 10.0 is 10.0.0: what is not written is 0.
         let length = left.len().max(right.len());
-        left.resize(length, 0);
-        right.resize(length, 0);
+        left.resize(length, Digits::default());
+        right.resize(length, Digits::default());
         return left.cmp(&right);
     }
     left.to_lowercase().cmp(&right.to_lowercase())
 }
 
-fn version(text: &str) -> Option<Vec<u64>> {
-    text.split('.').map(|part| part.parse().ok()).collect()
+/// How a text takes part in a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A whole number without a minus: compares with whole numbers and with dotted versions.
+    Whole,
+    /// Numbers with dots between them.
+    Dotted,
+    /// A negative number: compares with whole numbers only.
+    Negative,
+    /// Anything else.
+    Text,
+}
+
+impl Form {
+    /// The form of `text`, blanks around it left out.
+    pub fn of(text: &str) -> Self {
+        let text = text.trim();
+        if Digits::of(text).is_some() {
+            Self::Whole
+        } else if version(text).is_some() {
+            Self::Dotted
+        } else if Whole::of(text).is_some() {
+            Self::Negative
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// The digits of a number of any length, without zeros in front. The longer number is the larger one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Digits<'a> {
+    length: usize,
+    digits: &'a str,
+}
+
+impl<'a> Digits<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let digits = digits.trim_start_matches('0');
+        Some(Self {
+            length: digits.len(),
+            digits,
+        })
+    }
+}
+
+/// A whole number of any length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Whole<'a> {
+    negative: bool,
+    digits: Digits<'a>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let bare = text.strip_prefix('-').filter(|rest| !rest.starts_with('+'));
+        let digits = Digits::of(bare.unwrap_or(text))?;
+        Some(Self {
+            // There is one zero only.
+            negative: bare.is_some() && digits.length > 0,
+            digits,
+        })
+    }
+}
+
+impl Ord for Whole<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.negative, other.negative) {
+            (false, false) => self.digits.cmp(&other.digits),
+            (true, true) => other.digits.cmp(&self.digits),
+            (negative, _) => {
+                if negative {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+        }
+    }
+}
+
+impl PartialOrd for Whole<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn version(text: &str) -> Option<Vec<Digits<'_>>> {
+    text.split('.').map(Digits::of).collect()
 }
 
 /// `*` is any text, `?` any character; without regard to case.
@@ -359,6 +451,36 @@ mod tests {
         assert!(is(&Condition::Greater(s("%Name%"), s("9"))));
         assert_eq!(compare("10.0", "10.0.0"), Ordering::Equal);
         assert_eq!(compare("9x", "10"), Ordering::Greater);
+    }
+
+    #[test]
+    fn numbers_of_any_length_compare_as_numbers() {
+        let huge = format!("1{}", "0".repeat(41));
+        let larger = format!("1{}1", "0".repeat(40));
+        for (left, right, expected) in [
+            (&*huge, "9", Ordering::Greater),
+            ("9", &*huge, Ordering::Less),
+            (&*huge, &*larger, Ordering::Less),
+            (&*huge, &*format!("000{huge}"), Ordering::Equal),
+            (&*format!("-{huge}"), "-9", Ordering::Less),
+            (&*format!("-{huge}"), "0", Ordering::Less),
+            (&*format!("1.{huge}"), "1.9", Ordering::Greater),
+            (&*huge, "10.0", Ordering::Greater),
+            ("-0", "0", Ordering::Equal),
+            ("+5", "5", Ordering::Equal),
+            ("-+5", "5", Ordering::Less),
+        ] {
+            assert_eq!(compare(left, right), expected, "{left} {right}");
+            assert_eq!(compare(right, left), expected.reverse(), "{right} {left}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whole_numbers_compare_as_the_processor_compares_them(left in proptest::prelude::any::<i128>(), right in proptest::prelude::any::<i128>(), shift in 0_u32..127) {
+            let (left, right) = (left >> shift, right >> shift);
+            proptest::prop_assert_eq!(compare(&left.to_string(), &right.to_string()), left.cmp(&right));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Contradictions in a plan: what can be written and read without a mistake, and yet cannot be meant. The limits of a
 //! document are [`super::check`]'s; nothing of it is repeated here.
 
+mod commands;
 mod conditions;
 mod connections;
 mod contradiction;
@@ -25,9 +26,11 @@ pub fn lint(planned: &PlannedSequence) -> Vec<Finding> {
     images::same_destination(&outline, &mut found);
     disks::letters(&outline, &mut found);
     connections::order(&outline, &mut found);
+    commands::shell_signs(&outline, &mut found);
     conditions::never_true(&outline, &mut found);
     variables::disabled_makers(&outline, &mut found);
     variables::plain_secrets(&outline, &mut found);
+    variables::without_effect(&outline, &mut found);
     variables::unused_inputs(&outline, &mut found);
     found.sort_by_key(|finding| finding.node);
     found

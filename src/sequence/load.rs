@@ -1,6 +1,5 @@
 //! A file to a document with its mistakes.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,8 @@ use super::decode::{Spans, decode};
 use super::diagnostic::{Diagnostic, Severity, Source, Span};
 use super::schema::Sequence;
 use super::syntax::{self, MOST_MISTAKES};
+use crate::regular;
+use crate::secret::Redactor;
 
 /// Largest file read, in bytes (spec 1.1: stored definitions are limited to 2 MB).
 pub const LARGEST: u64 = 2 * 1024 * 1024;
@@ -66,6 +67,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Where each value stands.
     pub spans: Spans,
+    /// Masks the secrets that stand in the document: messages show its lines.
+    pub redactor: Redactor,
 }
 
 impl Checked {
@@ -80,7 +83,13 @@ impl Checked {
 
     /// Every message, one below the other.
     pub fn render(&self) -> String {
-        render(&self.source, &self.diagnostics)
+        self.masked(&self.diagnostics)
+    }
+
+    /// Messages about it one below the other, the secrets that stand in it masked.
+    pub fn masked(&self, diagnostics: &[Diagnostic]) -> String {
+        let text = render(&self.source, diagnostics);
+        self.redactor.redact(&text).into_owned()
     }
 
     /// The first error in one line, for lists.
@@ -88,7 +97,7 @@ impl Checked {
         self.diagnostics
             .iter()
             .find(|d| d.severity == Severity::Error)
-            .map(|d| d.one_line(&self.source))
+            .map(|d| self.redactor.redact(&d.one_line(&self.source)).into_owned())
     }
 }
 
@@ -102,14 +111,13 @@ fn text_of(path: &Path) -> Result<String, LoadError> {
         path: path.to_owned(),
         source,
     };
-    // Looked at before it is opened: opening a pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(LoadError::NotAFile(path.to_owned()));
-    }
     let mut bytes = Vec::new();
-    File::open(path)
+    regular::open(path)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => LoadError::NotAFile(path.to_owned()),
+            _ => failed(error),
+        })?;
     if bytes.len() as u64 > LARGEST {
         return Err(LoadError::TooLarge(path.to_owned()));
     }
@@ -177,6 +185,7 @@ pub fn read(path: &Path) -> Checked {
                 sequence: None,
                 diagnostics: vec![mistake],
                 spans: Spans::new(),
+                redactor: Redactor::default(),
             }
         }
     }
@@ -222,6 +231,10 @@ fn checked(loaded: Loaded) -> Checked {
     let good = !diagnostics.iter().any(|d| d.severity == Severity::Error);
     Checked {
         source,
+        redactor: sequence
+            .as_ref()
+            .map(Sequence::redactor)
+            .unwrap_or_default(),
         sequence: sequence.filter(|_| good),
         diagnostics,
         spans,

@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use crate::volume_rules;
+
 fn yes() -> bool {
     true
 }
@@ -176,6 +178,30 @@ pub enum FileSystem {
     Ntfs,
     /// FAT32.
     Fat32,
+}
+
+impl FileSystem {
+    /// Refuses a label that a volume of this kind cannot have; the one rule for document, pre-flight and formatting.
+    ///
+    /// # Errors
+    /// One sentence that names what is wrong.
+    pub fn check_label(self, label: &str) -> Result<(), String> {
+        match self {
+            Self::Ntfs => volume_rules::ntfs_label(label),
+            Self::Fat32 => volume_rules::fat_label(label).map(drop),
+        }
+    }
+
+    /// Fewest and most bytes of a volume of this kind.
+    pub fn sizes(self, sector_bytes: u32) -> (u64, u64) {
+        match self {
+            Self::Ntfs => (volume_rules::ntfs_least(), u64::MAX),
+            Self::Fat32 => (
+                volume_rules::fat32_least(sector_bytes),
+                volume_rules::fat32_most(sector_bytes),
+            ),
+        }
+    }
 }
 
 /// Apply Operating System Image (spec 2.3).
@@ -410,9 +436,12 @@ pub struct CaptureOperatingSystem {
     /// How the result is verified before it gets its name.
     #[serde(default)]
     pub verify: Verify,
-    /// What to do about files that a Linux capture cannot keep (WOF, deduplicated, EFS).
+    /// What to do about files that a Linux capture cannot keep (WOF, deduplicated, EFS) or that hold nothing here (cloud, archive).
     #[serde(default)]
     pub unsupported_files: UnsupportedFiles,
+    /// What to do about product keys in the answer files of a captured volume.
+    #[serde(default)]
+    pub product_keys: ProductKeys,
     /// Keep NAME.partial after a failure, for inspection.
     #[serde(default)]
     pub keep_partial: bool,
@@ -459,6 +488,16 @@ pub enum Verify {
     Integrity,
     /// The integrity table and every stream's hash.
     Full,
+}
+
+/// What to do about product keys in answer files. Passwords are always taken out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ProductKeys {
+    /// Take them out: a key is a secret.
+    #[default]
+    Remove,
+    /// Leave them.
+    Keep,
 }
 
 /// What to do about files that cannot be kept.

@@ -1,6 +1,6 @@
 //! Task sequence variables: names, values, `%substitution%` (spec 1.2, 1.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use crate::secret::{MASK, Secret};
 /// Longest value, in characters (spec 1.2).
 pub const LONGEST_VALUE: usize = 4_000;
 
-/// A value: plain or secret. The flag belongs to the value, not to the name.
+/// A value: plain or secret. Once secret, a variable stays so until it is deleted, see [`Variables::set_engine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// May be shown.
@@ -62,6 +62,23 @@ pub enum VariableError {
         /// Its length in characters.
         characters: usize,
     },
+    /// A control character other than tab and line end.
+    #[error(
+        "the value of `{name}` holds a control character (U+{code:04X}) at character {at}; only tabs and line ends are allowed"
+    )]
+    Control {
+        /// The variable.
+        name: String,
+        /// Which character.
+        code: u32,
+        /// Where, from 1.
+        at: usize,
+    },
+    /// Names are shown everywhere.
+    #[error(
+        "the variable name `{0}` is made from a secret variable, and names are shown and logged"
+    )]
+    SecretName(String),
 }
 
 /// A text after substitution.
@@ -91,6 +108,8 @@ impl Expanded {
 pub struct Variables {
     /// Lower-case name to (name, value).
     entries: BTreeMap<String, (String, Value)>,
+    /// Lower-case names whose values are secret whoever sets them: once set as secrets, or asked for as such.
+    secret: BTreeSet<String>,
 }
 
 fn key(name: &str) -> String {
@@ -118,7 +137,52 @@ pub fn check_name(name: &str) -> Result<(), VariableError> {
     }
 }
 
+/// Whether a value may hold this character: no control character but tab and line end.
+pub fn may_hold(c: char) -> bool {
+    !c.is_control() || matches!(c, '\t' | '\n' | '\r')
+}
+
+/// Checks a value that an author, a technician, the command line or a step gives: its length and its characters. The
+/// same limits hold wherever a value comes from (spec 1.2).
+///
+/// # Errors
+/// [`VariableError::TooLong`], [`VariableError::Control`]; the value itself is in neither.
+pub fn check_value(name: &str, value: &str) -> Result<(), VariableError> {
+    let name = || name.trim().to_owned();
+    let characters = value.chars().count();
+    if characters > LONGEST_VALUE {
+        return Err(VariableError::TooLong {
+            name: name(),
+            characters,
+        });
+    }
+    match value.chars().enumerate().find(|(_, c)| !may_hold(*c)) {
+        Some((at, c)) => Err(VariableError::Control {
+            name: name(),
+            code: u32::from(c),
+            at: at + 1,
+        }),
+        None => Ok(()),
+    }
+}
+
 impl Variables {
+    /// A variable's name as a document writes it, `%variables%` in it replaced (spec 1.3): `OSDPartitions%I%Size`. The
+    /// values of `below` count for names that have none here.
+    ///
+    /// # Errors
+    /// [`VariableError::SecretName`]. Whether the result is a name, is the setter's business.
+    pub fn name_over(&self, below: &Self, written: &str) -> Result<String, VariableError> {
+        if !written.contains('%') {
+            return Ok(written.trim().to_owned());
+        }
+        let expanded = self.expand_over(below, written);
+        if expanded.secret {
+            return Err(VariableError::SecretName(written.trim().to_owned()));
+        }
+        Ok(expanded.text.trim().to_owned())
+    }
+
     /// The value of `name`; a variable with an empty value does not exist.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries.get(&key(name)).map(|(_, value)| value)
@@ -132,25 +196,39 @@ impl Variables {
     /// Sets a variable on behalf of an author, a step setting or a technician. Empty deletes.
     ///
     /// # Errors
-    /// Bad or read-only name, too long a value.
+    /// Bad or read-only name, a value past the limits.
     pub fn set(&mut self, name: &str, value: Value) -> Result<(), VariableError> {
         check_name(name)?;
-        let characters = value.reveal().chars().count();
-        if characters > LONGEST_VALUE {
-            return Err(VariableError::TooLong {
-                name: name.trim().to_owned(),
-                characters,
-            });
-        }
+        check_value(name, value.reveal())?;
         self.set_engine(name, value);
         Ok(())
     }
 
-    /// Sets any variable, read-only ones included: the engine's own way. Empty deletes.
+    /// The value as [`Self::set_engine`] keeps it: plain becomes secret where the variable is.
+    pub fn as_kept(&self, name: &str, value: Value) -> Value {
+        match value {
+            Value::Plain(text) if !text.is_empty() && self.secret.contains(&key(name)) => {
+                Value::Secret(Secret::new(text))
+            }
+            other => other,
+        }
+    }
+
+    /// From now on every value of this variable is secret, until it is deleted.
+    pub fn declare_secret(&mut self, name: &str) {
+        self.secret.insert(key(name));
+    }
+
+    /// Sets any variable, read-only ones included: the engine's own way. Empty deletes. A variable that is secret stays
+    /// so, whoever sets it and how, until it is deleted and set anew (spec 1.2).
     pub fn set_engine(&mut self, name: &str, value: Value) {
+        let value = self.as_kept(name, value);
         if value.reveal().is_empty() {
-            self.entries.remove(&key(name));
+            self.remove(name);
         } else {
+            if value.is_secret() {
+                self.declare_secret(name);
+            }
             self.entries
                 .entry(key(name))
                 .and_modify(|entry| entry.1 = value.clone())
@@ -160,6 +238,7 @@ impl Variables {
 
     /// Removes a variable; says whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
+        self.secret.remove(&key(name));
         self.entries.remove(&key(name)).is_some()
     }
 
@@ -254,6 +333,61 @@ mod tests {
         assert_eq!(variables.expand("50%").text, "50%");
         let below = with(&[("B", "below"), ("C", "3")]);
         assert_eq!(variables.expand_over(&below, "%b%%c%%d%").text, "23%d%");
+    }
+
+    #[test]
+    fn values_have_the_same_limits_for_everybody() {
+        assert_eq!(check_value("A", "two\nlines\tand a tab\r\n"), Ok(()));
+        assert_eq!(check_value("A", &"ä".repeat(LONGEST_VALUE)), Ok(()));
+        for (value, said) in [
+            ("x".repeat(LONGEST_VALUE + 1), "4001 characters"),
+            ("a\u{1b}[31m".to_owned(), "U+001B) at character 2"),
+            ("\0".to_owned(), "U+0000"),
+            ("\u{7f}".to_owned(), "U+007F"),
+            ("\u{9b}".to_owned(), "U+009B"),
+        ] {
+            let why = check_value(" A ", &value).unwrap_err().to_string();
+            assert!(why.contains(said) && why.contains("`A`"), "{why}");
+            let set = Variables::default().set("A", Value::Plain(value));
+            assert!(set.is_err());
+        }
+    }
+
+    #[test]
+    fn names_may_be_made_from_variables_but_not_from_secrets() {
+        let mut variables = with(&[("I", "0")]);
+        let none = Variables::default();
+        assert_eq!(
+            variables.name_over(&none, " OSDPartitions%I%Size "),
+            Ok("OSDPartitions0Size".to_owned())
+        );
+        assert_eq!(none.name_over(&variables, "A%i%"), Ok("A0".to_owned()));
+        assert_eq!(variables.name_over(&none, "A%J%"), Ok("A%J%".to_owned()));
+        variables.set_engine("P", Value::Secret(Secret::new("hush")));
+        assert_eq!(
+            variables.name_over(&none, "A%P%"),
+            Err(VariableError::SecretName("A%P%".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_secret_stays_one_until_it_is_deleted() {
+        let plain = |text: &str| Value::Plain(text.to_owned());
+        let mut variables = Variables::default();
+        variables.set_engine("P", Value::Secret(Secret::new("one")));
+        variables.set_engine(" p ", plain("two"));
+        assert_eq!(variables.get("P"), Some(&Value::Secret(Secret::new("two"))));
+        assert!(variables.set("p", plain("three")).is_ok());
+        assert!(variables.get("P").is_some_and(Value::is_secret));
+        variables.set_engine("P", plain(""));
+        variables.set_engine("P", plain("four"));
+        assert_eq!(variables.get("P"), Some(&plain("four")));
+        variables.declare_secret("Q");
+        variables.set_engine("q", plain("five"));
+        assert!(variables.get("Q").is_some_and(Value::is_secret));
+        assert!(variables.remove("Q"));
+        variables.set_engine("Q", plain("six"));
+        assert!(!variables.get("Q").is_some_and(Value::is_secret));
     }
 
     #[test]

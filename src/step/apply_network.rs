@@ -1,18 +1,14 @@
 //! Apply Network Settings (spec 2.5, 6.1): workgroup or domain, DNS suffixes and adapters into the answer file.
 
-use std::net::IpAddr;
-
-use xmltree::{Element, XMLNode};
-
-use crate::input::Check;
+use crate::input::{Check, network, organizational_unit, same_name};
 use crate::secret::Secret;
 use crate::sequence::settings::{self, Adapter, Join};
-use crate::unattend::{self, DNS, Document, JOIN, NETBT, TCPIP, list_entry, set_path};
+use crate::unattend::{DNS, Document, JOIN, NETBT, New, SHELL, TCPIP, UnattendError};
 
 use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::target::{invalid, limited, merge};
+use super::target::{invalid, judged, merge, resolved};
 
 const PASS: &str = "specialize";
 
@@ -80,8 +76,14 @@ pub(super) fn read(
     cx: &StepCx,
 ) -> Result<Wanted, StepError> {
     let joined = read_join(settings, cx)?;
-    let suffix = limited(cx, "OSDDNSDomain", 0, 255)?;
-    let search = limited(cx, "OSDDNSSuffixSearchOrder", 0, 4000)?;
+    let suffix = judged(cx, "OSDDNSDomain", &Check::DnsName, true)?;
+    let search = cx.text("OSDDNSSuffixSearchOrder");
+    resolved(cx, "OSDDNSSuffixSearchOrder", &search)?;
+    for name in search_order(&search) {
+        if let Some(why) = Check::DnsName.fault(name) {
+            return Err(invalid(format!("OSDDNSSuffixSearchOrder: {why}")));
+        }
+    }
     let mut adapters = Vec::new();
     for (number, adapter) in settings.adapters.iter().enumerate() {
         adapters.push(check_adapter(number, adapter, cx)?);
@@ -92,6 +94,12 @@ pub(super) fn read(
         search,
         adapters,
     })
+}
+
+fn search_order(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 /// Runs one attempt.
@@ -106,30 +114,26 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
         adapters,
     } = read(settings, cx)?;
     merge(cx, &mut |document| {
+        if let Joined::Workgroup(name) = &joined {
+            let computer = document
+                .get(PASS, SHELL, "ComputerName")
+                .unwrap_or_default();
+            if let Some(why) = same_name(computer.trim(), name) {
+                return Err(UnattendError::Refused(why));
+            }
+        }
         write_join(document, &joined);
         if !suffix.is_empty() {
             document.set(PASS, DNS, "DNSDomain", &suffix);
         }
         if !search.is_empty() {
-            let order = search
-                .split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
-            replace_list(
-                document.component(PASS, DNS),
-                "DNSSuffixSearchOrder",
-                "DomainName",
-                order,
-            );
-        }
-        for component in [TCPIP, DNS, NETBT] {
-            if !adapters.is_empty() {
-                unattend::remove(document.component(PASS, component), "Interfaces");
-            }
+            let list = values("DNSSuffixSearchOrder", "DomainName", search_order(&search));
+            document.put(PASS, DNS, "DNSSuffixSearchOrder", &list);
         }
         for adapter in &adapters {
             write_adapter(document, adapter);
         }
+        Ok(())
     })?;
     cx.info(match &joined {
         Joined::Workgroup(name) => format!("The computer will be in the workgroup {name}"),
@@ -141,12 +145,7 @@ pub fn run(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> StepResult
 fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<Joined, StepError> {
     match cx.text("OSDNetworkJoinType").trim() {
         "1" => {
-            let name = limited(cx, "OSDWorkgroupName", 1, 15)?;
-            if name.contains(|c: char| "\\/:*?\"<>|;,+=[]".contains(c)) {
-                return Err(invalid(
-                    "OSDWorkgroupName holds a character that is not allowed",
-                ));
-            }
+            let name = judged(cx, "OSDWorkgroupName", &Check::Workgroup, false)?;
             Ok(Joined::Workgroup(name))
         }
         "0" => {
@@ -164,20 +163,13 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
                     "{variable} is empty: the join will be tried with a blank password"
                 ));
             }
-            let ou = limited(cx, "OSDDomainOUName", 0, 32_767)?;
-            // Setup wants the bare distinguished name.
-            let bare = ou
-                .get(..7)
-                .filter(|p| p.eq_ignore_ascii_case("LDAP://"))
-                .map_or(&*ou, |_| &ou[7..]);
-            let account = limited(cx, "OSDJoinAccount", 1, 255)?;
-            if let Some(why) = Check::Account.fault(&account) {
-                return Err(invalid(format!("OSDJoinAccount: {why}")));
-            }
+            let ou = judged(cx, "OSDDomainOUName", &Check::OrganizationalUnit, true)?;
+            // The rule above has taken it.
+            let ou = organizational_unit(&ou).unwrap_or_default().to_owned();
             Ok(Joined::Domain {
-                name: limited(cx, "OSDDomainName", 1, 255)?,
-                ou: bare.to_owned(),
-                account,
+                name: judged(cx, "OSDDomainName", &Check::Domain, false)?,
+                ou,
+                account: judged(cx, "OSDJoinAccount", &Check::Account, false)?,
                 password,
             })
         }
@@ -187,11 +179,22 @@ fn read_join(settings: &settings::ApplyNetworkSettings, cx: &StepCx) -> Result<J
     }
 }
 
-/// Domain and workgroup exclude each other: whatever stood there goes.
+/// Domain and workgroup exclude each other, and so do the ways to join: what speaks of another one goes. How long a
+/// join is tried and what it writes to its log stays.
 fn write_join(document: &mut Document, joined: &Joined) {
-    unattend::remove(document.component(PASS, JOIN), "Identification");
+    let set = |document: &mut Document, path: &str, value: &str| {
+        document.set(PASS, JOIN, &format!("Identification/{path}"), value);
+    };
+    for other in ["Provisioning", "UnsecureJoin", "MachinePassword"] {
+        set(document, other, "");
+    }
     match joined {
-        Joined::Workgroup(name) => document.set(PASS, JOIN, "Identification/JoinWorkgroup", name),
+        Joined::Workgroup(name) => {
+            for other in ["Credentials", "JoinDomain", "MachineObjectOU"] {
+                set(document, other, "");
+            }
+            set(document, "JoinWorkgroup", name);
+        }
         Joined::Domain {
             name,
             ou,
@@ -199,16 +202,14 @@ fn write_join(document: &mut Document, joined: &Joined) {
             password,
         } => {
             let (domain, user) = account.split_once('\\').unwrap_or(("", account));
-            document.set(PASS, JOIN, "Identification/Credentials/Domain", domain);
-            document.set(PASS, JOIN, "Identification/Credentials/Username", user);
-            document.set(
-                PASS,
-                JOIN,
-                "Identification/Credentials/Password",
-                password.reveal(),
-            );
-            document.set(PASS, JOIN, "Identification/JoinDomain", name);
-            document.set(PASS, JOIN, "Identification/MachineObjectOU", ou);
+            let mut credentials = New::parent("Credentials", Vec::new());
+            credentials.push(New::text("Domain", domain));
+            credentials.push(New::text("Password", password.reveal()));
+            credentials.push(New::text("Username", user));
+            set(document, "JoinWorkgroup", "");
+            document.put(PASS, JOIN, "Identification/Credentials", &credentials);
+            set(document, "JoinDomain", name);
+            set(document, "MachineObjectOU", ou);
         }
     }
 }
@@ -218,7 +219,12 @@ fn check_adapter(
     adapter: &Adapter,
     cx: &StepCx,
 ) -> Result<(String, Adapter), StepError> {
-    let expand = |text: &String| cx.host.expand(text).text.trim().to_owned();
+    let bad = |why: String| invalid(format!("adapter {number}: {why}"));
+    let expand = |text: &String| -> Result<String, StepError> {
+        let text = cx.host.expand(text).text.trim().to_owned();
+        resolved(cx, &format!("adapter {number}"), &text)?;
+        Ok(text)
+    };
     let mut checked = adapter.clone();
     for list in [
         &mut checked.addresses,
@@ -226,163 +232,106 @@ fn check_adapter(
         &mut checked.dns_servers,
     ] {
         for text in list.iter_mut() {
-            *text = expand(text);
+            *text = expand(text)?;
         }
     }
-    checked.dns_suffix = adapter.dns_suffix.as_ref().map(expand);
+    checked.dns_suffix = adapter.dns_suffix.as_ref().map(expand).transpose()?;
     let identifier = match (&adapter.mac, &adapter.name) {
-        (Some(mac), _) => {
-            let mac = expand(mac).replace(':', "-").to_ascii_uppercase();
-            let good = mac.split('-').count() == 6
-                && mac
-                    .split('-')
-                    .all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()));
-            if !good {
-                return Err(invalid(format!(
-                    "adapter {number}: `{mac}` is not a MAC address"
-                )));
-            }
-            mac
-        }
-        (None, Some(name)) => expand(name),
+        (Some(mac), _) => network::mac(&expand(mac)?).map_err(bad)?,
+        (None, Some(name)) => expand(name)?,
         (None, None) => {
-            return Err(invalid(format!(
-                "adapter {number} has neither a MAC address nor a name"
-            )));
+            return Err(bad("it has neither a MAC address nor a name".to_owned()));
         }
     };
-    if checked.dhcp && !checked.addresses.is_empty() {
-        return Err(invalid(format!(
-            "adapter {number} has addresses and DHCP; choose one"
-        )));
-    }
-    if !checked.dhcp && checked.addresses.is_empty() {
-        return Err(invalid(format!(
-            "adapter {number} has neither DHCP nor an address"
-        )));
-    }
-    for address in &checked.addresses {
-        let good = address.split_once('/').is_some_and(|(ip, prefix)| {
-            let most = match ip.parse() {
-                Ok(IpAddr::V4(_)) => 32,
-                Ok(IpAddr::V6(_)) => 128,
-                Err(_) => return false,
-            };
-            prefix
-                .parse::<u8>()
-                .is_ok_and(|bits| (1..=most).contains(&bits))
-        });
-        if !good {
-            return Err(invalid(format!(
-                "adapter {number}: `{address}` is not an address like 192.0.2.10/24"
-            )));
-        }
-    }
-    for ip in checked.gateways.iter().chain(&checked.dns_servers) {
-        if ip.parse::<IpAddr>().is_err() {
-            return Err(invalid(format!(
-                "adapter {number}: `{ip}` is not an IP address"
-            )));
-        }
-    }
-    if checked.netbios > 2 {
-        return Err(invalid(format!(
-            "adapter {number}: netbios must be 0, 1 or 2"
-        )));
-    }
-    Ok((identifier, checked))
-}
-
-fn replace_list<'a>(
-    parent: &mut Element,
-    name: &str,
-    entry: &str,
-    values: impl Iterator<Item = &'a str>,
-) {
-    unattend::remove(parent, name);
-    let mut list = Element::new(name);
-    for (number, value) in values.enumerate() {
-        let key = (number + 1).to_string();
-        list.children
-            .push(XMLNode::Element(list_entry(entry, Some(&key), Some(value))));
-    }
-    if !list.children.is_empty() {
-        parent.children.push(XMLNode::Element(list));
+    let dhcp = network::dhcp(checked.dhcp, checked.addresses.len()).map(str::to_owned);
+    let suffix = checked.dns_suffix.iter().filter(|text| !text.is_empty());
+    let fault = dhcp
+        .or_else(|| {
+            checked
+                .addresses
+                .iter()
+                .find_map(|text| network::interface(text))
+        })
+        .or_else(|| checked.gateways.iter().find_map(|text| network::ip(text)))
+        .or_else(|| {
+            checked
+                .dns_servers
+                .iter()
+                .find_map(|text| network::ip(text))
+        })
+        .or_else(|| suffix.clone().find_map(|text| Check::DnsName.fault(text)))
+        .or_else(|| network::netbios(checked.netbios));
+    match fault {
+        Some(why) => Err(bad(why)),
+        None => Ok((identifier, checked)),
     }
 }
 
-fn push_interface(document: &mut Document, component: &str, interface: Element) {
-    let parent = document.component(PASS, component);
-    if parent.get_child("Interfaces").is_none() {
-        parent
-            .children
-            .push(XMLNode::Element(Element::new("Interfaces")));
-    }
-    if let Some(list) = parent.get_mut_child("Interfaces") {
-        list.children.push(XMLNode::Element(interface));
-    }
+/// A list of values, each with the number that Setup orders them by.
+fn values<'a>(name: &str, entry: &str, values: impl IntoIterator<Item = &'a str>) -> New {
+    let entries = values.into_iter().zip(1..);
+    let entries = entries.map(|(value, number)| New::text(entry, value).keyed(number));
+    New::parent(name, entries.collect())
 }
 
+/// Replaces the interface of this identifier; others stay.
+fn put_interface(document: &mut Document, component: &str, identifier: &str, interface: New) {
+    document.remove(PASS, component, "Interfaces/Interface", |text| {
+        text("Identifier").is_some_and(|text| text.trim().eq_ignore_ascii_case(identifier))
+    });
+    document.add(PASS, component, "Interfaces", interface.entry());
+}
+
+/// The elements stand in the order of Microsoft's reference.
 fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapter)) {
-    let interface = || {
-        let mut element = list_entry("Interface", None, None);
-        set_path(&mut element, "Identifier", identifier);
-        element
+    let truth = |is: bool| if is { "true" } else { "false" };
+    let identified = || New::text("Identifier", identifier);
+    let dhcp = |name: &str| {
+        let enabled = New::text("DhcpEnabled", truth(adapter.dhcp));
+        New::parent(name, vec![enabled])
     };
-    let mut tcpip = interface();
-    let dhcp = if adapter.dhcp { "true" } else { "false" };
-    set_path(&mut tcpip, "Ipv4Settings/DhcpEnabled", dhcp);
-    replace_list(
-        &mut tcpip,
-        "UnicastIpAddresses",
-        "IpAddress",
-        adapter.addresses.iter().map(String::as_str),
-    );
-    if !adapter.gateways.is_empty() {
-        let mut routes = Element::new("Routes");
-        for (number, gateway) in adapter.gateways.iter().enumerate() {
-            let mut route = list_entry("Route", None, None);
-            set_path(&mut route, "Identifier", &(number + 1).to_string());
-            set_path(
-                &mut route,
-                "Prefix",
-                if gateway.contains(':') {
-                    "::/0"
-                } else {
-                    "0.0.0.0/0"
-                },
-            );
-            set_path(&mut route, "NextHopAddress", gateway);
-            routes.children.push(XMLNode::Element(route));
-        }
-        tcpip.children.push(XMLNode::Element(routes));
+    let mut tcpip = New::parent("Interface", vec![dhcp("Ipv4Settings")]);
+    if adapter
+        .addresses
+        .iter()
+        .any(|address| address.contains(':'))
+    {
+        tcpip.push(dhcp("Ipv6Settings"));
     }
-    push_interface(document, TCPIP, tcpip);
+    tcpip.push(identified());
+    let addresses = adapter.addresses.iter().map(String::as_str);
+    tcpip.push(values("UnicastIpAddresses", "IpAddress", addresses));
+    let mut routes = New::parent("Routes", Vec::new());
+    for (gateway, number) in adapter.gateways.iter().zip(1..) {
+        let prefix = if gateway.contains(':') {
+            "::/0"
+        } else {
+            "0.0.0.0/0"
+        };
+        let route = vec![
+            New::text("Identifier", &i32::to_string(&number)),
+            New::text("NextHopAddress", gateway),
+            New::text("Prefix", prefix),
+        ];
+        routes.push(New::parent("Route", route).entry());
+    }
+    tcpip.push(routes);
+    put_interface(document, TCPIP, identifier, tcpip);
 
-    let mut dns = interface();
-    set_path(
-        &mut dns,
+    let mut dns = New::parent("Interface", vec![identified()]);
+    dns.push(New::text(
         "DNSDomain",
         adapter.dns_suffix.as_deref().unwrap_or_default(),
-    );
-    set_path(
-        &mut dns,
+    ));
+    let servers = adapter.dns_servers.iter().map(String::as_str);
+    dns.push(values("DNSServerSearchOrder", "IpAddress", servers));
+    dns.push(New::text(
         "EnableAdapterDomainNameRegistration",
-        if adapter.dns_registration {
-            "true"
-        } else {
-            "false"
-        },
-    );
-    replace_list(
-        &mut dns,
-        "DNSServerSearchOrder",
-        "IpAddress",
-        adapter.dns_servers.iter().map(String::as_str),
-    );
-    push_interface(document, DNS, dns);
+        truth(adapter.dns_registration),
+    ));
+    put_interface(document, DNS, identifier, dns);
 
-    let mut netbt = interface();
-    set_path(&mut netbt, "NetbiosOptions", &adapter.netbios.to_string());
-    push_interface(document, NETBT, netbt);
+    let mut netbt = New::parent("Interface", vec![identified()]);
+    netbt.push(New::text("NetbiosOptions", &adapter.netbios.to_string()));
+    put_interface(document, NETBT, identifier, netbt);
 }

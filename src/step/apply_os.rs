@@ -20,12 +20,16 @@ use crate::wim::{Architecture, ImageInfo, Monitor, Wim, WimError, WimPhase, WimP
 use super::action_variable::ActionVariable;
 use super::apply_os_empty::{self, Keep};
 use super::apply_os_fat;
+use super::apply_os_source;
 use super::apply_os_target::{self, Target};
 use super::cx::{ProgressCell, StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::target;
 use super::volumes;
 
 const INDEX: &str = "OSDImageIndex";
+/// So many entries that are left out are named in the log; a damaged image may have more than anybody reads.
+const MOST_NAMED: usize = 1000;
 
 /// The settings that are action variables.
 pub fn action_variables(settings: &settings::ApplyOperatingSystem) -> Vec<ActionVariable> {
@@ -77,15 +81,22 @@ pub(super) fn wim_error(error: WimError) -> StepError {
         return StepError::Cancelled;
     }
     let (code, message, tail) = (error.code(), error.to_string(), error.messages().to_vec());
-    StepError::because(code, message, error).tail(tail)
+    let way_out = error.way_out();
+    let failure = StepError::because(code, message, error).tail(tail);
+    match way_out {
+        Some(way_out) => failure.hint(way_out),
+        None => failure,
+    }
 }
 
 /// An image and where it goes.
 pub(super) struct Job {
     pub(super) image: ImageInfo,
     pub(super) target: Target,
-    /// Bytes it will take.
+    /// Bytes it will take on NTFS.
     pub(super) bytes: u64,
+    /// What will not be applied, one line each.
+    pub(super) left_out: Vec<String>,
 }
 
 /// Runs one attempt.
@@ -102,23 +113,26 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
     let half = volumes::half_written(cx.host.as_ref());
     let mut jobs = Vec::new();
     for (image, target) in images.into_iter().zip(targets) {
-        let bytes = wim.survey(image.index).map_err(wim_error)?;
-        check_room(&image, &target, bytes)?;
+        let look = apply_os_source::look(&wim, &image, &target)?;
+        apply_os_source::check_room(&image, &target, &look)?;
+        apply_os_source::warn_left_out(&image, &look.left_out, MOST_NAMED, cx);
         if half.contains(&target.at) && target.fs == FsKind::Ntfs {
             // It is formatted anew below: its state does not matter.
         } else if target.fs == FsKind::Ntfs {
             check_state(&target, cx)?;
         } else {
-            apply_os_fat::check_scratch(bytes, cx)?;
+            apply_os_fat::check_scratch(look.bytes, cx)?;
         }
         jobs.push(Job {
             image,
             target,
-            bytes,
+            bytes: look.bytes,
+            left_out: look.left_out,
         });
     }
     if settings.verify {
-        check_contents(&wim, &path, cx)?;
+        let sound = apply_os_source::check_contents(&wim, &Watch::new(cx))?;
+        cx.info(sound);
     } else {
         cx.warn(format!(
             "{} is applied without a check of its contents, as the step says",
@@ -144,18 +158,26 @@ pub fn run(settings: &settings::ApplyOperatingSystem, cx: &StepCx) -> StepResult
         left.extend(left_half_written(&jobs, cx));
     }
     volumes::mark_writing(cx.host.as_ref(), &left);
-    written?;
-    finish(&jobs, cx)
+    let lost = written?;
+    let end = finish(&jobs, cx)?;
+    Ok(match lost.as_slice() {
+        [] => end,
+        [only] => StepEnd::Warned(format!("applied without {only}")),
+        [first, more @ ..] => StepEnd::Warned(format!(
+            "applied without {first}, and {} more that the log names",
+            more.len()
+        )),
+    })
 }
 
-/// Empties the targets and writes the images.
+/// Empties the targets and writes the images. Answers what of them was left out.
 fn write(
     wim: &Wim,
     path: &Path,
     jobs: &[Job],
     half: &[PartitionRef],
     cx: &StepCx,
-) -> Result<(), StepError> {
+) -> Result<Vec<String>, StepError> {
     let keep = Keep::from_variables(cx);
     for job in jobs {
         if job.target.fs != FsKind::Ntfs {
@@ -168,13 +190,14 @@ fn write(
         }
     }
     let count = jobs.len();
+    let mut lost = Vec::new();
     for (at, job) in jobs.iter().enumerate() {
         cx.phase(
             &format!("applying image {} of {count}", at + 1),
             Unit::Bytes,
         );
         let started = Instant::now();
-        apply(wim, job, &keep, cx)?;
+        lost.extend(apply(wim, job, &keep, cx)?);
         cx.info(format!(
             "image {} of {} ({}, {}) applied to {} in {}",
             job.image.index,
@@ -189,7 +212,7 @@ fn write(
             units::duration(started.elapsed())
         ));
     }
-    Ok(())
+    Ok(lost)
 }
 
 /// Marks the volumes and sets the outputs. Only after the last image, so that a retry starts with the same volume.
@@ -223,11 +246,29 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
                 error,
             )
         })?;
+    remember_architecture(job.image.architecture, cx);
     cx.info(format!(
         "OSDTargetSystemDrive is {letter}: ({})",
         job.target.name()
     ));
     Ok(StepEnd::Done)
+}
+
+/// For the answer file: its components name the processor, and Windows reads only those for its own.
+fn remember_architecture(found: Option<Architecture>, cx: &StepCx) {
+    let name = found.and_then(Architecture::answer_file_name);
+    if name.is_none() {
+        let said = found.map_or_else(
+            || "does not say for which processor it is".to_owned(),
+            |other| format!("is for {other}, which answer files have no word for"),
+        );
+        cx.info(format!(
+            "The image {said}: its answer file is written for amd64"
+        ));
+    }
+    let value = Value::Plain(name.unwrap_or("amd64").to_owned());
+    cx.host
+        .set_engine_variable(target::IMAGE_ARCHITECTURE, value);
 }
 
 /// The path of the WIM: variables replaced, relative to the working folder.
@@ -355,30 +396,6 @@ pub(super) fn check_architecture(
     Ok(())
 }
 
-/// What the file system needs for itself: measured volumes stay below this.
-fn reserve(volume_bytes: u64) -> u64 {
-    (volume_bytes / 50).clamp(8 * units::MIB, 256 * units::MIB)
-}
-
-pub(super) fn check_room(image: &ImageInfo, target: &Target, bytes: u64) -> Result<(), StepError> {
-    let needed = bytes.saturating_add(reserve(target.bytes));
-    if needed <= target.bytes {
-        return Ok(());
-    }
-    Err(StepError::new(
-        codes::DISK_FULL,
-        format!(
-            "{} is too small: it has {}, and image {} \"{}\" needs {}",
-            target.name(),
-            units::bytes(target.bytes),
-            image.index,
-            image.name,
-            units::bytes(needed)
-        ),
-    )
-    .hint("make the partition larger, or choose another destination"))
-}
-
 pub(super) fn check_state(target: &Target, cx: &StepCx) -> Result<(), StepError> {
     let state = cx
         .machine
@@ -417,25 +434,21 @@ fn left_half_written(jobs: &[Job], cx: &StepCx) -> Vec<PartitionRef> {
         .collect()
 }
 
-/// Reads the whole source once: its integrity table when it has one, else every stream.
-fn check_contents(wim: &Wim, path: &Path, cx: &StepCx) -> Result<(), StepError> {
-    let started = Instant::now();
-    let how = if wim.info().has_integrity_table {
-        drop(Wim::open(path, true, &Watch::new(cx)).map_err(wim_error)?);
-        "its integrity table"
-    } else {
-        wim.verify(&Watch::new(cx)).map_err(wim_error)?;
-        "the hash of every stream"
-    };
-    cx.info(format!(
-        "{} is sound by {how}, checked in {}",
-        path.display(),
-        units::duration(started.elapsed())
-    ));
-    Ok(())
+/// All that was left out: what was known before, and what wimlib warned of while it wrote, which is said here.
+fn left_out(warnings: Vec<String>, job: &Job, cx: &StepCx) -> Vec<String> {
+    let mut all = job.left_out.clone();
+    for line in warnings {
+        let what = line.trim_start_matches("Ignoring ");
+        if !all.iter().any(|known| known == what) {
+            cx.warn(format!("applying image {}: {line}", job.image.index));
+            all.push(what.to_owned());
+        }
+    }
+    all
 }
 
-fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<(), StepError> {
+/// Answers what of the image was left out.
+fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<Vec<String>, StepError> {
     cx.check_cancel()?;
     cx.progress.detail(&job.target.name());
     let watch = Watch::new(cx);
@@ -444,22 +457,29 @@ fn apply(wim: &Wim, job: &Job, keep: &Keep, cx: &StepCx) -> Result<(), StepError
             .map_err(wim_error)
     };
     if job.target.fs == FsKind::Ntfs {
-        return onto(&job.target.node).map_err(|error| {
+        let warnings = onto(&job.target.node).map_err(|error| {
             let state = if watch.begun.get() {
                 format!("now holds a part of image {}", job.image.index)
             } else {
                 "was emptied and nothing was written to it".to_owned()
             };
             begun(error, job, &state, cx)
-        });
+        })?;
+        return Ok(left_out(warnings, job, cx));
     }
     let scratch = apply_os_fat::scratch(job.bytes, cx)?;
-    onto(scratch.path())?;
+    let warnings = onto(scratch.path())?;
     cx.phase(&format!("copying to {}", job.target.name()), Unit::Bytes);
-    apply_os_fat::copy(scratch.path(), &job.target, keep, cx).map_err(|error| {
+    let lost = apply_os_fat::copy(scratch.path(), &job.target, keep, cx).map_err(|error| {
         let state = format!("now holds a part of image {}", job.image.index);
         begun(error, job, &state, cx)
-    })
+    })?;
+    let mut all = left_out(warnings, job, cx);
+    // Streams and links are known from the image already.
+    if all.is_empty() {
+        all = lost;
+    }
+    Ok(all)
 }
 
 /// A failure after the first byte says so.

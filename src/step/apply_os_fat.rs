@@ -2,12 +2,13 @@
 //! times, then copied from there.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::codes;
 use crate::units;
+use crate::volume_rules;
 
 use super::apply_os_empty::Keep;
 use super::apply_os_target::Target;
@@ -45,9 +46,15 @@ fn scratch_bytes(image_bytes: u64) -> u64 {
 /// # Errors
 /// Too little room, or the folder cannot be looked at.
 pub fn check_scratch(image_bytes: u64, cx: &StepCx) -> Result<(), StepError> {
+    // Before the step has its turn its folder does not exist: the one that it will be made in is looked at.
+    let folder = cx
+        .scratch
+        .ancestors()
+        .find(|folder| folder.is_dir())
+        .unwrap_or(&cx.scratch);
     let space = cx
         .machine
-        .space(&cx.scratch)
+        .space(folder)
         .map_err(|error| StepError::platform("looking at the scratch folder", error))?;
     let needed = image_bytes.saturating_add(8 * units::MIB);
     if space.free_bytes >= needed {
@@ -101,11 +108,16 @@ pub fn scratch(image_bytes: u64, cx: &StepCx) -> Result<Scratch, StepError> {
     .tail(tail))
 }
 
-/// Empties the FAT32 volume except `keep` and copies what is in the scratch volume.
+/// Empties the FAT32 volume except `keep` and copies what is in the scratch volume. Answers what FAT32 cannot keep.
 ///
 /// # Errors
 /// Mounting, reading, writing; full; cancelled. The volume then holds a part.
-pub fn copy(scratch: &Path, target: &Target, keep: &Keep, cx: &StepCx) -> Result<(), StepError> {
+pub fn copy(
+    scratch: &Path,
+    target: &Target,
+    keep: &Keep,
+    cx: &StepCx,
+) -> Result<Vec<String>, StepError> {
     let deleted = empty(&target.node, keep, cx).map_err(|error| {
         if cx.cancel.is_cancelled() {
             StepError::Cancelled
@@ -143,7 +155,21 @@ pub fn copy(scratch: &Path, target: &Target, keep: &Keep, cx: &StepCx) -> Result
         units::bytes(report.bytes),
         target.name()
     ));
-    Ok(())
+    Ok(report.lost)
+}
+
+/// The size of the clusters of a FAT32 volume in bytes: that of the file system that is there, else that which a new one gets.
+pub fn cluster_bytes(target: &Target) -> u32 {
+    let there = || {
+        let mut boot = [0; 90];
+        let mut file = OpenOptions::new().read(true).open(&target.node).ok()?;
+        file.read_exact(&mut boot).ok()?;
+        let sector = u32::from(u16::from_le_bytes([boot[11], boot[12]]));
+        (&boot[82..87] == b"FAT32")
+            .then(|| sector * u32::from(boot[13]))
+            .filter(|bytes| bytes.is_power_of_two())
+    };
+    there().unwrap_or_else(|| volume_rules::fat32_cluster(target.bytes, 512))
 }
 
 /// Deletes what is on a FAT volume, except `keep`; answers how many files and folders.

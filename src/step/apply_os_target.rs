@@ -166,11 +166,12 @@ fn refused(disk: &Disk, partition: &Partition) -> Option<String> {
         .find(|refusal| match refusal {
             // Another partition of the same disk may be in use.
             Refusal::Mounted { node, .. } | Refusal::Held { node, .. } | Refusal::Swap(node) => {
-                *node == partition.node || *node == disk.path
+                *node == partition.node || *node == disk.path || Some(node) == disk.backing.as_ref()
             }
             Refusal::BootMedium(_)
             | Refusal::ReadOnly(_)
             | Refusal::RealDisk(_)
+            | Refusal::NotTheSame { .. }
             | Refusal::Unreadable { .. } => true,
         })
         .map(ToString::to_string)

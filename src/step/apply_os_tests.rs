@@ -49,6 +49,13 @@ impl Host for FakeHost {
     fn variable(&self, name: &str) -> Option<Value> {
         self.variables.lock().unwrap().get(name).cloned()
     }
+    fn name(&self, written: &str) -> std::result::Result<String, VariableError> {
+        let variables = self.variables.lock().unwrap();
+        variables.name_over(&Variables::default(), written)
+    }
+    fn is_known(&self, _: &str) -> bool {
+        false
+    }
     fn expand(&self, text: &str) -> Expanded {
         self.variables.lock().unwrap().expand(text)
     }
@@ -74,6 +81,9 @@ impl Host for FakeHost {
     }
     fn produced(&self, _artifact: Artifact) {}
     fn remember_secret(&self, _secret: &Secret) {}
+    fn redactor(&self) -> crate::secret::Redactor {
+        crate::secret::Redactor::default()
+    }
 }
 
 struct FakeMachine {
@@ -221,6 +231,7 @@ impl Lab {
                 backing: None,
                 model: String::new(),
                 serial: String::new(),
+                identity: String::new(),
                 bytes: 1 << 30,
                 sector_bytes: 512,
                 usb: false,
@@ -375,6 +386,7 @@ fn one_image_goes_to_the_next_volume_and_spares_control_files() {
     assert_eq!(read("Users/State/x/a").as_deref(), Some("kept"));
     assert_eq!(read("Users/gone"), None);
     assert_eq!(host.text("OSDTargetSystemDrive"), "C:");
+    assert_eq!(host.text("_WimforgeImageArchitecture"), "amd64");
     assert_eq!(host.text("_WimforgeVolumeC"), "0,2");
     assert_eq!(host.text("_WimforgeAppliedVolumes"), "0,2");
     let log = host.logged();

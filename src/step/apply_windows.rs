@@ -1,18 +1,20 @@
 //! Apply Windows Settings (spec 2.4, 6.1): name, owner, key, administrator, time zone and locales into the answer file.
 
 use rand::Rng as _;
-use xmltree::{Element, XMLNode};
 
-use crate::input::Check;
+use crate::input::{Check, same_name};
 use crate::secret::Secret;
 use crate::sequence::settings::{self, ServerLicense};
 use crate::sequence::variables::Value;
-use crate::unattend::{self, DEPLOYMENT, INTERNATIONAL, SHELL};
+use crate::unattend::set_command;
+use crate::unattend::{self, INTERNATIONAL, JOIN, New, SHELL, UnattendError};
 
 use super::action_variable::ActionVariable;
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::target::{invalid, limited, merge};
+use super::target::{invalid, judged, merge};
+
+const DISABLE: &str = "powershell.exe -NoProfile -Command \"Get-LocalUser | Where-Object SID -like 'S-1-5-*-500' | Disable-LocalUser\"";
 
 const LOCALES: [(&str, &str); 5] = [
     ("OSDWindowsSettingsInputLocale", "InputLocale"),
@@ -21,6 +23,15 @@ const LOCALES: [(&str, &str); 5] = [
     ("OSDWindowsSettingsUILanguageFallback", "UILanguageFallback"),
     ("OSDWindowsSettingsUserLocale", "UserLocale"),
 ];
+
+/// The rule for a locale, by its element of the answer file.
+pub(super) fn locale_check(element: &str) -> Check {
+    if element == "InputLocale" {
+        Check::InputLocale
+    } else {
+        Check::Locale
+    }
+}
 
 /// The settings that are action variables.
 pub fn action_variables(settings: &settings::ApplyWindowsSettings) -> Vec<ActionVariable> {
@@ -96,17 +107,14 @@ pub(super) fn read(
     settings: &settings::ApplyWindowsSettings,
     cx: &StepCx,
 ) -> Result<Wanted, StepError> {
-    let computer = limited(cx, "OSDComputerName", 1, 15)?;
-    if let Some(why) = Check::ComputerName.fault(&computer) {
-        return Err(invalid(format!("OSDComputerName: {why}")));
-    }
-    let user = limited(cx, "OSDRegisteredUserName", 1, 255)?;
-    let organization = limited(cx, "OSDRegisteredOrgName", 1, 255)?;
-    let key = limited(cx, "OSDProductKey", 0, 255)?;
-    let zone = limited(cx, "OSDTimeZone", 0, 255)?;
+    let computer = judged(cx, "OSDComputerName", &Check::ComputerName, false)?;
+    let user = judged(cx, "OSDRegisteredUserName", &Check::Owner, false)?;
+    let organization = judged(cx, "OSDRegisteredOrgName", &Check::Owner, false)?;
+    let key = judged(cx, "OSDProductKey", &Check::ProductKey, true)?;
+    let zone = judged(cx, "OSDTimeZone", &Check::TimeZone, true)?;
     let mut locales = Vec::new();
     for (name, element) in LOCALES {
-        locales.push((element, limited(cx, name, 0, 255)?));
+        locales.push((element, judged(cx, name, &locale_check(element), true)?));
     }
     if check_license(cx)? {
         cx.warn("Server licensing is checked and not written: answer files since Windows Server 2008 have no setting for it");
@@ -145,7 +153,12 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
     let encoded = unattend::encode_password(&password, "AdministratorPassword");
     cx.host.remember_secret(&encoded);
 
+    let mut note = None;
     merge(cx, &mut |document| {
+        let workgroup = document.get("specialize", JOIN, "Identification/JoinWorkgroup");
+        if let Some(why) = same_name(&computer, workgroup.unwrap_or_default().trim()) {
+            return Err(UnattendError::Refused(why));
+        }
         document.set("specialize", SHELL, "ComputerName", &computer);
         document.set("specialize", SHELL, "ProductKey", &key);
         for pass in ["specialize", "oobeSystem"] {
@@ -156,21 +169,28 @@ pub fn run(settings: &settings::ApplyWindowsSettings, cx: &StepCx) -> StepResult
                 document.set(pass, INTERNATIONAL, element, value);
             }
         }
-        let account = "UserAccounts/AdministratorPassword";
-        document.set(
+        let password = vec![
+            New::text("Value", encoded.reveal()),
+            New::text("PlainText", "false"),
+        ];
+        document.put(
             "oobeSystem",
             SHELL,
-            &format!("{account}/Value"),
-            encoded.reveal(),
+            "UserAccounts/AdministratorPassword",
+            &New::parent("AdministratorPassword", password),
         );
-        document.set(
-            "oobeSystem",
-            SHELL,
-            &format!("{account}/PlainText"),
-            "false",
-        );
-        disable_administrator(document.component("specialize", DEPLOYMENT), random);
+        // A random password belongs to a disabled account (spec 2.4); a later run with a given one takes the command out.
+        note = set_command(
+            document,
+            "specialize",
+            "Disable the built-in administrator (wimforge)",
+            random.then_some(DISABLE),
+        )?;
+        Ok(())
     })?;
+    if let Some(note) = note {
+        cx.warn(note);
+    }
     cx.info(format!("Computer name {computer}, time zone {zone}"));
     Ok(StepEnd::Done)
 }
@@ -219,52 +239,4 @@ fn administrator(
     };
     cx.host.remember_secret(&password);
     Ok(password)
-}
-
-/// A random password belongs to a disabled account (spec 2.4); a later run with a given one takes the command out.
-fn disable_administrator(deployment: &mut Element, disable: bool) {
-    const WHAT: &str = "Disable the built-in administrator (wimforge)";
-    if deployment.get_child("RunSynchronous").is_none() {
-        if !disable {
-            return;
-        }
-        deployment
-            .children
-            .push(XMLNode::Element(Element::new("RunSynchronous")));
-    }
-    let Some(list) = deployment.get_mut_child("RunSynchronous") else {
-        return;
-    };
-    let described = |node: &XMLNode| {
-        node.as_element()
-            .and_then(|e| e.get_child("Description"))
-            .and_then(Element::get_text)
-            .is_some_and(|text| text == WHAT)
-    };
-    list.children.retain(|node| !described(node));
-    if disable {
-        let order = 1 + list
-            .children
-            .iter()
-            .filter_map(|node| {
-                node.as_element()?
-                    .get_child("Order")?
-                    .get_text()?
-                    .parse::<u32>()
-                    .ok()
-            })
-            .max()
-            .unwrap_or(0);
-        let mut command = unattend::list_entry("RunSynchronousCommand", None, None);
-        unattend::set_path(&mut command, "Description", WHAT);
-        unattend::set_path(&mut command, "Order", &order.to_string());
-        unattend::set_path(
-            &mut command,
-            "Path",
-            "powershell.exe -NoProfile -Command \"Get-LocalUser | Where-Object SID -like 'S-1-5-*-500' | Disable-LocalUser\"",
-        );
-        list.children.push(XMLNode::Element(command));
-    } else if list.children.is_empty() {
-        unattend::remove(deployment, "RunSynchronous");
-    }
 }

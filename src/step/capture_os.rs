@@ -12,14 +12,17 @@ use crate::units;
 use crate::wim::windows_exclusions;
 
 use super::action_variable::ActionVariable;
+use super::capture_mark;
+use super::capture_secrets;
 use super::capture_target::{Logon, Target};
-use super::capture_volumes::{Role, Volume, announce, choose};
+use super::capture_volumes::{Chosen, announce, choose};
 use super::capture_write::{Wishes, write};
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
+use super::open;
 
 /// Our own folders: never part of an image.
-const STATE_FOLDERS: [&str; 2] = ["/_SMSTaskSequence", "/_WimforgeState"];
+const TASK_SEQUENCE: &str = "/_SMSTaskSequence";
 const PASSWORD: &str = "OSDCaptureAccountPassword";
 
 /// The settings that are action variables.
@@ -45,11 +48,12 @@ pub fn action_variables(settings: &settings::CaptureOperatingSystem) -> Vec<Acti
     variables
 }
 
+/// A value that stands in the image or is its path.
 fn limited(cx: &StepCx, name: &str, fallback: &str, longest: usize) -> Result<String, StepError> {
-    let mut value = cx.text(name);
-    if value.is_empty() {
-        value = cx.host.expand(fallback).text;
-    }
+    within(name, open::value(cx, name, fallback)?, longest)
+}
+
+fn within(name: &str, value: String, longest: usize) -> Result<String, StepError> {
     if value.chars().count() > longest {
         return Err(StepError::new(
             codes::INVALID_PARAMETER,
@@ -95,36 +99,6 @@ impl Drop for Partial<'_> {
     }
 }
 
-/// Passwords of the answer file must not reach an image. The volume is mounted for this only.
-fn scrub(cx: &StepCx, volumes: &[Volume]) -> Result<(), StepError> {
-    for volume in volumes.iter().filter(|volume| volume.role == Role::Windows) {
-        let mounted = cx
-            .machine
-            .mount_ntfs(&volume.partition.node, true)
-            .map_err(|error| StepError::platform("mounting the Windows volume", error))?;
-        let scrubbed = crate::unattend::scrub_volume(mounted.path());
-        let closed = mounted.close();
-        let count = scrubbed.map_err(|error| {
-            StepError::because(
-                codes::INVALID_DATA,
-                format!(
-                    "{}: secrets cannot be taken out: {error}",
-                    volume.describe()
-                ),
-                error,
-            )
-            .hint("Remove or mend the answer file, then retry.")
-        })?;
-        closed.map_err(|error| StepError::platform("unmounting the Windows volume", error))?;
-        cx.info(format!(
-            "secrets were taken out of {} on {}",
-            units::count(count as u64, "answer file"),
-            volume.describe()
-        ));
-    }
-    Ok(())
-}
-
 /// Where the image goes, as text, and how to get there.
 pub(super) fn destination(
     settings: &settings::CaptureOperatingSystem,
@@ -132,11 +106,21 @@ pub(super) fn destination(
 ) -> Result<(String, Logon), StepError> {
     let destination = limited(cx, "OSDCaptureDestination", &settings.destination, 255)?;
     let logon = Logon {
-        account: limited(cx, "OSDCaptureAccount", &settings.account, 255)?,
+        account: account(settings, cx)?,
         password: Secret::new(cx.text(password_variable(settings))),
     };
     cx.host.remember_secret(&logon.password);
     Ok((destination, logon))
+}
+
+/// The account stands nowhere in the image.
+fn account(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> Result<String, StepError> {
+    const NAME: &str = "OSDCaptureAccount";
+    let mut account = cx.text(NAME);
+    if account.is_empty() {
+        account = cx.host.expand(&settings.account).text;
+    }
+    within(NAME, account, 255)
 }
 
 /// The variable that holds the password of the capture account.
@@ -150,10 +134,10 @@ pub(super) fn wishes(
     cx: &StepCx,
 ) -> Result<Wishes, StepError> {
     let of = |setting: &Option<String>| setting.clone().unwrap_or_default();
-    let mut exclude: Vec<String> = STATE_FOLDERS
-        .iter()
-        .map(|&folder| folder.to_owned())
-        .collect();
+    let mut exclude = vec![
+        TASK_SEQUENCE.to_owned(),
+        format!("/{}", capture_mark::FOLDER),
+    ];
     exclude.extend(
         settings
             .exclude
@@ -168,6 +152,7 @@ pub(super) fn wishes(
         compression: settings.compression,
         verify: settings.verify,
         unsupported: settings.unsupported_files,
+        keys: capture_secrets::keys(settings.product_keys),
     };
     if !wishes
         .version
@@ -192,7 +177,11 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     let wishes = wishes(settings, cx)?;
 
     cx.phase("checking the volumes", Unit::Nothing);
-    let volumes = choose(cx)?;
+    let Chosen { volumes, left_out } = choose(cx)?;
+    for volume in &volumes {
+        // A label becomes the name of an image.
+        open::check(cx, "the name of an image", &volume.name(), false)?;
+    }
     announce(cx, &volumes);
     cx.phase("checking the destination", Unit::Nothing);
     let target = Target::open(cx, &destination, &logon, settings.existing)?;
@@ -203,16 +192,19 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
         wishes.exclude.join(", ")
     ));
 
-    scrub(cx, &volumes)?;
+    cx.phase("looking for secrets", Unit::Nothing);
+    let mut passwords = capture_secrets::clean(cx, &volumes, wishes.keys)?;
     let guard = Partial::new(cx, target.partial.clone(), settings.keep_partial);
-    let (made, lost) = write(cx, &volumes, &target, &wishes)?;
+    let written = write(cx, &volumes, &target, &wishes)?;
+    passwords += written.passwords;
     cx.check_cancel()?;
     let shown = target.shown.clone();
     let bytes = target.finish()?;
     drop(guard);
+    capture_secrets::mark(cx, &volumes, &shown);
 
     let mut read = 0;
-    for (image, volume) in made.iter().zip(&volumes) {
+    for (image, volume) in written.made.iter().zip(&volumes) {
         read += image.bytes;
         cx.host.produced(Artifact::CapturedVolume {
             index: image.index,
@@ -228,15 +220,29 @@ pub fn run(settings: &settings::CaptureOperatingSystem, cx: &StepCx) -> StepResu
     });
     cx.info(format!(
         "captured {}, {}, into {shown}, {}",
-        units::count(made.len() as u64, "volume"),
+        units::count(written.made.len() as u64, "volume"),
         units::bytes(read),
         units::bytes(bytes)
     ));
-    if lost > 0 {
-        return Ok(StepEnd::Warned(format!(
-            "{} could not be kept: see the log",
-            units::count(lost, "file")
-        )));
+    let mut warned = Vec::new();
+    if written.lost > 0 {
+        let files = units::count(written.lost, "file");
+        warned.push(format!("{files} could not be kept as they are"));
     }
-    Ok(StepEnd::Done)
+    if passwords > 0 {
+        let words = units::count(passwords, "password");
+        warned.push(format!(
+            "scripts and settings with {words} are in the image"
+        ));
+    }
+    if !left_out.is_empty() {
+        warned.push(format!("not captured: {}", left_out.join(", ")));
+    }
+    if warned.is_empty() {
+        return Ok(StepEnd::Done);
+    }
+    Ok(StepEnd::Warned(format!(
+        "{}: see the log",
+        warned.join("; ")
+    )))
 }

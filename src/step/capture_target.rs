@@ -9,6 +9,7 @@ use crate::platform::machine::{Mounted, ShareRequest, Space};
 use crate::secret::Secret;
 use crate::sequence::settings::Existing;
 use crate::units;
+use crate::wim::{Silent, Wim};
 
 use super::cx::StepCx;
 use super::error::StepError;
@@ -222,6 +223,13 @@ impl Target {
             Existing::Refuse => Err(StepError::new(codes::FILE_EXISTS, format!("{} exists already", self.shown))
                 .hint("Choose another name, remove the file, or set `existing` to Replace, NewName or Append.")),
             Existing::Append => {
+                // Found out here: nothing has been touched yet.
+                Wim::open_to_append(&self.file, false, &Silent)
+                    .map(drop)
+                    .map_err(|error| {
+                        StepError::because(error.code(), format!("adding to {}: {error}", self.shown), error)
+                            .hint("Choose another name, or set `existing` to NewName.")
+                    })?;
                 cx.info(format!("the new images are added to a copy of {}", self.shown));
                 self.append_to = Some(self.file.clone());
                 Ok(())

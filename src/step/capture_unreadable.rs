@@ -1,6 +1,5 @@
 //! Which file a capture could not read: wimlib gives its number only, and not the volume's name.
 
-use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -115,7 +114,7 @@ fn reads(cx: &StepCx, path: &Path) -> bool {
             Ok(())
         }
     }
-    File::open(path)
+    crate::regular::open(path)
         .and_then(|mut file| std::io::copy(&mut file, &mut Nowhere(cx)))
         .is_ok()
 }

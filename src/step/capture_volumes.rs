@@ -1,5 +1,7 @@
 //! Which volumes are captured, and whether they are fit for it.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::codes;
@@ -10,7 +12,9 @@ use crate::units;
 use super::capture_whole;
 use super::cx::StepCx;
 use super::error::StepError;
-use super::fat;
+use super::fat::FatError;
+use super::fat_check::check::{Remains, check_node, remains};
+use super::fat_check::state::FatState;
 
 /// What a volume is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) struct Volume {
     pub(super) partition: Partition,
     pub(super) role: Role,
     pub(super) used_bytes: u64,
+    /// Of how many files something is on it that cannot be in the image.
+    pub(super) left_out: u64,
 }
 
 impl Volume {
@@ -82,14 +88,31 @@ pub(super) fn place(partition: &Partition) -> String {
     )
 }
 
-/// Every NTFS and FAT32 volume of fixed disks, in disk and partition order; the rest is named with its reason.
-pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
+/// Why a partition with nothing but the copy of a FAT32 boot sector is left out.
+const BACKUP_ONLY: &str = "it holds no known file system, only the backup of a FAT32 boot sector: `fsck.fat` can put it back";
+
+/// What a capture takes and what it leaves out.
+pub(super) struct Chosen {
+    /// In disk and partition order.
+    pub(super) volumes: Vec<Volume>,
+    /// "disk 0 partition 4: why", for those that may hold files of this machine.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Whether a partition that is not captured may hold files of the machine.
+pub(super) fn is_missed(disk: &Disk, partition: &Partition, reason: &str) -> bool {
+    let holds = partition.fs != FsKind::None && !is_reserved(partition);
+    !disk.usb && !disk.removable && (holds || reason == BACKUP_ONLY)
+}
+
+/// Every NTFS and FAT32 volume of fixed disks; the rest is named with its reason.
+pub(super) fn choose(cx: &StepCx) -> Result<Chosen, StepError> {
     let mut disks = cx
         .machine
         .disks()
         .map_err(|error| StepError::platform("listing the disks", error))?;
     disks.sort_by_key(|disk| disk.number);
-    let mut volumes = Vec::new();
+    let (mut volumes, mut left_out) = (Vec::new(), Vec::new());
     let mut skipped = Vec::new();
     let mut skip = |volume: String, reason: String| {
         let text = format!("{volume} is not captured: {reason}");
@@ -104,8 +127,13 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
         for partition in capture_whole::volumes_of(&disk) {
             cx.check_cancel()?;
             match reason_to_skip(&disk, &partition)? {
-                Some(reason) => skip(place(&partition), reason),
-                None => volumes.push(probe(cx, partition, &mut |_| {})?),
+                Some(reason) => {
+                    if is_missed(&disk, &partition, &reason) {
+                        left_out.push(format!("{}: {reason}", place(&partition)));
+                    }
+                    skip(place(&partition), reason);
+                }
+                None => volumes.push(probe(cx, partition, &mut |_, _| {})?),
             }
         }
     }
@@ -115,7 +143,7 @@ pub(super) fn choose(cx: &StepCx) -> Result<Vec<Volume>, StepError> {
             capture_whole::nothing(&skipped),
         ));
     }
-    Ok(volumes)
+    Ok(Chosen { volumes, left_out })
 }
 
 /// Why a partition is not captured; an error when nothing may be captured because of it.
@@ -152,8 +180,23 @@ pub(super) fn reason_to_skip(
             let names = show::file_system(&partition.fs);
             format!("it holds {names}, which are no Windows file systems")
         }
-        FsKind::Unknown => "it holds data that is not known, and no known file system".to_owned(),
-        FsKind::None => "it holds no known file system".to_owned(),
+        FsKind::None | FsKind::Unknown => match remains(&partition.node) {
+            Remains::Nothing if partition.fs == FsKind::Unknown => {
+                "it holds data that is not known, and no known file system".to_owned()
+            }
+            Remains::Nothing => "it holds no known file system".to_owned(),
+            Remains::Backup => BACKUP_ONLY.to_owned(),
+            Remains::Boot => {
+                return Err(StepError::new(
+                    codes::DISK_CORRUPT,
+                    format!(
+                        "{} is a FAT32 volume whose boot sector is damaged",
+                        place(partition)
+                    ),
+                )
+                .hint(way_out(&partition.node)));
+            }
+        },
     }))
 }
 
@@ -167,7 +210,7 @@ pub(super) fn is_reserved(partition: &Partition) -> bool {
 pub(super) fn probe(
     cx: &StepCx,
     partition: Partition,
-    look: &mut dyn FnMut(&Path),
+    look: &mut dyn FnMut(&Path, Role),
 ) -> Result<Volume, StepError> {
     let at = place(&partition);
     if let Some(mounted) = partition.mounted_at.first() {
@@ -181,8 +224,7 @@ pub(super) fn probe(
         .hint(format!("Run `umount {}` and try again.", mounted.display())));
     }
     if partition.fs == FsKind::Fat32 {
-        let space = fat::space(&partition.node)
-            .map_err(|error| StepError::because(error.code(), format!("{at}: {error}"), error))?;
+        let state = sound(cx, &at, &partition.node)?;
         let role = if is_system_type(&partition) {
             Role::System
         } else {
@@ -190,7 +232,8 @@ pub(super) fn probe(
         };
         return Ok(Volume {
             role,
-            used_bytes: space.used_bytes,
+            used_bytes: state.used_bytes,
+            left_out: state.left_out.count(),
             partition,
         });
     }
@@ -204,14 +247,75 @@ pub(super) fn probe(
         .space(mounted.path())
         .map_err(|error| StepError::platform(format!("measuring {at}"), error))?;
     let role = role_of(mounted.path(), &partition);
-    look(mounted.path());
+    let asleep = is_asleep(mounted.path());
+    if !asleep {
+        look(mounted.path(), role);
+    }
     mounted
         .close()
         .map_err(|error| StepError::platform(format!("unmounting {at}"), error))?;
+    if asleep {
+        return Err(hibernated(&at));
+    }
     Ok(Volume {
         role,
         used_bytes: space.total_bytes.saturating_sub(space.free_bytes),
+        left_out: 0,
         partition,
+    })
+}
+
+fn hibernated(at: &str) -> StepError {
+    StepError::new(
+        codes::NOT_SUPPORTED,
+        format!("{at}: Windows is hibernated, shut down fully (shutdown /s /f /t 0)"),
+    )
+    .hint("Fast start-up counts as hibernation: start Windows, run shutdown /s /f /t 0 and try again.")
+}
+
+fn way_out(node: &Path) -> String {
+    format!(
+        "Keep a copy of what matters, let `fsck.fat -a {}` or, in Windows, `chkdsk /f` mend the volume, and try again.",
+        node.display()
+    )
+}
+
+/// Whether a FAT32 volume can be read as it was written. What does not hinder a capture goes to the log.
+fn sound(cx: &StepCx, at: &str, node: &Path) -> Result<FatState, StepError> {
+    let state = check_node(node, &cx.cancel).map_err(|error| match error {
+        FatError::Cancelled => StepError::Cancelled,
+        error => StepError::because(error.code(), format!("{at}: {error}"), error),
+    })?;
+    if let Some(why) = state.refusal() {
+        return Err(StepError::new(codes::DISK_CORRUPT, format!("{at}: {why}"))
+            .hint(way_out(node))
+            .tail(state.damage.lines()));
+    }
+    for line in state.notes.lines() {
+        cx.info(format!("{at}: {line}; this loses nothing"));
+    }
+    for line in state.left_out.lines() {
+        cx.warn(format!("{at}: {line}"));
+    }
+    Ok(state)
+}
+
+/// What the first bytes of a hibernation file say while it holds a system: asleep, or half awake.
+const ASLEEP: [&[u8]; 3] = [b"hibr", b"rstr", b"horm"];
+
+/// Whether a hibernated system lies in the root folder, whatever the case of the file's name. The probe of ntfs-3g knows the name in
+/// lower case only where the file keeps its case.
+fn is_asleep(root: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let mut first = [0; 4];
+        entry.file_name().eq_ignore_ascii_case("hiberfil.sys")
+            && File::open(entry.path())
+                .and_then(|mut file| file.read_exact(&mut first))
+                .is_ok()
+            && ASLEEP.iter().any(|mark| first.eq_ignore_ascii_case(mark))
     })
 }
 
@@ -236,10 +340,7 @@ fn fit(cx: &StepCx, at: &str, node: &Path) -> Result<(), StepError> {
             "Windows was not shut down cleanly",
             "Start Windows, shut it down fully (shutdown /s /f /t 0) and try again.",
         ),
-        NtfsState::Hibernated => refuse(
-            "Windows is hibernated, shut down fully (shutdown /s /f /t 0)",
-            "Fast start-up counts as hibernation: start Windows, run shutdown /s /f /t 0 and try again.",
-        ),
+        NtfsState::Hibernated => Err(hibernated(at)),
         NtfsState::InUse => refuse(
             "the volume is in use",
             "Unmount it, or end what has it open, and try again.",

@@ -10,9 +10,12 @@ use crate::codes;
 use crate::event::Unit;
 use crate::platform::FsKind;
 use crate::sequence::settings::{Compression, UnsupportedFiles, Verify};
+use crate::unattend::Keys;
 use crate::units;
 use crate::wim::{Wim, WimCompression, WimError, WimPhase, WimProgress, WriteOptions};
 
+use super::capture_names::Names;
+use super::capture_secrets::clean_copy;
 use super::capture_survey::{Survey, is_excluded};
 use super::capture_target::Target;
 use super::capture_unreadable::unreadable;
@@ -33,6 +36,7 @@ pub(super) struct Wishes {
     pub(super) compression: Compression,
     pub(super) verify: Verify,
     pub(super) unsupported: UnsupportedFiles,
+    pub(super) keys: Keys,
 }
 
 /// One image made.
@@ -40,6 +44,15 @@ pub(super) struct Made {
     pub(super) index: u32,
     pub(super) bytes: u64,
     pub(super) files: u64,
+}
+
+/// What [`write`] gives.
+pub(super) struct Written {
+    pub(super) made: Vec<Made>,
+    /// Files that could not be kept.
+    pub(super) lost: u64,
+    /// Passwords in files of FAT32 volumes.
+    pub(super) passwords: u64,
 }
 
 /// A wimlib error as a step's failure.
@@ -126,34 +139,21 @@ pub(super) fn compression(
     })
 }
 
-/// Scans, writes and verifies `target.partial`; gives the images and how many files could not be kept.
+/// Scans, writes and verifies `target.partial`.
 pub(super) fn write(
     cx: &StepCx,
     volumes: &[Volume],
     target: &Target,
     wishes: &Wishes,
-) -> Result<(Vec<Made>, u64), StepError> {
-    let (kind, threads) = compression(cx, wishes.compression)?;
-    let mut wim =
-        Wim::create(kind).map_err(|error| wim_failed("making the image", target, error))?;
-    // Kept until the write is over: the old images' data is read from it then.
-    let old = match &target.append_to {
-        Some(path) => {
-            let old = Wim::open(path, true, &watch(cx, false))
-                .map_err(|error| wim_failed("reading the images that are kept", target, error))?;
-            wim.append_from(&old, None)
-                .map_err(|error| wim_failed("taking over the old images", target, error))?;
-            Some(old)
-        }
-        None => None,
-    };
+) -> Result<Written, StepError> {
+    let (mut wim, threads) = start(cx, target, wishes)?;
     let mut names: Vec<String> = wim
         .info()
         .images
         .into_iter()
         .map(|image| image.name)
         .collect();
-    let mut lost = 0;
+    let (mut lost, mut passwords) = (0, 0);
     let mut indexes = Vec::new();
     let mut scratches = Vec::new();
     for volume in volumes {
@@ -168,8 +168,9 @@ pub(super) fn write(
             Unit::Bytes,
         );
         let node = if volume.partition.fs == FsKind::Fat32 {
-            let scratch = fat_as_ntfs(cx, volume)?;
+            let (scratch, not_kept) = fat_as_ntfs(cx, volume, wishes.keys, &mut passwords)?;
             scratches.push(Scratch(scratch.clone()));
+            lost += not_kept;
             scratch
         } else {
             volume.partition.node.clone()
@@ -199,6 +200,10 @@ pub(super) fn write(
             .look(&wim, index)
             .map_err(|error| wim_failed("looking for files that cannot be kept", target, error))?;
         lost += survey.judge(cx, &volume.describe(), wishes.unsupported)?;
+        lost += Names::look(&wim, index)
+            .map_err(|error| wim_failed("looking for names that cannot be kept", target, error))?
+            .judge(cx, &volume.describe(), wishes.unsupported)?;
+        lost += volume.left_out;
         describe(&mut wim, index, volume, wishes)
             .map_err(|error| wim_failed("describing the image", target, error))?;
         indexes.push(index);
@@ -211,7 +216,6 @@ pub(super) fn write(
     };
     let written = wim.write(&target.partial, &options, &watch(cx, true));
     drop(wim);
-    drop(old);
     match written {
         Ok(()) => {}
         Err(error @ WimError::Unreadable { .. }) => {
@@ -226,7 +230,46 @@ pub(super) fn write(
         }
     }
     let made = verify(cx, target, wishes.verify, &indexes)?;
-    Ok((made, lost))
+    Ok(Written {
+        made,
+        lost,
+        passwords,
+    })
+}
+
+/// The WIM that images will be added to, a new one or one that keeps those it has, and the threads that will compress.
+fn start(cx: &StepCx, target: &Target, wishes: &Wishes) -> Result<(Wim, u32), StepError> {
+    let Some(old) = &target.append_to else {
+        let (kind, threads) = compression(cx, wishes.compression)?;
+        return Wim::create(kind)
+            .map(|wim| (wim, threads))
+            .map_err(|error| wim_failed("making the image", target, error));
+    };
+    let mut wim = Wim::open_to_append(old, true, &watch(cx, false))
+        .map_err(|error| wim_failed("reading the images that are kept", target, error))?;
+    let wanted = if wim.is_solid() {
+        Compression::Smallest
+    } else if wishes.compression == Compression::Smallest {
+        Compression::Balanced
+    } else {
+        wishes.compression
+    };
+    let (kind, threads) = compression(cx, wanted)?;
+    if !wim.compress_alike(kind) || wanted != wishes.compression {
+        cx.warn(format!(
+            "{} is compressed with {}{}: a WIM has one kind of compression, so what is added is compressed alike",
+            target.shown,
+            wim.info().compression,
+            if wim.is_solid() { " in solid blocks" } else { "" }
+        ));
+    }
+    if let Some(index) = wim.boot_index() {
+        cx.info(format!(
+            "image {index} stays the one that {} boots",
+            target.shown
+        ));
+    }
+    Ok((wim, threads))
 }
 
 fn verify(
@@ -284,7 +327,7 @@ fn describe(wim: &mut Wim, index: u32, volume: &Volume, wishes: &Wishes) -> Resu
         format!("{} ({facts})", wishes.description)
     };
     wim.set_image_property(index, "DESCRIPTION", &description)?;
-    wim.set_image_property(index, "FLAGS", &volume.name())?;
+    // FLAGS is the edition, which wimlib reads from the volume's registry.
     for (key, value) in [("CREATOR", &wishes.creator), ("VERSION", &wishes.version)] {
         if !value.is_empty() {
             wim.set_image_property(index, key, value)?;
@@ -304,7 +347,13 @@ impl Drop for Scratch {
 }
 
 /// The FAT32 volume as an NTFS image file, from which wimlib keeps attributes, short names and times.
-fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
+/// With it, of how much something could not be kept.
+fn fat_as_ntfs(
+    cx: &StepCx,
+    volume: &Volume,
+    keys: Keys,
+    passwords: &mut u64,
+) -> Result<(PathBuf, u64), StepError> {
     let at = &volume.partition.at;
     std::fs::create_dir_all(&cx.scratch)
         .map_err(|error| StepError::io("making the scratch folder", error))?;
@@ -328,6 +377,7 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
         &cx.progress,
         &cx.cancel,
     );
+    let cleaned = clean_copy(cx, volume, mounted.path(), keys);
     let closed = mounted.close();
     let report = report.map_err(|error| match error {
         fat::FatError::Cancelled => StepError::Cancelled,
@@ -337,12 +387,14 @@ fn fat_as_ntfs(cx: &StepCx, volume: &Volume) -> Result<PathBuf, StepError> {
             error,
         ),
     })?;
+    *passwords += cleaned?;
     closed.map_err(|error| StepError::platform("unmounting the scratch volume", error))?;
+    let lost = report.lost.len() as u64;
     for line in report.lost {
         cx.warn(format!("{}: not kept: {line}", volume.describe()));
     }
     std::mem::forget(guard);
-    Ok(image)
+    Ok((image, lost))
 }
 
 fn make_ntfs(image: &Path) -> Result<(), StepError> {

@@ -18,7 +18,6 @@ mod preview;
 mod rehearsal;
 mod settings;
 mod share;
-mod time_zones;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -30,9 +29,11 @@ use crate::event::{Finding, NodeId};
 use crate::platform::machine::Mounted;
 use crate::platform::{Firmware, Machine, PartitionRef};
 use crate::sequence::condition::describe;
+use crate::sequence::control::unsupported;
 use crate::sequence::plan::{NodeDef, PlannedSequence};
 use crate::sequence::schema::{Action, Step};
 use crate::sequence::settings::RestartTarget;
+use crate::sequence::values;
 use crate::sequence::variables::Variables;
 
 use super::cx::{ProgressCell, StepCx};
@@ -72,6 +73,7 @@ fn check_with(nodes: &[NodeId], mut checker: Checker<'_>) -> Vec<Finding> {
             _ => None,
         })
         .collect();
+    checker.without_effect();
     machine::check(&steps, &mut checker);
     for (id, step) in steps {
         if cx.cancel.is_cancelled() {
@@ -104,13 +106,21 @@ struct Checker<'a> {
     letters: Vec<char>,
     /// A command, whose effects nobody knows, stands further up.
     commands: bool,
+    /// What the computer and its workgroup will be called, as far as steps have said.
+    computer: String,
+    workgroup: String,
     /// Most bytes that are written to measure a speed.
     sample_bytes: u64,
 }
 
 impl<'a> Checker<'a> {
     fn new(cx: &'a CheckCx<'a>) -> Self {
-        let host = Arc::new(Rehearsal::new(cx.variables));
+        let actions = cx.planned.defs.iter().filter_map(|def| match def {
+            NodeDef::Step(step) => Some(&step.action),
+            NodeDef::Group { .. } => None,
+        });
+        let known = values::known_names(&cx.planned.variables, &cx.planned.inputs, actions);
+        let host = Arc::new(Rehearsal::new(cx.variables, known));
         let machine = Arc::new(Preview::new(Arc::clone(cx.machine)));
         // What the first boot will set, when it has not begun.
         let missing = |name: &str| cx.variables.get(name).is_none();
@@ -152,7 +162,18 @@ impl<'a> Checker<'a> {
             held: Vec::new(),
             letters: Vec::new(),
             commands: false,
+            computer: String::new(),
+            workgroup: String::new(),
             sample_bytes: destination::SAMPLE,
+        }
+    }
+
+    /// Variables that have a value, steer Configuration Manager, and do nothing here.
+    fn without_effect(&mut self) {
+        for (name, _) in self.cx.variables.iter() {
+            if let Some(known) = unsupported(name) {
+                self.warn("variable", known.to_string(), known.instead);
+            }
         }
     }
 
@@ -261,7 +282,10 @@ impl<'a> Checker<'a> {
 
     /// Whether a variable has a value now.
     fn has(&self, name: &str) -> bool {
-        self.host.with(|variables| variables.get(name).is_some())
+        use super::cx::Host as _;
+        self.host
+            .name(name)
+            .is_ok_and(|name| self.host.with(|variables| variables.get(&name).is_some()))
     }
 }
 
@@ -271,6 +295,9 @@ mod bench;
 #[cfg(test)]
 #[path = "check/capture_tests.rs"]
 mod capture_tests;
+#[cfg(test)]
+#[path = "check/settings_tests.rs"]
+mod settings_tests;
 #[cfg(test)]
 #[path = "check/tests.rs"]
 mod tests;

@@ -7,21 +7,29 @@ use std::time::Instant;
 use crate::cancel::CancelToken;
 use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
 use crate::platform::Machine;
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::variables::{Expanded, Value, VariableError};
 
 use super::error::StepError;
 
 /// What the engine offers a running step. Implemented by the engine; tests have their own.
 pub trait Host: Send + Sync {
-    /// The value of a variable, action variables of this step included.
+    /// The value of a variable, action variables of this step included. The name may be as a document writes it, see
+    /// [`Host::name`].
     fn variable(&self, name: &str) -> Option<Value>;
+    /// Whether the document knows a variable of this name, although it may be empty.
+    fn is_known(&self, name: &str) -> bool;
     /// `%name%` replaced.
     fn expand(&self, text: &str) -> Expanded;
-    /// Sets a variable as the sequence would; empty deletes.
+    /// A variable's name as a document writes it, `%variables%` in it replaced (spec 1.3).
     ///
     /// # Errors
-    /// Bad or read-only name, too long a value.
+    /// A secret went in: names are shown.
+    fn name(&self, written: &str) -> Result<String, VariableError>;
+    /// Sets a variable as the sequence would; empty deletes. The name may be as a document writes it.
+    ///
+    /// # Errors
+    /// Bad or read-only name, a value past the limits.
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError>;
     /// Sets an output of the engine's own (`_...` names allowed).
     fn set_engine_variable(&self, name: &str, value: Value);
@@ -38,6 +46,8 @@ pub trait Host: Send + Sync {
     fn produced(&self, artifact: Artifact);
     /// Remembers a secret so that every sink masks it.
     fn remember_secret(&self, secret: &Secret);
+    /// What masks the secrets of now.
+    fn redactor(&self) -> Redactor;
 }
 
 /// The latest progress of the running step. The step (or wimlib's callback) stores, the executor samples.

@@ -25,7 +25,7 @@ pub(super) const ATTRIBUTES: &str = "system.ntfs_attrib_be";
 pub(super) const TIMES: &str = "system.ntfs_times";
 pub(super) const SHORT_NAME: &str = "system.ntfs_dos_name";
 /// Deeper than any tree that FAT's 260 character paths allow; a damaged volume may point back at itself.
-const DEEPEST: usize = 130;
+pub(super) const DEEPEST: usize = 130;
 /// FAT's own limit for one folder (2 MiB of 32 byte entries).
 const MOST_ENTRIES: usize = 65_536;
 pub(super) const PIECE: usize = 256 * 1024;

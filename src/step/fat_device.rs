@@ -16,18 +16,67 @@ pub(super) struct Device {
     start: u64,
     window: Vec<u8>,
     cancel: CancelToken,
+    patches: Vec<Patch>,
+}
+
+/// Bytes shown in place of those of the volume.
+struct Patch {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+/// What fatfs must not see. It gives up a volume whose sum of the free space is damaged, and believes one that is wrong; both
+/// is of no matter to who only reads.
+fn patches(file: &mut File) -> io::Result<Vec<Patch>> {
+    let mut boot = [0; 512];
+    file.rewind()?;
+    file.read_exact(&mut boot)?;
+    let word = |at: usize| u16::from_le_bytes([boot[at], boot[at + 1]]);
+    let (sector, reserved) = (word(11), word(14));
+    // Of two reserved sectors or more the second has no other use.
+    if word(22) != 0 || reserved < 2 || sector < 512 {
+        return Ok(Vec::new());
+    }
+    let named = if (1..reserved).contains(&word(48)) {
+        word(48)
+    } else {
+        1
+    };
+    let backup = if word(50) < reserved { word(50) } else { 0 };
+    let mut summary = vec![0; 512];
+    summary[..4].copy_from_slice(b"RRaA");
+    summary[484..488].copy_from_slice(b"rrAa");
+    // Free clusters and the next one: not known.
+    summary[488..496].fill(0xFF);
+    summary[510..].copy_from_slice(&[0x55, 0xAA]);
+    Ok(vec![
+        Patch {
+            at: 48,
+            bytes: [named.to_le_bytes(), backup.to_le_bytes()].concat(),
+        },
+        Patch {
+            at: u64::from(named) * u64::from(sector),
+            bytes: summary,
+        },
+    ])
 }
 
 impl Device {
     /// Opens `node`; without `writable` every write fails.
     pub(super) fn open(node: &Path, writable: bool, cancel: &CancelToken) -> io::Result<Self> {
-        let file = File::options().read(true).write(writable).open(node)?;
+        let mut file = File::options().read(true).write(writable).open(node)?;
+        let patches = if writable {
+            Vec::new()
+        } else {
+            patches(&mut file)?
+        };
         Ok(Self {
             file,
             position: 0,
             start: 0,
             window: Vec::new(),
             cancel: cancel.clone(),
+            patches,
         })
     }
 
@@ -52,6 +101,16 @@ impl Device {
             filled += count;
         }
         self.window.truncate(filled);
+        for patch in &self.patches {
+            for (at, &byte) in (patch.at..).zip(&patch.bytes) {
+                let offset = at.checked_sub(self.start).map(usize::try_from);
+                if let Some(Ok(offset)) = offset
+                    && let Some(shown) = self.window.get_mut(offset)
+                {
+                    *shown = byte;
+                }
+            }
+        }
         Ok(())
     }
 

@@ -1,6 +1,5 @@
 //! A tree (a mounted scratch NTFS volume, as a rule) onto a FAT32 volume.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,6 +11,7 @@ use crate::cancel::CancelToken;
 use super::cx::ProgressCell;
 use super::fat::{ATTRIBUTES, FatCopyReport, FatError, Job, PIECE, TIMES, open};
 use super::fat_device::Device;
+use super::fat_names::Judge;
 use super::fat_patch::{Facts, patch};
 use super::fat_time::from_ntfs;
 
@@ -41,7 +41,8 @@ pub fn copy_tree_to_fat(
         total: 0,
     };
     // Refuse before the first byte: what does not fit is found in the tree, not half way through the copy.
-    job.total = survey(&job, source)?;
+    // The room is the caller's affair: the size of the clusters does not matter here.
+    job.total = survey(&job, source, Path::new(""), &mut Judge::new(0))?;
     let volume = open(node, true, cancel)?;
     let mut root = Facts::default();
     copy_folder(
@@ -68,60 +69,27 @@ pub fn copy_tree_to_fat(
     Ok(job.report)
 }
 
-/// The rule that `name` breaks, if any.
-fn fault_of(name: &str) -> Option<String> {
-    if let Some(bad) = name
-        .chars()
-        .find(|c| c.is_control() || "\"*/:<>?\\|".contains(*c))
-    {
-        return Some(format!("the character {bad:?} is not allowed there"));
-    }
-    if name.ends_with(['.', ' ']) {
-        return Some("a name cannot end in a dot or a blank".to_owned());
-    }
-    if name.len() > 255 {
-        return Some("it is too long".to_owned());
-    }
-    name.chars()
-        .any(|c| u32::from(c) > 0xFFFF)
-        .then(|| "it has characters outside the basic plane".to_owned())
-}
-
-/// Checks names and lengths below `folder`; gives the bytes to copy.
-fn survey(job: &Job, folder: &Path) -> Result<u64, FatError> {
+/// Checks names and lengths below `folder`, which is `inside` of the tree; gives the bytes to copy.
+fn survey(job: &Job, folder: &Path, inside: &Path, judge: &mut Judge) -> Result<u64, FatError> {
     if job.cancel.is_cancelled() {
         return Err(FatError::Cancelled);
     }
     let mut bytes = 0;
-    let mut seen = HashSet::new();
     for entry in list(job, folder)? {
         let path = entry.path();
-        let bad = |why: String| FatError::Name {
-            path: path.clone(),
-            why,
-        };
-        let name = entry.file_name();
-        let name = name
-            .to_str()
-            .ok_or_else(|| bad("it is not Unicode".to_owned()))?;
-        if let Some(why) = fault_of(name) {
-            return Err(bad(why));
-        }
-        if !seen.insert(name.to_uppercase()) {
-            return Err(bad("another name differs only in case".to_owned()));
-        }
+        let inner = inside.join(entry.file_name());
+        let name = inner.to_str().ok_or_else(|| FatError::Name {
+            path: inner.clone(),
+            why: "it is not Unicode".to_owned(),
+        })?;
         let facts = entry
             .metadata()
             .map_err(|error| job.explain(|| format!("looking at {}", path.display()), error))?;
         if facts.is_dir() {
-            bytes += survey(job, &path)?;
+            judge.entry(name, None)?;
+            bytes += survey(job, &path, &inner, judge)?;
         } else if facts.is_file() {
-            if facts.len() > u64::from(u32::MAX) {
-                return Err(FatError::TooBig {
-                    path,
-                    bytes: facts.len(),
-                });
-            }
+            judge.entry(name, Some(facts.len()))?;
             bytes += facts.len();
         }
     }

@@ -26,6 +26,7 @@ pub fn run(settings: &settings::PartitionDisk, cx: &StepCx) -> StepResult {
         .map_err(|error| failed(format!("looking at disk {number}"), error))?;
     refuse(&disk)?;
 
+    super::open::check_labels(cx, &settings.partitions)?;
     let parts: Vec<PartitionDef> = settings
         .partitions
         .iter()

@@ -44,6 +44,31 @@ pub enum LayoutError {
         /// Bytes it needs.
         least: u64,
     },
+    /// More than its file system can have.
+    #[error(
+        "partition {number} ({name}) would have {} ({bytes} bytes), but FAT32 ends at {} ({most} bytes) here",
+        units::bytes(*bytes), units::bytes(*most)
+    )]
+    TooLargeForFat {
+        /// Number, from 1.
+        number: usize,
+        /// Its name.
+        name: String,
+        /// Bytes it would have.
+        bytes: u64,
+        /// Bytes it may have.
+        most: u64,
+    },
+    /// A name or label that the table or the file system cannot hold.
+    #[error("partition {number} ({name}): {why}")]
+    Text {
+        /// Number, from 1.
+        number: usize,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The kind of partition does not exist in this kind of table.
     #[error("partition {number} ({name}): {kind:?} partitions do not exist on {style:?} disks")]
     Kind {
@@ -100,13 +125,48 @@ fn type_of(def: &PartitionDef, style: PartitionStyle) -> Option<(&'static str, u
     })
 }
 
-/// Fewest bytes for what the partition is formatted with.
-fn least(def: &PartitionDef, sector_bytes: u32) -> u64 {
+/// Fewest and most bytes for what the partition is formatted with.
+fn sizes(def: &PartitionDef, sector_bytes: u32) -> (u64, u64) {
     match def.format {
-        // 65,525 clusters of one sector with their tables, to the next MiB.
-        Some(FileSystem::Fat32) => (66_000 * u64::from(sector_bytes) + MIB).next_multiple_of(ALIGN),
-        Some(FileSystem::Ntfs) => 8 * MIB,
-        None => ALIGN,
+        Some(fs) => {
+            let (least, most) = fs.sizes(sector_bytes);
+            (least.next_multiple_of(ALIGN), most)
+        }
+        None => (ALIGN, u64::MAX),
+    }
+}
+
+/// Characters of a partition's name in a GPT (UEFI, "GPT Partition Entry"): UTF-16 units.
+const GPT_NAME: usize = 36;
+
+/// What the table or the file system cannot hold of name and label.
+fn fault_of_text(def: &PartitionDef, style: PartitionStyle) -> Option<String> {
+    let units = def.name.encode_utf16().count();
+    if style == PartitionStyle::Gpt && units > GPT_NAME {
+        return Some(format!(
+            "its name has {units} characters; at most {GPT_NAME} are allowed"
+        ));
+    }
+    if let Some(bad) = def.name.chars().find(|c| c.is_control()) {
+        let number = u32::from(bad);
+        return Some(format!(
+            "its name holds a control character (U+{number:04X})"
+        ));
+    }
+    def.format?.check_label(&def.label).err()
+}
+
+/// Bytes at the end of a disk that partitions of this style do not reach, when an MBR counts too few sectors.
+pub fn out_of_reach(style: PartitionStyle, disk_bytes: u64, sector_bytes: u32) -> u64 {
+    match style {
+        PartitionStyle::Gpt => 0,
+        PartitionStyle::Mbr => {
+            let end = u64::from(u32::MAX) * u64::from(sector_bytes);
+            // What rounding takes is not worth a word.
+            Some(disk_bytes.saturating_sub(end))
+                .filter(|&bytes| bytes > ALIGN)
+                .unwrap_or(0)
+        }
     }
 }
 
@@ -170,7 +230,22 @@ pub fn resolve(
                 free,
             });
         }
-        let least = least(def, sector_bytes);
+        if let Some(why) = fault_of_text(def, style) {
+            return Err(LayoutError::Text {
+                number,
+                name: name(),
+                why,
+            });
+        }
+        let (least, most) = sizes(def, sector_bytes);
+        if bytes > most {
+            return Err(LayoutError::TooLargeForFat {
+                number,
+                name: name(),
+                bytes,
+                most,
+            });
+        }
         if bytes < least {
             return Err(LayoutError::TooSmall {
                 number,

@@ -4,17 +4,19 @@
 //! process can be read by everybody on the machine, so a command line that holds a secret is refused.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::codes;
 use crate::event::Unit;
 use crate::platform::PlatformError;
-use crate::platform::process::{self, Ended, ProcessRequest};
+use crate::platform::process::{self, Ended, ProcessRequest, Secrets};
+use crate::secret::Secret;
 use crate::sequence::settings;
-use crate::sequence::variables::Value;
+use crate::sequence::variables::{Value, may_hold};
+use crate::sequence::words;
 
 use super::cx::{StepCx, StepEnd, StepResult};
 use super::error::StepError;
-use super::words;
 
 /// Longest command, in characters (spec 2.13).
 const LONGEST_COMMAND: usize = 32_000;
@@ -58,6 +60,10 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
         if words.is_empty() || words[0].is_empty() {
             return Err(invalid("the command line names no program".to_owned()));
         }
+        // Of what the document says, not of what variables put in: a value may hold anything.
+        if let Some(sign) = words::shell_sign(&settings.command) {
+            cx.warn(sign.to_string());
+        }
         let program = words.remove(0);
         (program, words)
     };
@@ -86,6 +92,10 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
         args: args.into_iter().map(Into::into).collect(),
         dir,
         timeout: cx.timeout,
+        secrets: Some(Secrets({
+            let host = Arc::clone(&cx.host);
+            Arc::new(move || host.redactor())
+        })),
     };
     let done = process::run(&request, &cx.cancel, &mut |line| {
         cx.progress.alive();
@@ -98,8 +108,19 @@ pub fn run(settings: &settings::RunCommandLine, cx: &StepCx) -> StepResult {
         .as_deref()
         .filter(|name| !name.trim().is_empty())
     {
+        // Colours and bells of a tool are no part of what it says.
+        let text: String = done
+            .last_characters
+            .chars()
+            .filter(|c| may_hold(*c))
+            .collect();
+        let value = if done.last_is_secret {
+            Value::Secret(Secret::new(text))
+        } else {
+            Value::Plain(text)
+        };
         cx.host
-            .set_variable(name, Value::Plain(done.last_characters.clone()))
+            .set_variable(name, value)
             .map_err(|e| invalid(format!("the output cannot be kept in a variable: {e}")))?;
     }
     match done.ended {

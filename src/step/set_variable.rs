@@ -1,4 +1,4 @@
-//! Set Task Sequence Variable (spec 2.15): the value is expanded first, an empty one deletes, read-only names are refused.
+//! Set Task Sequence Variable (spec 2.15): name and value are expanded first, an empty one deletes, read-only names are refused.
 
 use crate::codes;
 use crate::secret::{MASK, Secret};
@@ -11,39 +11,39 @@ use super::error::StepError;
 /// Runs one attempt.
 ///
 /// # Errors
-/// A bad or read-only name, or a value of more than 4,000 characters.
+/// A bad or read-only name, one that is made from a secret, or a value past the limits.
 pub fn run(settings: &settings::SetVariable, cx: &StepCx) -> StepResult {
-    let name = settings.variable.trim();
+    let cannot = |name: &str, why: &dyn std::fmt::Display| {
+        StepError::new(
+            codes::INVALID_PARAMETER,
+            format!("the variable {name} cannot be set: {why}"),
+        )
+    };
+    let written = settings.variable.trim();
+    let name = cx.host.name(written).map_err(|e| cannot(written, &e))?;
+    let name = name.as_str();
     let expanded = cx.host.expand(&settings.value);
     for unresolved in &expanded.unresolved {
         cx.warn(format!(
             "`%{unresolved}%` stays as it is: there is no such variable"
         ));
     }
-    // Secrecy sticks: a variable that was secret stays so until it is deleted (spec 1.2).
-    let was_secret = cx
-        .host
-        .variable(name)
-        .is_some_and(|value| value.is_secret());
-    let value = if settings.secret || expanded.secret || was_secret {
+    let value = if settings.secret || expanded.secret {
         Value::Secret(Secret::new(expanded.text))
     } else {
         Value::Plain(expanded.text)
     };
-    let line = match &value {
-        empty if empty.reveal().is_empty() => format!("Deleting the variable {name}"),
-        Value::Plain(text) => format!("Setting the variable {name} to \"{text}\""),
-        Value::Secret(secret) => {
-            cx.host.remember_secret(secret);
-            format!("Setting the variable {name} to {MASK}")
-        }
-    };
-    cx.host.set_variable(name, value).map_err(|e| {
-        StepError::new(
-            codes::INVALID_PARAMETER,
-            format!("the variable {name} cannot be set: {e}"),
-        )
-    })?;
-    cx.info(line);
+    if let Value::Secret(secret) = &value {
+        cx.host.remember_secret(secret);
+    }
+    cx.host
+        .set_variable(name, value)
+        .map_err(|e| cannot(name, &e))?;
+    // Whether it is secret is known only now: a variable that was secret stays so until it is deleted (spec 1.2).
+    cx.info(match cx.host.variable(name) {
+        None => format!("Deleting the variable {name}"),
+        Some(Value::Plain(text)) => format!("Setting the variable {name} to \"{text}\""),
+        Some(Value::Secret(_)) => format!("Setting the variable {name} to {MASK}"),
+    });
     Ok(StepEnd::Done)
 }

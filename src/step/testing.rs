@@ -1,6 +1,6 @@
 //! A [`Host`] that records, and partitions, for the tests of steps (unit and integration). The engine has the real host.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::cancel::CancelToken;
 use crate::codes;
 use crate::event::{Answered, Artifact, QuestionKind, Severity, Unit};
 use crate::platform::Machine;
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::sequence::settings::{FileSystem, PartitionDef, PartitionKind, Size};
 use crate::sequence::variables::{Expanded, Value, VariableError, Variables};
 
@@ -25,6 +25,7 @@ pub struct RecordingHost {
     answers: Mutex<VecDeque<Answered>>,
     artifacts: Mutex<Vec<Artifact>>,
     secrets: Mutex<Vec<Secret>>,
+    known: Mutex<BTreeSet<String>>,
 }
 
 fn hold<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -108,7 +109,16 @@ impl RecordingHost {
 
 impl Host for RecordingHost {
     fn variable(&self, name: &str) -> Option<Value> {
-        hold(&self.variables).get(name).cloned()
+        let name = self.name(name).ok()?;
+        hold(&self.variables).get(&name).cloned()
+    }
+
+    fn name(&self, written: &str) -> Result<String, VariableError> {
+        hold(&self.variables).name_over(&Variables::default(), written)
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        hold(&self.known).contains(&name.to_lowercase())
     }
 
     fn expand(&self, text: &str) -> Expanded {
@@ -116,10 +126,12 @@ impl Host for RecordingHost {
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
-        hold(&self.variables).set(name, value)
+        let name = self.name(name)?;
+        hold(&self.variables).set(&name, value)
     }
 
     fn set_engine_variable(&self, name: &str, value: Value) {
+        hold(&self.known).insert(name.to_lowercase());
         hold(&self.variables).set_engine(name, value);
     }
 
@@ -144,6 +156,14 @@ impl Host for RecordingHost {
 
     fn remember_secret(&self, secret: &Secret) {
         hold(&self.secrets).push(secret.clone());
+    }
+
+    fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::default();
+        for secret in hold(&self.secrets).iter() {
+            redactor.add(secret);
+        }
+        redactor
     }
 }
 

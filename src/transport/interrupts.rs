@@ -69,3 +69,31 @@ async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) {
         None => std::future::pending().await,
     }
 }
+
+/// The terminal's window has another size.
+pub struct WindowChanges {
+    #[cfg(unix)]
+    changes: tokio::signal::unix::Signal,
+}
+
+impl WindowChanges {
+    /// Takes the signal over.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            changes: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change())?,
+        })
+    }
+
+    /// Waits for the next change.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.changes.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}

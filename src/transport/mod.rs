@@ -4,11 +4,12 @@
 
 pub mod codec;
 pub mod interrupts;
+pub mod keyboard;
 pub mod line;
 #[cfg(unix)]
 pub mod unix;
 
-pub use interrupts::Interrupts;
+pub use interrupts::{Interrupts, WindowChanges};
 pub use line::{ask_terminal_size, line_speed};
 #[cfg(unix)]
 pub use unix::{Endpoint, Listener, Stream, private_folder, runtime_folder};

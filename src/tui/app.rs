@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ratatui::crossterm::event::{Event, EventStream, KeyEventKind, poll};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_stream::StreamExt;
 
 use super::glyphs;
+use super::input::{Input, Parser};
 use super::model::{Look, Model, Screen as Open};
 use super::msg::{Effect, Msg};
+use super::offer::{Choice, Offer};
 use super::shell;
 use super::terminal::{Abilities, Screen, keyboard_layout};
 use super::theme::{Theme, ThemeError};
@@ -20,8 +20,9 @@ use super::view;
 use crate::client::{Client, ClientError, Incoming, Manner, Receiver, Sender};
 use crate::event::{Millis, RunOutcome};
 use crate::protocol::{Refusal, Reply, StartRun};
+use crate::transport::keyboard::{Came, Keyboard};
 use crate::transport::line::{TerminalState, hang_up, terminal_is_gone};
-use crate::transport::{Endpoint, Interrupts};
+use crate::transport::{Endpoint, Interrupts, WindowChanges};
 
 /// How long a just started engine may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,13 +45,19 @@ pub struct ConsoleOptions {
     pub start: Option<StartRun>,
     /// Looks on and never acts.
     pub only_watch: bool,
+    /// An interrupted run, offered before any engine is looked for.
+    pub offer: Option<Offer>,
 }
 
 /// How the console was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsoleEnd {
-    /// The run goes on, or there was none.
+    /// The run goes on.
     Detached,
+    /// There was no run.
+    Left,
+    /// What is to become of the run that was offered.
+    Chosen(Choice),
     /// The run has ended.
     RunEnded(RunOutcome),
     /// The engine died in the middle of the run.
@@ -87,9 +94,14 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
     } else {
         glyphs::UNICODE
     };
+    let offered = options.offer.is_some();
     let model = initial(Model {
         look: Look { theme, glyphs },
         start: options.start.clone(),
+        screen: match options.offer {
+            Some(offer) => Open::Offer(Box::new(offer)),
+            None => Open::default(),
+        },
         keyboard: keyboard_layout(),
         utc_offset: jiff::Zoned::now().offset().seconds(),
         ..Model::default()
@@ -99,8 +111,14 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
         size: screen.size(),
         ..model
     };
+
     let mut console = Console {
         model,
+        alone: offered,
+        chosen: None,
+        keyboard: None,
+        parser: Parser::default(),
+        typed: None,
         endpoint: options.endpoint,
         only_watch: options.only_watch,
         frame: abilities.frame,
@@ -114,18 +132,24 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
     };
     // The first frame is there before the engine is.
     console.draw(&mut screen)?;
-    console.connect(PATIENCE);
+    if !offered {
+        console.connect(PATIENCE);
+    }
     let mut screen = Some(screen);
     console
         .main_loop(&mut screen, abilities.synchronized)
         .await?;
     drop(screen);
+    if let Some(choice) = console.chosen {
+        return Ok(ConsoleEnd::Chosen(choice));
+    }
     Ok(match &console.model.state.end {
         Some(end) => ConsoleEnd::RunEnded(end.outcome),
         None if console.model.state.has_run() && !console.model.connected => {
             ConsoleEnd::Interrupted
         }
-        None => ConsoleEnd::Detached,
+        None if console.model.state.has_run() => ConsoleEnd::Detached,
+        None => ConsoleEnd::Left,
     })
 }
 
@@ -142,13 +166,33 @@ struct Console {
     connecting: Option<JoinHandle<Result<Client, ClientError>>>,
     /// When the engine is looked for again.
     retry: Instant,
+    /// No engine is looked for.
+    alone: bool,
+    chosen: Option<Choice>,
+    /// What is typed; none while another program has the terminal.
+    keyboard: Option<Keyboard>,
+    parser: Parser,
+    /// When something was typed last.
+    typed: Option<std::time::Instant>,
     dirty: bool,
     quit: bool,
 }
 
+/// The beginning of the time that the guard is told.
+fn began() -> std::time::Instant {
+    static BEGAN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    *BEGAN.get_or_init(std::time::Instant::now)
+}
+
+/// A moment as the guard is told of it.
+fn told(at: std::time::Instant) -> Millis {
+    Millis::try_from(at.saturating_duration_since(began()).as_millis()).unwrap_or(Millis::MAX)
+}
+
 enum Woke {
     Connected(Result<Client, ClientError>),
-    Terminal(Option<std::io::Result<Event>>),
+    Terminal(Came),
+    Resized,
     Engine(Option<Incoming>),
     Time,
     Ended,
@@ -221,7 +265,9 @@ impl Console {
         screen: &mut Option<Screen>,
         synchronized: bool,
     ) -> Result<(), TuiError> {
-        let mut events = EventStream::new();
+        began();
+        self.keyboard = Some(Keyboard::new()?);
+        let mut window = WindowChanges::new()?;
         let mut interrupts = Interrupts::new()?.with_hang_up()?;
         let mut drawn = Instant::now();
         let mut second = Instant::now();
@@ -231,21 +277,28 @@ impl Console {
             if self.dirty {
                 wake = wake.min(due);
             }
-            let lost = self.receiver.is_none() && self.connecting.is_none();
+            let lost = self.is_lost();
             if lost {
                 wake = wake.min(self.retry);
             }
-            let timed = self.dirty || self.shows_time() || lost;
+            let due_order = self.model.guard.due();
+            if let Some(at) = due_order {
+                let left = u64::try_from(at - told(std::time::Instant::now())).unwrap_or(0);
+                wake = wake.min(Instant::now() + Duration::from_millis(left + 1));
+            }
+            let timed = self.dirty || self.shows_time() || lost || due_order.is_some();
             let happened = tokio::select! {
                 client = answered(&mut self.connecting) => Woke::Connected(client),
-                event = events.next() => Woke::Terminal(event),
+                came = typed(&mut self.keyboard) => Woke::Terminal(came),
+                () = window.next() => Woke::Resized,
                 incoming = next(&mut self.receiver) => Woke::Engine(incoming),
                 () = interrupts.next() => Woke::Ended,
                 () = tokio::time::sleep_until(wake), if timed => Woke::Time,
             };
             let effects = match happened {
-                Woke::Ended | Woke::Terminal(None | Some(Err(_))) => return Ok(()),
-                Woke::Terminal(Some(Ok(event))) => self.terminal_event(&event, screen)?,
+                Woke::Ended | Woke::Terminal(Came::Gone) => return Ok(()),
+                Woke::Terminal(came) => self.typed(came),
+                Woke::Resized => self.resized(screen)?,
                 Woke::Engine(Some(Incoming::Push(push))) => self.update(Msg::Push(push)),
                 Woke::Engine(Some(Incoming::Reply(id, reply))) => {
                     self.update(Msg::Reply(id, reply))
@@ -259,14 +312,16 @@ impl Console {
             while let Some(effect) = effects.pop_front() {
                 if let Effect::Shell(variables) = effect {
                     // Nothing may read the keyboard beside the shell.
-                    events = EventStream::new();
-                    // The old stream left a wake-up behind: together with the first key after the shell it would be taken
-                    // for all there is, and that key be seen only with the next one.
-                    let _ = poll(Duration::ZERO);
+                    if let Some(keyboard) = &mut self.keyboard {
+                        keyboard.rest();
+                    }
                     let more = self
                         .shell(&variables, screen, &mut interrupts, synchronized)
                         .await?;
                     effects.extend(more);
+                    if let Some(keyboard) = &mut self.keyboard {
+                        keyboard.go_on()?;
+                    }
                 } else {
                     effects.extend(self.perform(effect, screen).await?);
                 }
@@ -281,41 +336,80 @@ impl Console {
         Ok(())
     }
 
-    fn terminal_event(
-        &mut self,
-        event: &Event,
-        screen: &mut Option<Screen>,
-    ) -> Result<Vec<Effect>, TuiError> {
-        Ok(match event {
-            // Some terminals report releases, too.
-            Event::Key(key) if key.kind != KeyEventKind::Release => self.update(Msg::Key(*key)),
-            Event::Paste(text) => self.update(Msg::Paste(text.clone())),
-            Event::Resize(columns, rows) => {
-                let mut size = (*columns, *rows);
-                if let Some(screen) = screen {
-                    screen.resize(*columns, *rows)?;
-                    size = screen.size();
-                }
-                self.update(Msg::Resize(size.0, size.1))
+    /// Takes what was typed, with the time at which it was.
+    fn typed(&mut self, came: Came) -> Vec<Effect> {
+        let (mut effects, inputs) = match came {
+            Came::Bytes(bytes, at) => {
+                let before = self.typed.replace(at);
+                let gap = before.map_or(Duration::ZERO, |before| {
+                    at.saturating_duration_since(before)
+                });
+                let effects = self.update(Msg::Clock(told(at)));
+                (effects, self.parser.bytes(&bytes, gap))
             }
-            _ => Vec::new(),
-        })
+            Came::Pause => (Vec::new(), self.parser.pause()),
+            Came::Gone => {
+                self.quit = true;
+                return Vec::new();
+            }
+        };
+        for input in inputs {
+            effects.extend(self.update(match input {
+                Input::Key(key) => Msg::Key(key),
+                Input::Paste(text) => Msg::Paste(text),
+                Input::Noise => Msg::Noise,
+            }));
+        }
+        effects
+    }
+
+    /// The window has another size. A line without one is asked for it, and the answer comes as if it was typed.
+    fn resized(&mut self, screen: &mut Option<Screen>) -> Result<Vec<Effect>, TuiError> {
+        let Some(screen) = screen else {
+            return Ok(Vec::new());
+        };
+        if let Some(keyboard) = &mut self.keyboard {
+            keyboard.rest();
+        }
+        let redrawn = screen.redraw();
+        if let Some(keyboard) = &mut self.keyboard {
+            keyboard.go_on()?;
+        }
+        redrawn?;
+        self.dirty = true;
+        let (columns, rows) = screen.size();
+        Ok(self.update(Msg::Resize(columns, rows)))
+    }
+
+    fn is_lost(&self) -> bool {
+        self.receiver.is_none() && self.connecting.is_none() && !self.alone
     }
 
     fn time_passed(&mut self, second: &mut Instant) -> Vec<Effect> {
         let now = Instant::now();
-        if self.receiver.is_none() && self.connecting.is_none() && now >= self.retry {
+        if self.is_lost() && now >= self.retry {
             self.connect(Duration::ZERO);
         }
+        let mut effects = Vec::new();
+        if self.model.guard.due().is_some() {
+            // What was typed before this moment is judged before it, however long a slow line took to draw.
+            while let Some(came) = self.keyboard.as_mut().and_then(Keyboard::try_next) {
+                effects.extend(self.typed(came));
+            }
+            let dirty = self.dirty;
+            let more = self.update(Msg::Clock(told(std::time::Instant::now())));
+            self.dirty = dirty || !more.is_empty();
+            effects.extend(more);
+        }
         if now < *second + self.tick() {
-            return Vec::new();
+            return effects;
         }
         *second = now;
         if self.shows_time() {
             let gone = Millis::try_from(self.heard.0.elapsed().as_millis()).unwrap_or(0);
-            return self.update(Msg::Tick(self.heard.1.saturating_add(gone)));
+            effects.extend(self.update(Msg::Tick(self.heard.1.saturating_add(gone))));
         }
-        Vec::new()
+        effects
     }
 
     fn lost(&mut self, why: &str) -> Vec<Effect> {
@@ -342,13 +436,10 @@ impl Console {
                     return Ok(self.update(Msg::Reply(id, Reply::Refused(why))));
                 }
             }
-            Effect::Redraw => {
-                self.dirty = true;
-                if let Some(screen) = screen {
-                    screen.redraw()?;
-                    let (columns, rows) = screen.size();
-                    return Ok(self.update(Msg::Resize(columns, rows)));
-                }
+            Effect::Redraw => return self.resized(screen),
+            Effect::Chosen(choice) => {
+                self.chosen = Some(choice);
+                self.quit = true;
             }
             Effect::Quit => self.quit = true,
             Effect::Shell(_) => {}
@@ -399,6 +490,13 @@ impl Console {
 async fn next(receiver: &mut Option<Receiver>) -> Option<Incoming> {
     match receiver {
         Some(receiver) => receiver.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn typed(keyboard: &mut Option<Keyboard>) -> Came {
+    match keyboard {
+        Some(keyboard) => keyboard.next().await,
         None => std::future::pending().await,
     }
 }

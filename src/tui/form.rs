@@ -107,4 +107,9 @@ impl FormField {
         }
         self.check.mistake(value)
     }
+
+    /// Why its value, though acceptable, is likely to be wrong.
+    pub fn doubt(&self) -> Option<String> {
+        self.check.doubt(self.input.value()).map(|(why, _)| why)
+    }
 }

@@ -7,10 +7,13 @@
 pub mod app;
 pub mod form;
 pub mod glyphs;
+pub mod guard;
+pub mod input;
 pub mod jump;
 pub mod log_view;
 pub mod model;
 pub mod msg;
+pub mod offer;
 pub mod over;
 pub mod shell;
 pub mod terminal;
@@ -19,4 +22,5 @@ pub mod update;
 pub mod view;
 
 pub use app::{ConsoleEnd, ConsoleOptions, TuiError, run};
+pub use offer::{Choice, Offer};
 pub use view::render_text;

@@ -8,11 +8,13 @@ use crate::protocol::{Refusal, ReplayState, SequenceInfo, StartRun};
 use crate::run_state::{RunState, VariableState};
 
 use super::glyphs::{self, Glyphs};
+use super::guard::Guard;
 use super::theme::Theme;
 
 pub use super::form::{Form, FormField, Purpose};
 pub use super::log_view::LogView;
-pub use super::over::{Explained, Over, StepCard};
+pub use super::offer::Offer;
+pub use super::over::{Confirm, Explained, Over, StepCard};
 
 /// How it looks.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,10 @@ pub struct Model {
     pub paused_for_shell: bool,
     /// A recorded run is shown.
     pub replay: Option<ReplayState>,
+    /// What tells orders from noise.
+    pub guard: Guard,
+    /// When the question was opened that a second key answers.
+    pub asked_at: Millis,
     /// Columns and rows of the terminal; nothing that destroys can be answered while they are too few.
     pub size: (u16, u16),
 }
@@ -137,6 +143,8 @@ pub enum Screen {
     Mistakes(Mistakes),
     /// Fill in the inputs.
     Form(Form),
+    /// An interrupted run: what becomes of it?
+    Offer(Box<Offer>),
     /// Watch the run (or its summary).
     Run(Box<RunView>),
 }
@@ -234,6 +242,8 @@ pub struct RunView {
     pub asked: Option<u32>,
     /// See [`RunView::asked`].
     pub question_top: usize,
+    /// The screen's size at which the open question was read to its end.
+    pub read: Option<(u16, u16)>,
     /// What was sent under this number: it comes back when the engine refuses.
     pub sent: Option<(u64, Sent)>,
     /// The end of the run was seen.
@@ -278,13 +288,10 @@ impl RunView {
     pub fn shows_question(&self) -> bool {
         matches!(
             self.over,
-            Over::Nothing | Over::Wipe(..) | Over::Preflight { .. }
+            Over::Nothing | Over::Word(..) | Over::Preflight { .. }
         )
     }
 }
-
-/// The word to be typed before a disk is wiped.
-pub const WIPE_WORD: &str = "wipe";
 
 /// Smallest screen on which a disk's facts can be seen, and so be confirmed: columns and rows.
 pub const CONFIRM_AT_LEAST: (u16, u16) = (40, 12);

@@ -6,6 +6,8 @@ use crate::event::Millis;
 use crate::protocol::{Push, Reply, Request};
 use crate::run_state::RunState;
 
+use super::offer::Choice;
+
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Msg {
@@ -13,6 +15,10 @@ pub enum Msg {
     Key(KeyEvent),
     /// Text was pasted.
     Paste(String),
+    /// Bytes came that no key sends.
+    Noise,
+    /// The time at which what follows was typed, or at which nothing was: milliseconds of a clock that only goes forward.
+    Clock(Millis),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
     /// The engine is connected (again); its first snapshot follows.
@@ -40,6 +46,19 @@ pub enum Effect {
     Redraw,
     /// Leave the console; the run goes on.
     Quit,
+    /// Leave the offer of an interrupted run with this choice.
+    Chosen(Choice),
+}
+
+impl Effect {
+    /// Whether it changes anything beyond this screen: then it must have been typed by a person.
+    pub fn is_order(&self) -> bool {
+        match self {
+            Self::Send(_, Request::Replay(_)) | Self::Redraw => false,
+            Self::Send(_, request) => !request.only_reads(),
+            Self::Shell(_) | Self::Quit | Self::Chosen(_) => true,
+        }
+    }
 }
 
 /// Variables for a shell: plain ones only, secrets are left out.

@@ -4,7 +4,7 @@ use tui_input::Input;
 
 use super::form::Form;
 use crate::event::NodeId;
-use crate::protocol::{Change, StepText};
+use crate::protocol::{Change, Request, StepText};
 
 /// What lies over the panels of the run screen.
 #[derive(Clone, Debug, Default)]
@@ -49,11 +49,30 @@ pub enum Over {
     },
     /// A variable to be changed.
     Form(Form),
-    /// The word that wipes a disk, as far as typed, and the question it is for: what was typed for one disk must not
-    /// wipe another.
-    Wipe(u32, Input),
+    /// The word that destroys something, as far as typed, and the question it is for: what was typed for one disk must
+    /// not wipe another.
+    Word(u32, Input),
+    /// Really do that with the failed step?
+    Confirm(Confirm),
     /// The question was put aside to look at the run.
     Aside(u32),
+}
+
+/// What a second key is wanted for.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// The question it is about.
+    pub question: u32,
+    /// Heading.
+    pub title: String,
+    /// What it means.
+    pub text: String,
+    /// What the key does, in a word or two.
+    pub does: &'static str,
+    /// What is sent then.
+    pub request: Request,
+    /// First line shown.
+    pub top: usize,
 }
 
 /// A step looked at closely.

@@ -3,9 +3,6 @@
 use std::io::Write;
 use std::process::{Child, Command};
 
-/// Variables of the console's own environment that a shell needs.
-const KEPT: [&str; 7] = ["PATH", "HOME", "TERM", "LANG", "LC_ALL", "USER", "LOGNAME"];
-
 /// Starts `$SHELL` (else `/bin/sh`). The terminal must have been given back.
 ///
 /// # Errors
@@ -18,18 +15,9 @@ pub fn start(variables: &[(String, String)]) -> Result<Child, String> {
     let hint = "wimforge waits; leave with exit or Ctrl-D.\nThe run's variables are in the environment, secrets left out.";
     let _ = writeln!(std::io::stdout(), "{hint}");
     let mut command = Command::new(&shell);
-    command.env_clear();
-    for name in KEPT {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    for (name, value) in variables {
-        if !KEPT.contains(&name.as_str()) {
-            command.env(name, value);
-        }
-    }
     command
+        .env_clear()
+        .envs(crate::environment::for_shell(variables))
         .spawn()
         .map_err(|error| format!("starting {shell}: {error}"))
 }

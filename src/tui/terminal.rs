@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -234,7 +235,7 @@ fn size() -> (u16, u16) {
 
 /// The keyboard layout, where it is written down.
 pub fn keyboard_layout() -> String {
-    std::fs::read_to_string("/etc/default/keyboard")
+    crate::regular::read_to_string(Path::new("/etc/default/keyboard"))
         .unwrap_or_default()
         .lines()
         .find_map(|line| line.strip_prefix("XKBLAYOUT="))

@@ -112,7 +112,7 @@ impl Theme {
         if path.extension().is_none_or(|ending| ending != "ron") {
             return Err(ThemeError::Unknown(name.to_owned()));
         }
-        let text = std::fs::read_to_string(&path).map_err(|source| ThemeError::Io {
+        let text = crate::regular::read_to_string(&path).map_err(|source| ThemeError::Io {
             path: path.clone(),
             source,
         })?;

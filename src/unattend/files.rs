@@ -2,9 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{Document, LARGEST, UnattendError, scrub};
+use crate::regular;
+
+use super::places::{Leak, search};
+use super::scrub::{Keys, scrub};
+use super::{Document, LARGEST, SCRUBBED, UnattendError};
 
 /// How the name of a half-written answer file begins and ends.
 const LEFT: &str = "wimforge-";
@@ -16,7 +21,7 @@ fn io(doing: String) -> impl FnOnce(std::io::Error) -> UnattendError {
 
 /// Finds `parts` below `root` without regard to case, as Windows does. Never follows a link: on a mounted volume an
 /// absolute one would lead out of it.
-fn find(root: &Path, parts: &[&str]) -> Result<Option<PathBuf>, UnattendError> {
+pub(crate) fn find(root: &Path, parts: &[&str]) -> Result<Option<PathBuf>, UnattendError> {
     let mut at = root.to_owned();
     for part in parts {
         let entries = match fs::read_dir(&at) {
@@ -45,7 +50,7 @@ fn find(root: &Path, parts: &[&str]) -> Result<Option<PathBuf>, UnattendError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, UnattendError> {
     let doing = || format!("reading {}", path.display());
-    let file = File::open(path).map_err(io(doing()))?;
+    let file = regular::open(path).map_err(io(doing()))?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that the parser sees that there is too much.
     file.take(LARGEST + 1)
@@ -74,17 +79,20 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), UnattendError> {
     result.map_err(io(doing()))
 }
 
+/// Whether a file of this name is an answer file that an engine had half written when it was killed.
+pub(super) fn is_leftover(name: &str) -> bool {
+    name.strip_prefix(LEFT)
+        .and_then(|rest| rest.strip_suffix(LEFT_END))
+        .is_some_and(|middle| {
+            middle.len() == 32 && middle.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+}
+
 /// Removes what an engine that was killed while it wrote has left in a folder: it may hold passwords, and would be captured.
 fn remove_leftovers(folder: &Path) -> Result<(), UnattendError> {
     for entry in fs::read_dir(folder).map_err(io(format!("reading {}", folder.display())))? {
         let entry = entry.map_err(io(format!("reading {}", folder.display())))?;
-        let ours = entry.file_name().to_str().is_some_and(|name| {
-            name.strip_prefix(LEFT)
-                .and_then(|rest| rest.strip_suffix(LEFT_END))
-                .is_some_and(|middle| {
-                    middle.len() == 32 && middle.bytes().all(|byte| byte.is_ascii_hexdigit())
-                })
-        });
+        let ours = entry.file_name().to_str().is_some_and(is_leftover);
         if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             let path = entry.path();
             fs::remove_file(&path).map_err(io(format!("removing {}", path.display())))?;
@@ -93,15 +101,25 @@ fn remove_leftovers(folder: &Path) -> Result<(), UnattendError> {
     Ok(())
 }
 
-/// Merges into `Windows/Panther/unattend.xml` below `root` (made when missing) what `change` does.
+/// An answer file that settings were merged into.
+#[derive(Debug)]
+pub struct Merged {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What somebody who knows the file should hear, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Merges into `Windows/Panther/unattend.xml` below `root` (made when missing) what `change` does. Passes that Setup
+/// has marked as processed are to be processed anew; what it left in place of secrets is taken out.
 ///
 /// # Errors
-/// No Windows folder, an unusable file, or what the system said.
+/// No Windows folder, an unusable file, a change that is refused, or what the system said.
 pub fn merge_volume(
     root: &Path,
     architecture: &str,
-    change: &mut dyn FnMut(&mut Document),
-) -> Result<PathBuf, UnattendError> {
+    change: &mut dyn FnMut(&mut Document) -> Result<(), UnattendError>,
+) -> Result<Merged, UnattendError> {
     let windows = find(root, &["Windows"])?.ok_or_else(|| {
         io(format!(
             "looking for the Windows folder in {}",
@@ -118,60 +136,147 @@ pub fn merge_volume(
     remove_leftovers(&panther)?;
     let existing = find(&panther, &["unattend.xml"])?;
     let mut document = match &existing {
-        Some(path) => Document::parse(&read(path)?, &path.display().to_string(), architecture)?,
+        Some(path) => {
+            // The mount folder means nothing to anybody.
+            let name = path.strip_prefix(root).unwrap_or(path);
+            Document::parse(&read(path)?, &name.display().to_string(), architecture)?
+        }
         None => Document::new(architecture),
     };
-    change(&mut document);
+    let mut notes = Vec::new();
+    let foreign = document.foreign_only();
+    if !foreign.is_empty() {
+        notes.push(format!(
+            "The answer file was made for {} only; Windows for {architecture} reads none of its other settings",
+            foreign.join(" and ")
+        ));
+    }
+    if let Some(first) = find(&panther, &["Unattend", "unattend.xml"])? {
+        let name = first
+            .strip_prefix(root)
+            .unwrap_or(&first)
+            .display()
+            .to_string();
+        notes.push(format!(
+            "{name} is in the image: Windows Setup may read it in place of Panther/unattend.xml, and with it none of these settings"
+        ));
+    }
+    change(&mut document)?;
+    for place in document.remove_scrubbed() {
+        notes.push(format!(
+            "{place} held {SCRUBBED}, which Windows Setup would take for its value: it was taken out of the answer file"
+        ));
+    }
+    let passes = document.unmark();
+    if !passes.is_empty() {
+        notes.push(format!(
+            "An earlier Windows Setup had marked {} of the answer file as processed; it is processed again",
+            passes.join(" and ")
+        ));
+    }
     let path = existing.unwrap_or_else(|| panther.join("unattend.xml"));
     write(&path, &document.to_xml()?)?;
-    Ok(path)
+    Ok(Merged { path, notes })
 }
 
-/// Takes the secrets out of every answer file of a mounted Windows volume: `Windows/Panther/unattend.xml`,
-/// `Windows/Panther/Unattend/*.xml` and `Windows/System32/Sysprep/unattend.xml`. Says how many there were. Half-written ones of
-/// an engine that was killed are removed.
+/// What a volume holds that must not reach an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Answer files with secrets: path below the root of the volume, and how many there are in it.
+    pub answers: Vec<(String, usize)>,
+    /// Half-written answer files of an engine that was killed.
+    pub leftovers: usize,
+    /// Passwords in scripts, registry files and settings. They are left as they are.
+    pub leaks: Vec<Leak>,
+    /// How many more of those there are.
+    pub more_leaks: usize,
+}
+
+impl Found {
+    /// Whether [`scrub_volume`] has something to change.
+    pub fn must_be_scrubbed(&self) -> bool {
+        !self.answers.is_empty() || self.leftovers > 0
+    }
+
+    /// Secrets in all answer files together.
+    pub fn secrets(&self) -> usize {
+        self.answers.iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// Looks through a mounted volume for answer files with secrets and for other files with passwords; changes nothing.
+/// `stop` ends the search early.
 ///
 /// # Errors
-/// An unusable file (its secrets cannot be found then) or what the system said.
-pub fn scrub_volume(root: &Path) -> Result<usize, UnattendError> {
-    let mut files = Vec::new();
-    for folder in [
-        &["Windows", "Panther"][..],
-        &["Windows", "Panther", "Unattend"],
-        &["Windows", "System32", "Sysprep"],
-    ] {
-        if let Some(folder) = find(root, folder)? {
-            remove_leftovers(&folder)?;
-        }
+/// An unusable answer file (its secrets cannot be found then), what the system said, or stopped.
+pub fn look_volume(
+    root: &Path,
+    keys: Keys,
+    stop: &dyn Fn() -> bool,
+) -> Result<Found, UnattendError> {
+    volume(root, keys, stop, false)
+}
+
+/// Takes the secrets out of every answer file of a mounted volume, wherever [`look_volume`] finds one, and removes the
+/// half-written ones of an engine that was killed. Says what there was.
+///
+/// # Errors
+/// As [`look_volume`].
+pub fn scrub_volume(
+    root: &Path,
+    keys: Keys,
+    stop: &dyn Fn() -> bool,
+) -> Result<Found, UnattendError> {
+    volume(root, keys, stop, true)
+}
+
+fn volume(
+    root: &Path,
+    keys: Keys,
+    stop: &dyn Fn() -> bool,
+    change: bool,
+) -> Result<Found, UnattendError> {
+    let places = search(root, stop)?;
+    let mut found = Found {
+        leftovers: places.leftovers.len(),
+        leaks: places.leaks,
+        more_leaks: places.more_leaks,
+        ..Found::default()
+    };
+    for path in places.leftovers.iter().filter(|_| change) {
+        fs::remove_file(path).map_err(io(format!("removing {}", path.display())))?;
     }
-    files.extend(find(root, &["Windows", "Panther", "unattend.xml"])?);
-    files.extend(find(
-        root,
-        &["Windows", "System32", "Sysprep", "unattend.xml"],
-    )?);
-    if let Some(folder) = find(root, &["Windows", "Panther", "Unattend"])? {
-        for entry in fs::read_dir(&folder).map_err(io(format!("reading {}", folder.display())))? {
-            let path = entry
-                .map_err(io(format!("reading {}", folder.display())))?
-                .path();
-            if path
-                .extension()
-                .is_some_and(|e| e.eq_ignore_ascii_case("xml"))
-                && path.symlink_metadata().is_ok_and(|meta| meta.is_file())
-            {
-                files.push(path);
-            }
+    for path in places.answers {
+        let below = path.strip_prefix(root).unwrap_or(&path);
+        let name = format!("/{}", below.display());
+        let clean = scrub(&read(&path)?, &name, keys)?;
+        if clean.secrets == 0 {
+            continue;
         }
-    }
-    let mut total = 0;
-    for path in files {
-        let (clean, count) = scrub(&read(&path)?, &path.display().to_string())?;
-        if count > 0 {
-            write(&path, &clean)?;
-            total += count;
+        if change {
+            replace(&path, &clean.bytes)?;
         }
+        found.answers.push((name, clean.secrets));
     }
-    Ok(total)
+    found.answers.sort();
+    Ok(found)
+}
+
+/// Writes a file anew. One with several names keeps them all: a new file would leave the old text under the others.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), UnattendError> {
+    let links = fs::metadata(path).map_or(1, |meta| meta.nlink());
+    if links < 2 {
+        return write(path, bytes);
+    }
+    File::options()
+        .write(true)
+        .truncate(true)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .map_err(io(format!("writing {}", path.display())))
 }
 
 #[cfg(test)]
@@ -201,11 +306,12 @@ mod tests {
             names
         };
         leave();
-        assert_eq!(scrub_volume(root.path()).unwrap(), 0);
+        let found = scrub_volume(root.path(), Keys::Remove, &|| false).unwrap();
+        assert_eq!((found.answers.len(), found.leftovers), (0, 3));
         assert_eq!(left(&panther), ["Unattend"]);
         assert!(left(&panther.join("Unattend")).is_empty() && left(&sysprep).is_empty());
         leave();
-        merge_volume(root.path(), "amd64", &mut |_| {}).unwrap();
+        merge_volume(root.path(), "amd64", &mut |_| Ok(())).unwrap();
         assert_eq!(left(&panther).len(), 2, "the answer file and Unattend");
         assert_eq!(fs::read_dir(&panther).unwrap().count(), 2 + others.len());
     }

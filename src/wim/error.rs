@@ -8,6 +8,7 @@ use wimlib_sys as c;
 use crate::codes;
 
 use super::ffi::{self, Failure};
+use super::header;
 
 /// What wimlib said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +79,44 @@ pub enum WimError {
         source: std::io::Error,
     },
     /// Something else than a WIM.
-    #[error("{path} is not a WIM file", path = .path.display())]
+    #[error("{path} is not a WIM file{why}", path = .path.display())]
     NotAWim {
         /// The file.
         path: PathBuf,
+        /// More about it (": it is a folder, not a file"), or nothing.
+        why: String,
+    },
+    /// A version of the format that nobody here can read.
+    #[error("the image file {path} is of version {} of the format (0x{version:08X}), which is not known: wimforge reads 1.13, and 0.14 with solid blocks", version_text(*.version), path = .path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// As the header says it: `0x00010D00` is 1.13.
+        version: u32,
+    },
+    /// The image refers to data that are not in the file.
+    #[error("{image} of {path} cannot be applied: the base is missing. The data of {} are not in this file but in another one, on which it was made", files(*.count, .entry), path = .path.display())]
+    BaseMissing {
+        /// The file.
+        path: PathBuf,
+        /// "image 1", or "an image".
+        image: String,
+        /// The first file without data; empty when it is not known.
+        entry: String,
+        /// How many there are; 0 when it is not known.
+        count: u64,
+    },
+    /// An entry that no NTFS volume can take.
+    #[error("image {index} of {path} cannot be applied: {entry}: {why}", path = .path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// The image.
+        index: u32,
+        /// Path in the image.
+        entry: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// Ends too early.
     #[error("the image file {path} is truncated: it ends before its own data does", path = .path.display())]
@@ -157,6 +192,14 @@ pub enum WimError {
         /// Which entry, as far as it can be told.
         entry: String,
     },
+    /// Nothing may be added to it.
+    #[error("nothing can be added to {path}: {why}", path = .path.display())]
+    NotAppendable {
+        /// The file.
+        path: PathBuf,
+        /// What forbids it.
+        why: String,
+    },
     /// The monitor ended the work.
     #[error("cancelled")]
     Aborted,
@@ -206,6 +249,20 @@ pub enum WimError {
     },
 }
 
+/// `0x00010D00` is 1.13.
+fn version_text(version: u32) -> String {
+    format!("{}.{}", version >> 16, version >> 8 & 0xFF)
+}
+
+fn files(count: u64, first: &str) -> String {
+    let first = crate::text::harmless(first);
+    match count {
+        0 => "some files".to_owned(),
+        1 => format!("1 file ({first})"),
+        _ => format!("{count} files ({first} is the first)"),
+    }
+}
+
 fn images(count: u32, names: &[String]) -> String {
     let names: Vec<String> = names
         .iter()
@@ -234,9 +291,12 @@ impl WimError {
             | Self::Truncated { .. }
             | Self::Corrupt { .. }
             | Self::Integrity { .. }
-            | Self::Hostile { .. } => codes::INVALID_DATA,
-            Self::Encrypted { .. } => codes::NOT_SUPPORTED,
-            Self::SplitPart { .. } => codes::FILE_NOT_FOUND,
+            | Self::Hostile { .. }
+            | Self::Unfit { .. } => codes::INVALID_DATA,
+            Self::Encrypted { .. } | Self::Version { .. } | Self::NotAppendable { .. } => {
+                codes::NOT_SUPPORTED
+            }
+            Self::SplitPart { .. } | Self::BaseMissing { .. } => codes::FILE_NOT_FOUND,
             Self::NotFirstPart { .. } | Self::BadIndex { .. } | Self::BadText { .. } => {
                 codes::INVALID_PARAMETER
             }
@@ -250,6 +310,24 @@ impl WimError {
                 _ => codes::E_FAIL,
             },
         }
+    }
+
+    /// What a technician can do, where that is known.
+    pub fn way_out(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotAWim { .. } => "Name a WIM, ESD or SWM file.",
+            Self::Version { .. } => {
+                "Write the image anew with DISM (`/Export-Image`) or `wimlib-imagex export`."
+            }
+            Self::BaseMissing { .. } => {
+                "Make one file of both: `wimlib-imagex export THIS all NEW --ref=BASE`."
+            }
+            Self::Unfit { .. } | Self::Hostile { .. } => {
+                "Take the entry out with `wimlib-imagex update`, or capture the image again."
+            }
+            Self::SplitPart { .. } => "Put all parts into one folder.",
+            _ => return None,
+        })
     }
 
     /// What wimlib said, line by line, for the failure screen.
@@ -293,6 +371,15 @@ pub(super) fn map_write(failure: Failure, path: &Path) -> WimError {
     map(failure, path, "writing the image file", Some(path))
 }
 
+/// Turns a failed write of our own to the WIM file `path` into an error.
+pub(super) fn not_written(path: &Path, doing: &'static str, error: &std::io::Error) -> WimError {
+    let failure = Failure {
+        code: c::wimlib_error_code_WIMLIB_ERR_WRITE,
+        messages: vec![format!("{}: {error}", path.display())],
+    };
+    map(failure, path, doing, Some(path))
+}
+
 /// Turns a failure around the WIM file `path` into an error. `place` is what is written to or captured from.
 pub(super) fn map(
     failure: Failure,
@@ -313,8 +400,23 @@ pub(super) fn map(
     }
     match number {
         c::wimlib_error_code_WIMLIB_ERR_ABORTED_BY_PROGRESS => WimError::Aborted,
-        c::wimlib_error_code_WIMLIB_ERR_NOT_A_WIM_FILE
-        | c::wimlib_error_code_WIMLIB_ERR_UNKNOWN_VERSION => WimError::NotAWim { path },
+        c::wimlib_error_code_WIMLIB_ERR_NOT_A_WIM_FILE => WimError::NotAWim {
+            path,
+            why: String::new(),
+        },
+        c::wimlib_error_code_WIMLIB_ERR_UNKNOWN_VERSION => match header::version(&path) {
+            Some(version) => WimError::Version { path, version },
+            None => WimError::NotAWim {
+                path,
+                why: String::new(),
+            },
+        },
+        c::wimlib_error_code_WIMLIB_ERR_RESOURCE_NOT_FOUND => WimError::BaseMissing {
+            path,
+            image: "an image".to_owned(),
+            entry: String::new(),
+            count: 0,
+        },
         c::wimlib_error_code_WIMLIB_ERR_WIM_IS_ENCRYPTED => WimError::Encrypted { path },
         c::wimlib_error_code_WIMLIB_ERR_INTEGRITY => WimError::Integrity { path },
         c::wimlib_error_code_WIMLIB_ERR_UNEXPECTED_END_OF_FILE
@@ -330,7 +432,6 @@ pub(super) fn map(
         | c::wimlib_error_code_WIMLIB_ERR_INVALID_PART_NUMBER
         | c::wimlib_error_code_WIMLIB_ERR_INVALID_PIPABLE_WIM
         | c::wimlib_error_code_WIMLIB_ERR_INVALID_RESOURCE_HASH
-        | c::wimlib_error_code_WIMLIB_ERR_RESOURCE_NOT_FOUND
         | c::wimlib_error_code_WIMLIB_ERR_METADATA_NOT_FOUND
         | c::wimlib_error_code_WIMLIB_ERR_XML => WimError::Corrupt { path, source },
         c::wimlib_error_code_WIMLIB_ERR_NTFS_3G => match place {

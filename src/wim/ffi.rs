@@ -15,12 +15,12 @@ use std::ptr::{self, NonNull};
 
 use wimlib_sys as c;
 
-use entry::{Walker, on_entry};
+use entry::{Walker, on_entry, on_resource};
 use messages::{Messages, fd_path, memory_file, turn};
 use progress::{Context, on_progress};
 
-pub use entry::Entry;
-pub use messages::messages_readable;
+pub use entry::{Entry, Stream};
+pub use messages::{MOST_WARNINGS, messages_readable};
 pub use progress::Observer;
 
 /// A call that failed: wimlib's number and what it said.
@@ -70,6 +70,24 @@ fn outcome(code: c_int, messages: &mut Messages) -> Result<(), Failure> {
     }
 }
 
+unsafe extern "C" {
+    // From libntfs-3g, which wimlib's NTFS mode is linked with: what is asked before a descriptor is written.
+    fn ntfs_valid_descr(descriptor: *const std::ffi::c_char, bytes: std::ffi::c_uint) -> c_int;
+}
+
+/// Whether NTFS would take these bytes as a security descriptor.
+pub fn is_security_descriptor(bytes: &[u8]) -> bool {
+    // The function reads a header before it looks at the length, and the heads of lists that begin in the last bytes.
+    const MARGIN: usize = 64;
+    let Ok(length) = std::ffi::c_uint::try_from(bytes.len()) else {
+        return false;
+    };
+    let mut padded = bytes.to_vec();
+    padded.resize(bytes.len() + MARGIN, 0);
+    // SAFETY: `length` readable bytes and a margin behind them; the function only reads.
+    unsafe { ntfs_valid_descr(padded.as_ptr().cast(), length) != 0 }
+}
+
 /// One `WIMStruct`.
 #[derive(Debug)]
 pub struct Handle(NonNull<c::WIMStruct>);
@@ -96,11 +114,15 @@ pub struct AddNtfs<'a> {
 }
 
 impl Handle {
-    /// Opens a file.
+    /// Opens a file. Answers what wimlib warned of, too.
     ///
     /// # Errors
     /// wimlib's.
-    pub fn open(path: &CStr, check: bool, observer: &Observer<'_>) -> Result<Self, Failure> {
+    pub fn open(
+        path: &CStr,
+        check: bool,
+        observer: &Observer<'_>,
+    ) -> Result<(Self, Vec<String>), Failure> {
         let mut messages = turn();
         messages.clear();
         let context = Context {
@@ -132,10 +154,11 @@ impl Handle {
             }
         }
         let result = outcome(code, &mut messages);
+        let warnings = messages.warnings();
         drop(messages);
         raise(context.panicked.get());
         result?;
-        handle.ok_or(Failure {
+        handle.map(|handle| (handle, warnings)).ok_or(Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_INVALID_PARAM,
             messages: Vec::new(),
         })
@@ -192,7 +215,7 @@ impl Handle {
             }
         }
         outcome(code, &mut messages)?;
-        Ok(messages.take())
+        Ok(messages.warnings())
     }
 
     /// Header data.
@@ -259,11 +282,15 @@ impl Handle {
         })
     }
 
-    /// Adds an NTFS volume as a new image.
+    /// Adds an NTFS volume as a new image. Answers wimlib's messages.
     ///
     /// # Errors
     /// wimlib's.
-    pub fn add_ntfs(&mut self, add: &AddNtfs<'_>, observer: &Observer<'_>) -> Result<(), Failure> {
+    pub fn add_ntfs(
+        &mut self,
+        add: &AddNtfs<'_>,
+        observer: &Observer<'_>,
+    ) -> Result<Vec<String>, Failure> {
         let nowhere = || Failure {
             code: c::wimlib_error_code_WIMLIB_ERR_UNABLE_TO_READ_CAPTURE_CONFIG,
             messages: vec!["no file in memory can be made".to_owned()],
@@ -288,7 +315,6 @@ impl Handle {
                 )
             }
         })
-        .map(drop)
     }
 
     /// Sets type and chunk size of what will be written.
@@ -323,8 +349,12 @@ impl Handle {
         self.call(Some(observer), |wim| {
             // The level is a setting of the process: safe because calls take turns.
             // SAFETY: plain numbers; wimlib checks them.
-            let code =
-                unsafe { c::wimlib_set_default_compression_level(level.0.cast_signed(), level.1) };
+            let set = |level: (u32, u32)| unsafe {
+                c::wimlib_set_default_compression_level(level.0.cast_signed(), level.1)
+            };
+            // What is not compressed has no level.
+            let compressed = level.0 != c::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_NONE;
+            let code = if compressed { set(level) } else { 0 };
             if code != 0 {
                 return code;
             }
@@ -338,8 +368,10 @@ impl Handle {
                     threads,
                 )
             };
-            // SAFETY: plain numbers; 0 is the default.
-            unsafe { c::wimlib_set_default_compression_level(level.0.cast_signed(), 0) };
+            if compressed {
+                // 0 is the default.
+                set((level.0, 0));
+            }
             code
         })
         .map(drop)
@@ -358,6 +390,21 @@ impl Handle {
             unsafe { c::wimlib_reference_resource_files(wim, pointers.as_ptr(), count, 0, 0) }
         })
         .map(drop)
+    }
+
+    /// Whether data of several files lie in one block.
+    ///
+    /// # Errors
+    /// wimlib's.
+    pub fn has_solid_blocks(&self) -> Result<bool, Failure> {
+        let mut found = false;
+        self.call(None, |wim| {
+            // SAFETY: a valid `WIMStruct`, and a place that outlives the call.
+            unsafe {
+                c::wimlib_iterate_lookup_table(wim, 0, Some(on_resource), (&raw mut found).cast())
+            }
+        })?;
+        Ok(found)
     }
 
     /// Copies images of another WIM into this one; `None`: all.

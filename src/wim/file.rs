@@ -1,36 +1,39 @@
 //! One WIM file: open, look, check, apply, capture, write.
 
 use std::ffi::CString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use wimlib_sys as c;
 
-use super::error::{WimError, map, map_write};
+use crate::regular;
+
+use super::error::{WimError, map, map_write, not_written};
 use super::ffi::{self, AddNtfs, Handle, Observer};
+use super::header;
 use super::progress::{Monitor, Silent};
 use super::types::{
     Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,
 };
-use super::xml_guard;
-
-/// Bytes of a record in the master file table.
-const MFT_RECORD: u64 = 1024;
-/// About what fits into such a record.
-const RESIDENT: u64 = 700;
-/// Default cluster of NTFS.
-const CLUSTER: u64 = 4096;
+use super::{kept_xml, xml_guard};
 
 /// One WIM: opened from a file or to be written.
 #[derive(Debug)]
 pub struct Wim {
-    handle: Handle,
+    pub(super) handle: Handle,
     /// The file it came from; empty for a new one.
-    path: PathBuf,
-    compression: Option<WimCompression>,
+    pub(super) path: PathBuf,
+    pub(super) compression: Option<WimCompression>,
+    /// Whether the file that is written is the same one for all who know it by its GUID.
+    pub(super) keeps_guid: bool,
+    /// The XML data of the images it was opened with, when these are to stay as they are.
+    pub(super) kept_xml: Option<String>,
+    warnings: Vec<String>,
+    ignored: Vec<String>,
+    /// The other files of a split WIM.
+    parts: Vec<PathBuf>,
 }
 
-fn observe(monitor: &dyn Monitor) -> Observer<'_> {
+pub(super) fn observe(monitor: &dyn Monitor) -> Observer<'_> {
     Observer {
         monitor,
         excluded: None,
@@ -43,34 +46,10 @@ fn text(value: &str, what: &str) -> Result<CString, WimError> {
     })
 }
 
-fn place(path: &Path) -> Result<CString, WimError> {
+pub(super) fn place(path: &Path) -> Result<CString, WimError> {
     ffi::c_path(path).ok_or_else(|| WimError::BadText {
         what: format!("the path {}", path.display()),
     })
-}
-
-/// Whether the header of a WIM names data behind the end of the file.
-fn ends_early(path: &Path) -> bool {
-    const HEADER: usize = 208;
-    // Blob table, XML data, boot metadata, integrity table: 7 bytes of size, flags, 8 bytes of offset, ...
-    const RESOURCES: [usize; 4] = [48, 72, 96, 124];
-    let mut header = [0; HEADER];
-    let Ok(mut file) = std::fs::File::open(path) else {
-        return false;
-    };
-    let length = file.metadata().map_or(0, |meta| meta.len());
-    if file.read_exact(&mut header).is_err() {
-        return true;
-    }
-    let number = |from: usize, bytes: usize| {
-        header[from..from + bytes]
-            .iter()
-            .rev()
-            .fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte))
-    };
-    RESOURCES
-        .iter()
-        .any(|&at| number(at + 8, 8).saturating_add(number(at, 7)) > length)
 }
 
 impl Wim {
@@ -85,25 +64,23 @@ impl Wim {
         check_integrity: bool,
         monitor: &dyn Monitor,
     ) -> Result<Self, WimError> {
-        let open = |source| WimError::Open {
-            path: path.to_path_buf(),
-            source,
-        };
-        let file = std::fs::File::open(path).map_err(open)?;
-        let meta = file.metadata().map_err(open)?;
-        if !meta.is_file() {
-            return Err(WimError::NotAWim {
+        regular::open(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::InvalidInput => WimError::NotAWim {
                 path: path.to_path_buf(),
-            });
-        }
-        drop(file);
+                why: format!(": {source}"),
+            },
+            _ => WimError::Open {
+                path: path.to_path_buf(),
+                source,
+            },
+        })?;
         xml_guard::check(path)?;
-        let handle =
-            Handle::open(&place(path)?, check_integrity, &observe(monitor)).map_err(|failure| {
+        let (handle, warnings) = Handle::open(&place(path)?, check_integrity, &observe(monitor))
+            .map_err(|failure| {
                 let error = map(failure, path, "opening the image file", None);
                 match error {
                     // A file cut off behind its header looks damaged to wimlib; its length says more.
-                    WimError::Corrupt { path, source } if ends_early(&path) => {
+                    WimError::Corrupt { path, source } if header::ends_early(&path) => {
                         WimError::Truncated { path, source }
                     }
                     other => other,
@@ -113,6 +90,11 @@ impl Wim {
             handle,
             path: path.to_path_buf(),
             compression: None,
+            keeps_guid: false,
+            kept_xml: None,
+            warnings,
+            ignored: Vec::new(),
+            parts: Vec::new(),
         };
         wim.reference_parts()?;
         Ok(wim)
@@ -129,6 +111,11 @@ impl Wim {
             handle,
             path: PathBuf::new(),
             compression: None,
+            keeps_guid: false,
+            kept_xml: None,
+            warnings: Vec::new(),
+            ignored: Vec::new(),
+            parts: Vec::new(),
         };
         wim.set_compression(compression)?;
         Ok(wim)
@@ -183,15 +170,34 @@ impl Wim {
             xml_guard::check(&other)?;
             let found = Handle::open(&place(&other)?, false, &observe(&Silent))
                 .map_err(|failure| map(failure, &other, "opening a part", None))?
+                .0
                 .info();
             if found.guid != info.guid || found.part_number != number {
                 return Err(missing());
             }
-            parts.push(place(&other)?);
+            parts.push(other);
         }
+        self.parts = parts;
         self.handle
-            .reference(&parts)
+            .reference(&self.other_parts()?)
             .map_err(|failure| map(failure, &self.path, "opening the other parts", None))
+    }
+
+    /// The other files of a split WIM, as wimlib wants them.
+    pub(super) fn other_parts(&self) -> Result<Vec<CString>, WimError> {
+        self.parts.iter().map(|part| place(part)).collect()
+    }
+
+    /// Every file that it consists of, the first part first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.path)
+            .chain(&self.parts)
+            .map(PathBuf::as_path)
+    }
+
+    /// What wimlib warned of when the file was opened, line by line.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The file it was opened from; empty for a new one.
@@ -279,76 +285,8 @@ impl Wim {
             .map_err(|failure| map(failure, &self.path, "verifying the image file", None))
     }
 
-    /// Refuses an image with entries that could lead out of the target or deceive: `.`, `..`, and names with `/`, `\\`
-    /// or NUL in them. wimlib itself drops some of these with a warning only.
-    ///
-    /// # Errors
-    /// [`WimError::BadIndex`], [`WimError::Hostile`], or damaged.
-    pub fn refuse_hostile_names(&self, index: u32) -> Result<(), WimError> {
-        self.survey(index).map(drop)
-    }
-
-    /// Looks at every entry of an image: refuses hostile names (see [`Wim::refuse_hostile_names`]) and says how many
-    /// bytes of a volume with clusters of 4 KiB the image will take, sparse and compressed files left out.
-    ///
-    /// # Errors
-    /// As [`Wim::refuse_hostile_names`].
-    pub fn survey(&self, index: u32) -> Result<u64, WimError> {
-        self.check_index(index)?;
-        let hostile = |entry: String| WimError::Hostile {
-            path: self.path.clone(),
-            index,
-            entry,
-        };
-        // wimlib warns once, when it reads the image's tree: a handle of its own sees that moment.
-        let doing = "reading the names in the image";
-        let fresh = Handle::open(&place(&self.path)?, false, &observe(&Silent))
-            .map_err(|failure| map(failure, &self.path, doing, None))?;
-        let mut bad = None;
-        let mut bytes = 0_u64;
-        let mut seen = std::collections::HashSet::new();
-        let messages = fresh
-            .walk(index, &mut |entry| {
-                let name = entry.name;
-                if name == "." || name == ".." || name.contains(['/', '\\', '\0']) {
-                    bad = Some(entry.path.to_owned());
-                    return false;
-                }
-                if entry.links > 1 && !seen.insert(entry.link_group) {
-                    return true;
-                }
-                bytes = bytes.saturating_add(MFT_RECORD);
-                let thin =
-                    c::WIMLIB_FILE_ATTRIBUTE_SPARSE_FILE | c::WIMLIB_FILE_ATTRIBUTE_COMPRESSED;
-                if entry.attributes & thin == 0 {
-                    for &size in entry.streams.iter().filter(|&&size| size > RESIDENT) {
-                        let clusters = size.div_ceil(CLUSTER).saturating_mul(CLUSTER);
-                        bytes = bytes.saturating_add(clusters);
-                    }
-                }
-                true
-            })
-            .map_err(|failure| map(failure, &self.path, doing, None))?;
-        if let Some(path) = bad {
-            return Err(hostile(path));
-        }
-        if let Some(line) = messages
-            .iter()
-            .find(|line| line.starts_with("Ignoring file"))
-        {
-            return Err(hostile(line.trim_start_matches("Ignoring ").to_owned()));
-        }
-        if ffi::messages_readable() {
-            Ok(bytes)
-        } else {
-            Err(hostile(
-                "the names cannot be checked: /proc is not mounted".to_owned(),
-            ))
-        }
-    }
-
     /// Applies an image to an unmounted, empty NTFS volume (device or image file). Keeps security descriptors,
-    /// attributes, streams, short names, links, reparse points, sparse files and 100 ns times.
+    /// attributes, streams, short names, links, reparse points, sparse files and 100 ns times. Answers what wimlib warned of.
     ///
     /// # Errors
     /// [`WimError::BadIndex`]; and once writing has begun: full, damaged source, NTFS trouble, aborted.
@@ -357,7 +295,7 @@ impl Wim {
         index: u32,
         node: &Path,
         monitor: &dyn Monitor,
-    ) -> Result<(), WimError> {
+    ) -> Result<Vec<String>, WimError> {
         self.extract(index, node, true, monitor)
     }
 
@@ -365,7 +303,12 @@ impl Wim {
     ///
     /// # Errors
     /// As [`Wim::apply_ntfs`].
-    pub fn apply_dir(&self, index: u32, dir: &Path, monitor: &dyn Monitor) -> Result<(), WimError> {
+    pub fn apply_dir(
+        &self,
+        index: u32,
+        dir: &Path,
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<String>, WimError> {
         self.extract(index, dir, false, monitor)
     }
 
@@ -375,11 +318,10 @@ impl Wim {
         target: &Path,
         ntfs: bool,
         monitor: &dyn Monitor,
-    ) -> Result<(), WimError> {
+    ) -> Result<Vec<String>, WimError> {
         self.check_index(index)?;
         self.handle
             .extract(index, &place(target)?, ntfs, &observe(monitor))
-            .map(drop)
             .map_err(|failure| map(failure, &self.path, "applying the image", Some(target)))
     }
 
@@ -422,10 +364,21 @@ impl Wim {
             monitor,
             excluded: Some(on_excluded),
         };
-        self.handle
+        let said = self
+            .handle
             .add_ntfs(&add, &observer)
             .map_err(|failure| map(failure, &self.path, "capturing the volume", Some(node)))?;
+        // What wimlib leaves out with a warning only: names that are empty or hold a slash or NUL, a second stream of one name.
+        self.ignored = said
+            .into_iter()
+            .filter(|line| line.starts_with("Ignoring ") || line.contains("will be saved"))
+            .collect();
         Ok(self.handle.info().image_count)
+    }
+
+    /// What the last [`Wim::add_ntfs`] left out of the image because it cannot be in one, in wimlib's words.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// Shows every entry of an image (path, attributes, reparse tag) until `each` says `false`; reads no file data.
@@ -499,6 +452,9 @@ impl Wim {
         if options.fsync {
             flags |= c::WIMLIB_WRITE_FLAG_FSYNC;
         }
+        if self.keeps_guid {
+            flags |= c::WIMLIB_WRITE_FLAG_RETAIN_GUID;
+        }
         let level = match self.compression {
             Some(compression) => {
                 if compression == WimCompression::LzmsSolid {
@@ -516,6 +472,11 @@ impl Wim {
                 level,
                 &observe(monitor),
             )
-            .map_err(|failure| map_write(failure, path))
+            .map_err(|failure| map_write(failure, path))?;
+        match &self.kept_xml {
+            Some(old) => kept_xml::restore(path, old)
+                .map_err(|error| not_written(path, "writing the XML data", &error)),
+            None => Ok(()),
+        }
     }
 }

@@ -91,6 +91,19 @@ pub enum Architecture {
     Other(u32),
 }
 
+impl Architecture {
+    /// The word of answer files for it (`processorArchitecture`), when they have one.
+    pub fn answer_file_name(self) -> Option<&'static str> {
+        match self {
+            Self::X64 => Some("amd64"),
+            Self::X86 => Some("x86"),
+            Self::Arm64 => Some("arm64"),
+            Self::Arm => Some("arm"),
+            Self::Other(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Architecture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -4,29 +4,25 @@
 //! the process. Such a file is refused here. Whatever else is wrong with the data wimlib itself says better.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use wimlib_sys as c;
 
+use crate::regular;
+
 use super::error::{WimError, WimlibCause};
 use super::ffi;
+use super::header::{LENGTH as HEADER, PIPABLE, WIM};
 
-/// Length of a WIM's header in bytes.
-const HEADER: usize = 208;
 /// Where in it the XML data are described.
 const XML: usize = 72;
-/// What a WIM begins with.
-const WIM: &[u8] = b"MSWIM\0\0\0";
-/// A file written to be read from a pipe: its header stands at the end.
-const PIPABLE: &[u8] = b"WLPWM\0\0\0";
 /// Flags of data that are compressed: no program writes XML data so.
 const COMPRESSED: u8 = 0x04 | 0x10;
 /// XML data of the most images that a WIM may have take less, in bytes.
 const LARGEST: u64 = 512 * 1024 * 1024;
 /// The start of an image in the XML data.
-const IMAGE: &str = "<IMAGE";
+pub(super) const IMAGE: &str = "<IMAGE";
 
 /// Refuses XML data that wimlib must not see. A file that cannot be read so far is left to wimlib.
 ///
@@ -51,13 +47,14 @@ pub(super) fn check(path: &Path) -> Result<(), WimError> {
     }
 }
 
-enum Xml {
+/// XML data as they stand in a file.
+pub(super) enum Xml {
     Text(String),
     Unreadable(&'static str),
 }
 
-fn xml_of(path: &Path) -> std::io::Result<Xml> {
-    let mut file = File::open(path)?;
+pub(super) fn xml_of(path: &Path) -> std::io::Result<Xml> {
+    let mut file = regular::open(path)?;
     let mut header = [0; HEADER];
     file.read_exact(&mut header)?;
     if header.starts_with(PIPABLE) {
@@ -108,13 +105,13 @@ fn twice(xml: &str) -> Option<u64> {
     None
 }
 
-fn is_blank(c: char) -> bool {
+pub(super) fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\n' | '\r' | '\t')
 }
 
 /// The value of the first attribute `INDEX` of a start tag, `text` being what stands behind the element's name. Read as wimlib
 /// reads it; `None` where it finds a mistake or no number.
-fn index(text: &str) -> Option<u64> {
+pub(super) fn index(text: &str) -> Option<u64> {
     let mut rest = text;
     loop {
         rest = rest.trim_start_matches(is_blank);

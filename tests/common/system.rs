@@ -4,8 +4,12 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// Whether this variable of the environment says something. `scripts/test --help` names them all.
 pub fn asked(variable: &str) -> bool {
@@ -17,16 +21,30 @@ pub fn skip_lab() -> bool {
     asked("WIMFORGE_SKIP_LAB")
 }
 
-/// Runs a program that must succeed; what it printed, its errors last.
-pub fn tool(program: &str, arguments: &[&str]) -> String {
+/// Runs a program that may fail, but must be there: what is missing is never taken for "nothing to do".
+pub fn attempt(program: &str, arguments: &[&str]) -> Output {
     let path = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new(program)
+    Command::new(program)
         .args(arguments)
         .env("PATH", format!("{path}:/usr/sbin:/sbin"))
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"))
+}
+
+/// Kills a process at once; false when it is gone already.
+pub fn shoot(process: i32) -> bool {
+    match kill(Pid::from_raw(process), Signal::SIGKILL) {
+        Ok(()) => true,
+        Err(Errno::ESRCH) => false,
+        Err(error) => panic!("process {process} cannot be killed: {error}"),
+    }
+}
+
+/// Runs a program that must succeed; what it printed, its errors last.
+pub fn tool(program: &str, arguments: &[&str]) -> String {
+    let output = attempt(program, arguments);
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(
         output.status.success(),
@@ -95,12 +113,10 @@ pub fn wait(child: &mut Child, time: Duration) -> Option<i32> {
 
 /// Detaches what a killed engine left.
 pub fn detach_loops(image: &Path) {
-    let Ok(listed) = Command::new("losetup").arg("-j").arg(image).output() else {
-        return;
-    };
+    let listed = attempt("losetup", &["-j", text(image)]);
     for line in String::from_utf8_lossy(&listed.stdout).lines() {
         if let Some((device, _)) = line.split_once(':') {
-            let _ = Command::new("losetup").args(["-d", device]).status();
+            attempt("losetup", &["-d", device]);
         }
     }
 }
@@ -133,6 +149,6 @@ impl Deref for Small {
 impl Drop for Small {
     fn drop(&mut self) {
         // Also when a failed test has left files open.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        attempt("umount", &["-l", text(&self.0)]);
     }
 }

@@ -69,6 +69,7 @@ impl Machine for OneDisk {
             backing: None,
             model: "ACME".to_owned(),
             serial: "S1".to_owned(),
+            identity: String::new(),
             bytes: if small { 1 << 20 } else { 64 << 30 },
             sector_bytes: 512,
             usb: false,

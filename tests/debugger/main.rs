@@ -15,6 +15,7 @@ mod live;
 mod log;
 mod machine;
 mod many;
+mod meaning;
 mod on_error;
 mod overrides;
 mod people;

@@ -1,33 +1,10 @@
 //! Image files as disks, and real disks outside the boot medium.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::platform::{Machine, Refusal};
-
-use crate::bench::{MIB, image, machine};
-
-#[test]
-fn an_image_left_attached_is_taken_over_and_detached() {
-    lab!();
-    let folder = tempfile::tempdir().unwrap();
-    let path = image(folder.path(), 128 * MIB);
-    let first = machine(&path);
-    let node = first.disk(0).unwrap().path;
-    // As after a kill: nobody detaches.
-    std::mem::forget(first);
-    let second = machine(&path);
-    assert_eq!(second.disk(0).unwrap().path, node);
-    assert_eq!(second.disks().unwrap().len(), 1);
-    drop(second);
-    let name = node.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(
-        !fs::read_to_string(format!("/sys/block/{name}/loop/backing_file"))
-            .unwrap_or_default()
-            .contains("disk.img")
-    );
-}
 
 #[test]
 fn unfit_attachments_are_named() {

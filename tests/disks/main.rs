@@ -16,6 +16,7 @@ macro_rules! lab {
 mod attaching;
 mod bench;
 mod failures;
+mod identity;
 mod layouts;
 mod ntfs;
 mod refusals;

@@ -131,6 +131,7 @@ fn a_disk_that_changed_since_it_was_confirmed_is_left_alone() {
     assert!(before == digest_of(&disk.path), "nothing may be written");
     let other = Disk {
         serial: "other".to_owned(),
+        identity: String::new(),
         ..machine.disk(0).unwrap()
     };
     assert!(matches!(

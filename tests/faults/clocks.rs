@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use wimforge::event::{Event, EventBody};
 
+use crate::common::system::shoot;
 use crate::lab::skip;
-use crate::machine::{engine_of, shoot};
+use crate::machine::engine_of;
 use crate::plain::{Plain, said, wimforge};
 
 /// A library of Debian's package `faketime` that tells programs another time.

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::common::system::{attempt, text};
+
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
     Generation, INodeNo, LockOwner, MountOption, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
@@ -437,8 +439,7 @@ impl Drop for Disk {
         };
         if std::thread::panicking() {
             // The failed test may have left files open: out of sight now, and gone with them.
-            let mut umount = std::process::Command::new("umount");
-            let _ = umount.arg("-l").arg(self.mount.path()).status();
+            attempt("umount", &["-l", text(self.mount.path())]);
         } else {
             let _ = session.umount_and_join();
         }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use wimforge::event::QuestionKind;
 use wimforge::protocol::{Reply, Request};
 
+use crate::common::system::shoot;
 use crate::lab::skip;
-use crate::machine::{Machine, assert_undisturbed, children, shoot, wait};
+use crate::machine::{Machine, assert_undisturbed, children, wait};
 
 /// Kills in one run at most; then it may come to its end.
 const KILLS_A_RUN: u32 = 12;

@@ -5,8 +5,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use wimforge::client;
 use wimforge::engine::journal;
 use wimforge::event::{Event, EventBody};
@@ -14,7 +12,7 @@ use wimforge::protocol::{Reply, Request};
 use wimforge::run_state::RunState;
 use wimforge::transport::Endpoint;
 
-use crate::common::system::detach_loops;
+use crate::common::system::shoot;
 use crate::common::tokio_runtime;
 use crate::lab::{inside, kept, text, tool, windows};
 
@@ -233,8 +231,6 @@ impl Drop for Machine {
             return;
         };
         shoot(engine);
-        // A killed engine leaves its loop device to the next one, which does not come here.
-        detach_loops(&self.path("disk.img"));
     }
 }
 
@@ -257,11 +253,6 @@ fn row(pid: i32) -> Option<(i32, i32, String)> {
         return None;
     }
     Some((pid, fields.next()?.parse().ok()?, name))
-}
-
-/// Kills at once; false when it is gone already.
-pub fn shoot(pid: i32) -> bool {
-    kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
 }
 
 /// Everything about the images of a file that does not depend on when it was made: names, attributes, permissions, links, streams

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+mod appends;
 mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
@@ -17,11 +18,15 @@ mod disk;
 mod disk_layouts;
 mod disk_tables;
 mod engines;
+mod fat_bytes;
+mod fat_volumes;
 mod kills;
 mod lab;
 mod layout_steps;
 mod layouts;
 mod machine;
 mod plain;
+mod random_images;
 mod room;
 mod source;
+mod volumes;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::machine::{engine_of, shoot};
+use crate::common::system::shoot;
+use crate::machine::engine_of;
 
 /// A folder with a document and an engine's runtime folder.
 pub struct Plain {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::common::system::Small;
+use crate::common::system::shoot;
 use crate::lab::{skip, text};
-use crate::machine::{engine_of, shoot};
+use crate::machine::engine_of;
 use crate::plain::{Plain, said, wimforge};
 
 /// Takes all the room there is.

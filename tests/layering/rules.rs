@@ -22,6 +22,8 @@ pub enum Rule {
     Length,
     /// Is a `mod.rs` that does more than declare.
     ModFile,
+    /// Opens what somebody named without asking first whether it is a file.
+    Opener,
 }
 
 /// One breach of a rule.
@@ -60,6 +62,36 @@ pub const EXCEPTIONS: &[Exception] = &[
         rule: Rule::ModFile,
         reason: "the command around `prepare` is too short for a file of its own",
     },
+    Exception {
+        file: "roles/common.rs",
+        rule: Rule::Opener,
+        reason: "a file descriptor that was handed over may be a pipe",
+    },
+    Exception {
+        file: "engine/run_folder.rs",
+        rule: Rule::Opener,
+        reason: "a folder is opened to flush it",
+    },
+    Exception {
+        file: "engine/bundle.rs",
+        rule: Rule::Opener,
+        reason: "a folder is opened to flush it",
+    },
+    Exception {
+        file: "engine/bundle/pack.rs",
+        rule: Rule::Opener,
+        reason: "reads back what it made itself",
+    },
+    Exception {
+        file: "step/capture_target.rs",
+        rule: Rule::Opener,
+        reason: "a folder is opened to flush it, and a file that was made here",
+    },
+    Exception {
+        file: "step/fat_write.rs",
+        rule: Rule::Opener,
+        reason: "the kind of each entry of the tree is known before it is opened",
+    },
 ];
 
 /// A module and those it may use; `a::b` means only that part of `a`.
@@ -76,17 +108,28 @@ const fn layer(name: &'static str, may_use: &'static [&'static str]) -> Layer {
 pub const LAYERS: &[Layer] = &[
     layer("cancel", &[]),
     layer("codes", &[]),
+    layer("environment", &[]),
     layer("input", &[]),
+    layer("regular", &[]),
     layer("secret", &[]),
     layer("text", &[]),
     layer("units", &[]),
+    layer("volume_rules", &["units"]),
     layer("cli", &[]),
     layer("event", LEAVES),
     layer("hints", &["codes", "text", "event::Failure"]),
     layer(
         "sequence",
         &[
-            "cancel", "codes", "input", "secret", "text", "units", "event",
+            "cancel",
+            "codes",
+            "input",
+            "regular",
+            "secret",
+            "text",
+            "units",
+            "volume_rules",
+            "event",
         ],
     ),
     layer(
@@ -99,8 +142,19 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "step",
         &[
-            "cancel", "codes", "input", "secret", "text", "units", "event", "sequence", "platform",
-            "wim", "unattend",
+            "cancel",
+            "codes",
+            "input",
+            "regular",
+            "secret",
+            "text",
+            "units",
+            "volume_rules",
+            "event",
+            "sequence",
+            "platform",
+            "wim",
+            "unattend",
         ],
     ),
     layer(
@@ -125,6 +179,7 @@ pub const LAYERS: &[Layer] = &[
         &[
             "cancel",
             "codes",
+            "regular",
             "secret",
             "text",
             "units",
@@ -154,15 +209,18 @@ pub const LAYERS: &[Layer] = &[
     ),
 ];
 
-const LEAVES: &[&str] = &["cancel", "codes", "secret", "text", "units"];
+const LEAVES: &[&str] = &["cancel", "codes", "regular", "secret", "text", "units"];
 
 /// The words of the document's settings are shared with the parts that do what they say.
 const LEAVES_AND_SETTINGS: &[&str] = &[
     "cancel",
     "codes",
+    "environment",
+    "regular",
     "secret",
     "text",
     "units",
+    "volume_rules",
     "sequence::settings",
 ];
 
@@ -172,6 +230,8 @@ const SCREEN: &[&str] = &[
     "hints",
     "cancel",
     "codes",
+    "environment",
+    "regular",
     "secret",
     "text",
     "units",
@@ -182,6 +242,8 @@ const SCREEN: &[&str] = &[
     "transport::Endpoint",
     "transport::Interrupts",
     "transport::interrupts",
+    "transport::WindowChanges",
+    "transport::keyboard",
     "transport::line",
     "transport::line_speed",
     "transport::ask_terminal_size",
@@ -226,6 +288,14 @@ pub fn breaches(source: &Source) -> Vec<Breach> {
     if top != "platform" && !source.name.starts_with("wim/ffi") {
         for line in source.lines_with("unsafe") {
             add(Rule::Unsafe, line, "has unsafe code".to_owned());
+        }
+    }
+    if !matches!(top, "platform" | "lab" | "regular") {
+        for (of, word) in [("File", "open"), ("fs", "read"), ("fs", "read_to_string")] {
+            for line in source.lines_with_path(of, word) {
+                let what = format!("{of}::{word} waits at a pipe: `regular` does not");
+                add(Rule::Opener, line, what);
+            }
         }
     }
     let lines = source.line_count();

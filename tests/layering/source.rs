@@ -144,6 +144,17 @@ impl Source {
             .collect()
     }
 
+    /// Shipped lines where `of::word` stands.
+    pub fn lines_with_path(&self, of: &str, word: &str) -> Vec<usize> {
+        let tokens = tokens(&self.shipped);
+        (0..tokens.len())
+            .filter(|&i| {
+                tokens[i].text == of && next(&tokens, i) == "::" && text(&tokens, i + 2) == word
+            })
+            .map(|i| self.line(tokens[i].at))
+            .collect()
+    }
+
     /// Names in `mod name;`.
     pub fn declared_modules(&self) -> Vec<String> {
         let tokens = tokens(&self.shipped);

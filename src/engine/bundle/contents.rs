@@ -1,7 +1,7 @@
 //! What goes into the archive: the run's folder, the machine, and a list of it all.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::engine::evidence::Evidence;
 use crate::engine::report;
 use crate::engine::run_folder::RunFolder;
 use crate::platform::{Machine, show};
+use crate::regular;
 use crate::run_state::RunState;
 
 /// Puts everything in; gives what is not there and why.
@@ -40,13 +41,7 @@ pub(super) fn add_all(
 
 /// A file of the run, as long as it is now; one that is not there is no reason to go without the others.
 fn file(pack: &mut Pack<'_>, missing: &mut Vec<String>, name: &str, path: &Path) -> io::Result<()> {
-    let opened = fs::metadata(path).and_then(|facts| {
-        if facts.is_file() {
-            File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)))
-        } else {
-            Err(io::Error::other("it is not a file"))
-        }
-    });
+    let opened = regular::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
     match opened {
         Ok((bytes, mut file)) => pack.member(name, &mut file, bytes),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! Secrets in a stream of bytes: taken out on the way into the archive, looked for in what was written.
 //!
 //! A text stands in the files in several forms: as it is in the log, escaped in the journal, otherwise escaped in the page.
-//! All are known here. Secrets that [`Redactor`] ignores for their shortness are ignored here too.
+//! [`Redactor`] knows them all. Secrets that it ignores for their shortness are ignored here too.
 
 use std::io::{self, Read};
 
@@ -12,55 +12,35 @@ use crate::secret::{MASK, Redactor, SHORTEST_REDACTED};
 use crate::text::harmless;
 
 /// Bytes read at once.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// What must not be in the archive.
 pub(super) struct Needles {
-    /// Longest first.
-    list: Vec<Zeroizing<Vec<u8>>>,
-    /// Whether one of them begins with this byte.
-    first: [bool; 256],
+    redactor: Redactor,
+    /// Secrets as they are, in the forms that stand in the archive's own files, for the search that proves the other one.
+    plain: Vec<Zeroizing<Vec<u8>>>,
     longest: usize,
 }
 
 impl Needles {
     pub(super) fn new(redactor: &Redactor) -> Self {
-        let mut list: Vec<Zeroizing<Vec<u8>>> = Vec::new();
+        let mut plain: Vec<Zeroizing<Vec<u8>>> = Vec::new();
         for secret in redactor.secrets() {
-            let whole = secret.reveal();
-            // Output of several lines is logged line by line.
-            for text in std::iter::once(whole).chain(whole.lines()) {
-                for form in forms(text) {
-                    // What stands in the mask itself cannot be hidden by it.
-                    let hideable = form.len() >= SHORTEST_REDACTED && !MASK.contains(form.as_str());
-                    let form = Zeroizing::new(form.as_bytes().to_vec());
-                    if hideable && !list.contains(&form) {
-                        list.push(form);
-                    }
+            for form in forms(secret.reveal()) {
+                // What stands in the mask itself cannot be hidden by it.
+                let hideable =
+                    form.trim().len() >= SHORTEST_REDACTED && !MASK.contains(form.trim());
+                let form = Zeroizing::new(form.as_bytes().to_vec());
+                if hideable && !plain.contains(&form) {
+                    plain.push(form);
                 }
             }
         }
-        list.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
-        let mut first = [false; 256];
-        for needle in &list {
-            first[usize::from(needle[0])] = true;
-        }
         Self {
-            longest: list.first().map_or(0, |needle| needle.len()),
-            list,
-            first,
+            longest: plain.iter().map(|needle| needle.len()).max().unwrap_or(0),
+            redactor: redactor.clone(),
+            plain,
         }
-    }
-
-    /// The length of the longest secret that `text` begins with.
-    fn at(&self, text: &[u8]) -> Option<usize> {
-        if !self.first[usize::from(*text.first()?)] {
-            return None;
-        }
-        self.list
-            .iter()
-            .find(|needle| text.starts_with(needle))
-            .map(|needle| needle.len())
     }
 
     /// Whether any secret stands in the stream. Another way than [`Scrub`] goes, on purpose: it proves the other one.
@@ -68,19 +48,23 @@ impl Needles {
     /// # Errors
     /// The source's.
     pub(super) fn found_in(&self, source: &mut impl Read) -> io::Result<bool> {
+        let reach = self.redactor.reach().max(self.longest);
         let mut window = Zeroizing::new(Vec::with_capacity(2 * CHUNK));
         loop {
-            let keep = window.len().min(self.longest.saturating_sub(1));
+            let keep = window.len().min(reach.saturating_sub(1));
             let start = window.len() - keep;
             window.drain(..start);
             let read = source
                 .by_ref()
                 .take(CHUNK as u64)
                 .read_to_end(&mut window)?;
-            for needle in &self.list {
+            for needle in &self.plain {
                 if memchr::memmem::find(&window, needle).is_some() {
                     return Ok(true);
                 }
+            }
+            if !self.redactor.ranges(&window).is_empty() {
+                return Ok(true);
             }
             if read == 0 {
                 return Ok(false);
@@ -89,7 +73,7 @@ impl Needles {
     }
 }
 
-/// Every form in which a text gets into one of the files.
+/// The forms in which a text gets into the run's own files.
 fn forms(text: &str) -> Vec<Zeroizing<String>> {
     let inside = |quoted: String| {
         let quoted = Zeroizing::new(quoted);
@@ -145,22 +129,28 @@ impl<'a, R: Read> Scrub<'a, R> {
 
     /// Moves on what cannot be the beginning of a secret any more.
     fn pass_on(&mut self) {
+        let redactor = &self.needles.redactor;
+        let certain = if self.ended {
+            self.pending.len()
+        } else {
+            self.pending.len().saturating_sub(redactor.reach())
+        };
+        if certain == 0 {
+            return;
+        }
         let mut at = 0;
-        while at < self.pending.len() {
-            let rest = &self.pending[at..];
-            if !self.ended && rest.len() < self.needles.longest {
+        for range in redactor.ranges(&self.pending) {
+            if range.start >= certain {
                 break;
             }
-            if let Some(length) = self.needles.at(rest) {
-                self.ready.extend_from_slice(MASK.as_bytes());
-                self.taken_out += 1;
-                at += length;
-            } else {
-                self.ready.push(rest[0]);
-                at += 1;
-            }
+            self.ready.extend_from_slice(&self.pending[at..range.start]);
+            self.ready.extend_from_slice(MASK.as_bytes());
+            self.taken_out += 1;
+            at = range.end;
         }
-        self.pending.drain(..at);
+        let end = certain.max(at);
+        self.ready.extend_from_slice(&self.pending[at..end]);
+        self.pending.drain(..end);
     }
 }
 

@@ -9,15 +9,20 @@ use crate::sequence::schema::Step;
 use crate::step::cx::StepEnd;
 
 impl Walk<'_> {
-    pub(super) fn last_action(&self, step: &Step, code: u32, succeeded: bool) {
-        let name = self.dispatcher.with_variables(|variables| {
+    /// The name of the step that has just run, its variables substituted.
+    fn current_name(&self, step: &Step) -> String {
+        self.dispatcher.with_variables(|variables| {
             let current = variables.text("_SMSTSCurrentActionName");
             if current.is_empty() {
                 step.name.clone()
             } else {
                 current.to_owned()
             }
-        });
+        })
+    }
+
+    /// Keeps what later conditions ask about the last action (spec 1.5).
+    pub(super) fn last_action(&self, name: &str, code: u32, succeeded: bool) {
         self.set("_SMSTSLastActionName", name);
         self.set("_SMSTSLastActionRetCode", code.to_string());
         self.set("_SMSTSLastActionSucceeded", succeeded.to_string());
@@ -41,7 +46,7 @@ impl Walk<'_> {
         ignored: bool,
         started: Instant,
     ) {
-        self.last_action(step, failure.code, false);
+        self.last_action(&self.current_name(step), failure.code, false);
         let mut causes = String::new();
         for cause in &failure.causes {
             causes.push_str(": ");
@@ -109,7 +114,7 @@ impl Walk<'_> {
             }
         }
         let again = self.requested_restart(&mut restart);
-        self.last_action(step, code, true);
+        self.last_action(&self.current_name(step), code, true);
         if let Some(restart) = &restart {
             // Durable together with the step's end, so that a crash in between still restarts to the right place.
             self.set("_WimforgeRestart", restart.to().word());
@@ -132,11 +137,14 @@ impl Walk<'_> {
 
     /// `SMSTSRebootRequested` and its kin (spec 1.10); true when the same step is to run again afterwards.
     fn requested_restart(&self, restart: &mut Option<Restart>) -> bool {
-        let (target, message, delay, again) = self.dispatcher.with_variables(|variables| {
+        let (target, message, delay, next, again) = self.dispatcher.with_variables(|variables| {
             (
                 variables.text("SMSTSRebootRequested").to_owned(),
                 variables.text("SMSTSRebootMessage").to_owned(),
                 variables.text("SMSTSRebootDelay").parse().unwrap_or(0),
+                variables
+                    .get("SMSTSRebootDelayNext")
+                    .map(|value| value.reveal().to_owned()),
                 variables.get("SMSTSRetryRequested").is_some(),
             )
         });
@@ -150,6 +158,10 @@ impl Walk<'_> {
         });
         self.set("SMSTSRebootRequested", "");
         self.set("SMSTSRetryRequested", "");
+        // The first restart has had its own delay; later ones have this.
+        if let Some(next) = next {
+            self.set("SMSTSRebootDelay", next);
+        }
         again
     }
 }

@@ -72,7 +72,8 @@ impl Walk<'_> {
         at
     }
 
-    /// Whether a group is entered. A condition that cannot be evaluated is a failure that a technician may decide about.
+    /// Whether a group is entered. A condition that cannot be evaluated is a failure of the group: its own "continue on
+    /// error" covers it as a step's does (spec 1.7), else a technician may decide about it.
     pub(super) fn enter(&mut self, id: NodeId, condition: Option<&Condition>) -> Entry {
         loop {
             let failure = match self.group_condition(condition) {
@@ -80,11 +81,23 @@ impl Walk<'_> {
                 Ok(Some(reason)) => return Entry::Skip(reason),
                 Err(failure) => failure,
             };
-            let name = &self.planned.plan.nodes[id.index()].name;
-            let line = format!("The group ({name}) cannot be entered: {}", failure.message);
+            let debug = self.debugger_wanted();
+            let node = &self.planned.plan.nodes[id.index()];
+            let ignored = node.continue_on_error && !debug;
+            let line = format!(
+                "The group ({}) cannot be entered: {}{}",
+                node.name,
+                failure.message,
+                if ignored { ", failure ignored" } else { "" }
+            );
             self.dispatcher
                 .log(Severity::Error, COMPONENT, &line, Some(id));
-            let debug = self.debugger_wanted();
+            if ignored {
+                self.last_action(&node.name, failure.code, false);
+                self.will_not_run(id, id.index() + 1, self.end(id));
+                self.close_group(id, Outcome::Failed { failure, ignored });
+                return Entry::Not(Flow::Next);
+            }
             let decided = if self.absorbed() && !debug {
                 Err(Flow::Failed(failure.clone()))
             } else {

@@ -94,6 +94,7 @@ mod tests {
             backing: None,
             model: String::new(),
             serial: String::new(),
+            identity: String::new(),
             bytes: 64 * MIB,
             sector_bytes: 512,
             usb: false,

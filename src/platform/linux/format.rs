@@ -12,7 +12,9 @@ use crate::cancel::CancelToken;
 use crate::platform::error::PlatformError;
 use crate::platform::machine::FormatRequest;
 use crate::platform::types::{Disk, Partition};
-use crate::units::{self, GIB, MIB};
+use crate::sequence::settings::FileSystem;
+use crate::units::{self, MIB};
+use crate::volume_rules;
 
 use super::tool;
 
@@ -25,8 +27,9 @@ pub(super) fn ntfs(
     log: &dyn Fn(&str),
     cancel: &CancelToken,
 ) -> Result<(), PlatformError> {
-    // A loop device has no geometry: mkntfs would write 0 hidden sectors and Windows would not start from it.
-    let start = partition.start_bytes / u64::from(disk.sector_bytes);
+    volume_rules::ntfs_label(&request.label).map_err(PlatformError::Layout)?;
+    // A loop device has no geometry: mkntfs would write 0 hidden sectors and a BIOS would not start Windows from it.
+    let start = hidden_sectors(partition.start_bytes, disk.sector_bytes);
     let mut args: Vec<OsString> = Vec::new();
     if request.quick {
         args.push("-Q".into());
@@ -45,7 +48,7 @@ pub(super) fn ntfs(
     }
     args.push(partition.node.as_os_str().to_owned());
     let done = Cell::new(0);
-    let ended = tool::run("mkntfs", "ntfs-3g", &args, cancel, &mut |line| {
+    let ended = tool::run("mkntfs", &args, cancel, &mut |line| {
         if let Some(percent) = percentage(line) {
             // The last percents are the file system itself: 100 % only when the tool has ended.
             done.set(percent.min(99));
@@ -60,6 +63,12 @@ pub(super) fn ntfs(
     sync(partition)?;
     progress(partition.bytes, partition.bytes);
     Ok(())
+}
+
+/// How many sectors stand before a partition, as its boot sector counts them for a BIOS. 32 bits: a partition that begins behind
+/// them is only reached by UEFI, which does not look at this number, and has 0.
+fn hidden_sectors(start_bytes: u64, sector_bytes: u32) -> u32 {
+    u32::try_from(start_bytes / u64::from(sector_bytes)).unwrap_or(0)
 }
 
 /// The number before the last percent sign of a progress display ("Initializing device with zeroes:  42%").
@@ -78,28 +87,6 @@ fn sync(partition: &Partition) -> Result<(), PlatformError> {
         .map_err(|error| PlatformError::io(format!("flushing {}", partition.node.display()), error))
 }
 
-/// Cluster size for FAT32 by volume size: Windows' own table, made smaller until there are the 65,525 clusters
-/// that FAT32 needs.
-fn cluster_bytes(bytes: u64, sector_bytes: u32) -> u32 {
-    let mut cluster: u32 = match bytes {
-        b if b <= 8 * GIB => 4096,
-        b if b <= 16 * GIB => 8192,
-        b if b <= 32 * GIB => 16_384,
-        _ => 32_768,
-    };
-    // Some room for the tables themselves.
-    while cluster > sector_bytes && bytes / u64::from(cluster) < 66_000 {
-        cluster /= 2;
-    }
-    cluster.max(sector_bytes)
-}
-
-/// Fewest bytes that make a FAT32 volume.
-fn smallest(sector_bytes: u32) -> u64 {
-    // 65,525 clusters of one sector, two tables of four bytes a cluster, 32 reserved sectors.
-    66_000 * u64::from(sector_bytes) + MIB
-}
-
 /// Makes FAT32.
 pub(super) fn fat32(
     request: &FormatRequest,
@@ -110,12 +97,14 @@ pub(super) fn fat32(
 ) -> Result<(), PlatformError> {
     let node = &partition.node;
     let io = |error| PlatformError::io(format!("formatting {} with FAT32", node.display()), error);
-    if partition.bytes < smallest(disk.sector_bytes) {
+    let (least, most) = FileSystem::Fat32.sizes(disk.sector_bytes);
+    if !(least..=most).contains(&partition.bytes) {
         return Err(PlatformError::Layout(format!(
-            "partition {} of {} is too small for FAT32, which needs {} here",
+            "partition {} of {} is no size for FAT32, which goes from {} to {} here",
             partition.at.partition,
             units::bytes(partition.bytes),
-            units::bytes(smallest(disk.sector_bytes)),
+            units::bytes(least),
+            units::bytes(most),
         )));
     }
     let sectors = u32::try_from(partition.bytes / u64::from(disk.sector_bytes)).map_err(|_| {
@@ -130,7 +119,7 @@ pub(super) fn fat32(
             disk.sector_bytes
         ))
     })?;
-    let label = label(&request.label)?;
+    let label = volume_rules::fat_label(&request.label).map_err(PlatformError::Layout)?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -146,7 +135,10 @@ pub(super) fn fat32(
         .fat_type(FatType::Fat32)
         .bytes_per_sector(sector)
         .total_sectors(sectors)
-        .bytes_per_cluster(cluster_bytes(partition.bytes, disk.sector_bytes))
+        .bytes_per_cluster(volume_rules::fat32_cluster(
+            partition.bytes,
+            disk.sector_bytes,
+        ))
         .sectors_per_track(63)
         .heads(255)
         .volume_id(rand::random());
@@ -155,7 +147,7 @@ pub(super) fn fat32(
     }
     fatfs::format_volume(&mut file, options).map_err(io)?;
     // fatfs writes 0 hidden sectors; boot code reads the partition's start here. Sector 6 is the copy.
-    let start = u32::try_from(partition.start_bytes / u64::from(sector)).unwrap_or(u32::MAX);
+    let start = hidden_sectors(partition.start_bytes, disk.sector_bytes);
     for at in [0, 6 * u64::from(sector)] {
         file.write_all_at(&start.to_le_bytes(), at + 0x1C)
             .map_err(io)?;
@@ -163,26 +155,6 @@ pub(super) fn fat32(
     file.sync_all().map_err(io)?;
     progress(partition.bytes, partition.bytes);
     Ok(())
-}
-
-/// Eleven bytes, upper case, as Windows stores a label.
-fn label(text: &str) -> Result<Option<[u8; 11]>, PlatformError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let upper = text.to_ascii_uppercase();
-    let good = upper.len() <= 11
-        && upper
-            .chars()
-            .all(|c| c == ' ' || (c.is_ascii_graphic() && !"\"*+,./:;<=>?[\\]|".contains(c)));
-    if !good {
-        return Err(PlatformError::Layout(format!(
-            "`{text}` is no FAT32 label: at most 11 ASCII characters, none of \" * + , . / : ; < = > ? [ \\ ] |"
-        )));
-    }
-    let mut raw = [b' '; 11];
-    raw[..upper.len()].copy_from_slice(upper.as_bytes());
-    Ok(Some(raw))
 }
 
 /// Zeros over the whole volume, flushed now and then so that the progress is true.
@@ -228,20 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn clusters_are_small_enough_for_fat32_and_large_for_large_volumes() {
-        assert_eq!(cluster_bytes(34 * MIB, 512), 512);
-        assert_eq!(cluster_bytes(100 * MIB, 512), 1024);
-        assert_eq!(cluster_bytes(260 * MIB, 512), 4096);
-        assert_eq!(cluster_bytes(260 * MIB, 4096), 4096);
-        assert_eq!(cluster_bytes(20 * GIB, 512), 16_384);
-    }
-
-    #[test]
-    fn labels_are_upper_case_and_checked() {
-        assert_eq!(label("System").unwrap(), Some(*b"SYSTEM     "));
-        assert_eq!(label("").unwrap(), None);
-        assert!(label("twelve chars").is_err());
-        assert!(label("a/b").is_err());
-        assert!(label("bös").is_err());
+    fn sectors_that_do_not_fit_the_boot_sector_are_not_counted() {
+        assert_eq!(hidden_sectors(MIB, 512), 2048);
+        assert_eq!(hidden_sectors(MIB, 4096), 256);
+        assert_eq!(hidden_sectors(u64::from(u32::MAX) * 512, 512), u32::MAX);
+        assert_eq!(hidden_sectors(2 << 40, 512), 0);
+        assert_eq!(hidden_sectors(2 << 40, 4096), 1 << 29);
     }
 }

@@ -23,12 +23,25 @@ fn owner(at: &Path) -> Option<u32> {
     name.split_once('-')?.0.parse().ok()
 }
 
-/// Whether a process lives; one that was killed and not yet waited for does not.
-fn alive(process: u32) -> bool {
+/// What the system says of a process from its state on (proc(5), `stat`, field 3); empty when there is none.
+fn state(process: u32) -> String {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name, in parentheses, may hold anything: the state stands behind the last one.
-    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    let state = stat.rsplit(')').next().unwrap_or_default();
+    state.trim_start().to_owned()
+}
+
+/// Whether a process lives; one that was killed and not yet waited for does not.
+pub(super) fn alive(process: u32) -> bool {
+    let state = state(process);
     !state.is_empty() && !state.starts_with(['Z', 'X'])
+}
+
+/// When a process was started, in clock ticks since the system's start (field 22): tells it from a later one of the same
+/// number. 0 when there is none.
+pub(super) fn started(process: u32) -> u64 {
+    let field = state(process).split(' ').nth(19).map(str::to_owned);
+    field.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 fn left(at: &Path) -> bool {

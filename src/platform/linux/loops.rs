@@ -1,76 +1,146 @@
-//! Raw image files as disks: loop devices attached for a run and detached after it.
+//! Loop devices: which are on a file and whose they are, one more for a file, the way out of them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
 use crate::platform::error::PlatformError;
+use crate::platform::types::Refusal;
 
-use super::{sys, sysfs};
+use super::{hold, leftovers, sys, sysfs};
 
-/// A disk that exists because the command line said so.
-#[derive(Debug)]
-pub(super) struct Attached {
-    /// Disk number.
-    pub(super) number: u32,
-    /// Device node.
-    pub(super) node: PathBuf,
-    /// The image file; `None` for a block device taken as it is.
-    pub(super) backing: Option<PathBuf>,
+/// First word of what a loop device of ours is marked with.
+const MARK: &str = "wimforge";
+/// How long the loop device of an engine that died may take to go.
+const GOING: Duration = Duration::from_secs(10);
+
+/// What a loop device has behind it.
+pub(super) fn backing_of(name: &str) -> Option<PathBuf> {
+    let text = sysfs::line(sysfs::folder(name).join("loop/backing_file"));
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
-/// Attaches an image file (or takes a block device as it is). An image that still hangs on a loop device, after a
-/// killed run, keeps that device.
-pub(super) fn attach(number: u32, path: &Path) -> Result<Attached, PlatformError> {
-    let doing = || format!("opening {} as disk {number}", path.display());
-    let path = fs::canonicalize(path).map_err(|error| PlatformError::io(doing(), error))?;
-    let about = fs::metadata(&path).map_err(|error| PlatformError::io(doing(), error))?;
-    if about.file_type().is_block_device() {
-        return Ok(Attached {
-            number,
-            node: path,
-            backing: None,
-        });
-    }
-    let unfit = |what: &str| PlatformError::Unfit {
-        path: path.clone(),
-        what: what.to_owned(),
+/// The loop devices that have this very file behind them, by kernel name.
+pub(super) fn loops_on(image: &Metadata) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir("/sys/block")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| {
+            backing_of(name)
+                .is_some_and(|path| fs::metadata(path).is_ok_and(|found| hold::same(&found, image)))
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// The loop device that has this whole file behind it.
+pub(super) fn whole(image: &Metadata) -> Option<PathBuf> {
+    loops_on(image)
+        .into_iter()
+        .find(|name| {
+            let folder = sysfs::folder(name);
+            ["loop/offset", "loop/sizelimit"]
+                .iter()
+                .all(|what| sysfs::number(folder.join(what)) == Some(0))
+        })
+        .map(|name| Path::new("/dev").join(name))
+}
+
+/// What a loop device of this process is marked with.
+pub(super) fn mark(look: bool) -> String {
+    let process = std::process::id();
+    let what = if look { "looks" } else { "runs" };
+    format!("{MARK} {what} {process} {}", leftovers::started(process))
+}
+
+/// Who put a file on a loop device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// A wimforge that only looks: it reads, and goes in a moment.
+    Looker,
+    /// A wimforge that has ended, or this one: the device goes as soon as nobody has it open.
+    Going,
+    /// Somebody else.
+    Other,
+}
+
+fn owner(name: &str) -> Owner {
+    let mark = File::open(Path::new("/dev").join(name))
+        .and_then(|device| sys::loop_state(&device))
+        .map(|state| state.mark)
+        .unwrap_or_default();
+    let words: Vec<&str> = mark.split(' ').collect();
+    let [MARK, what, process, started] = words[..] else {
+        return Owner::Other;
     };
-    if !about.is_file() {
-        return Err(unfit("neither an image file nor a block device"));
+    let Ok(number) = process.parse::<u32>() else {
+        return Owner::Other;
+    };
+    let lives = leftovers::alive(number) && leftovers::started(number).to_string() == started;
+    match what {
+        "looks" if lives => Owner::Looker,
+        _ if !lives || number == std::process::id() => Owner::Going,
+        _ => Owner::Other,
     }
-    if about.len() < 512 {
-        return Err(unfit(
-            "an image file of less than one sector cannot be a disk",
-        ));
-    }
-    if let Some(node) = attached_already(&about) {
-        return Ok(Attached {
-            number,
-            node,
-            backing: Some(path),
-        });
-    }
-    let (image, read_only) = match OpenOptions::new().read(true).write(true).open(&path) {
-        // Root may open what has no write bit; the author of the file meant it.
-        Ok(image) => (image, about.mode() & 0o222 == 0),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-            ) =>
-        {
-            (
-                File::open(&path).map_err(|error| PlatformError::io(doing(), error))?,
-                true,
-            )
+}
+
+/// Whether a loop device is there only for somebody who looks.
+pub(super) fn only_looks(name: &str) -> bool {
+    owner(name) == Owner::Looker
+}
+
+/// Takes an image off the loop devices of engines that have ended.
+///
+/// # Errors
+/// Somebody else has the file on a loop device, or one does not go.
+pub(super) fn clear_leftovers(
+    number: u32,
+    path: &Path,
+    about: &Metadata,
+) -> Result<(), PlatformError> {
+    let until = Instant::now() + GOING;
+    loop {
+        let mut left = loops_on(about);
+        left.retain(|name| owner(name) != Owner::Looker);
+        if left.is_empty() {
+            return Ok(());
         }
-        Err(error) => return Err(PlatformError::io(doing(), error)),
-    };
+        let foreign = left.iter().any(|name| owner(name) == Owner::Other);
+        if foreign || Instant::now() > until {
+            let refusals = left.into_iter().map(|holder| Refusal::Held {
+                node: path.to_owned(),
+                holder,
+            });
+            return Err(PlatformError::Refused {
+                number,
+                refusals: refusals.collect(),
+            });
+        }
+        for name in left {
+            let node = Path::new("/dev").join(&name);
+            if let Ok(device) = File::open(&node) {
+                forget_partitions(&device, &node);
+                // In use for a moment yet, it goes with its last user.
+                let _ = sys::loop_clear(&device);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Puts an image on a free loop device; gives back its node and the device, open for reading.
+pub(super) fn configure(
+    image: &File,
+    path: &Path,
+    read_only: bool,
+    mark: &str,
+) -> Result<(PathBuf, File), PlatformError> {
     let doing = || format!("attaching {} to a loop device", path.display());
     let control = OpenOptions::new()
         .read(true)
@@ -82,17 +152,17 @@ pub(super) fn attach(number: u32, path: &Path) -> Result<Attached, PlatformError
     for _ in 0..32 {
         let free = sys::loop_free(&control).map_err(|error| PlatformError::io(doing(), error))?;
         let node = PathBuf::from(format!("/dev/loop{free}"));
-        match OpenOptions::new().read(true).write(!read_only).open(&node) {
-            Ok(device) => match sys::loop_configure(&device, &image, read_only, &path) {
-                Ok(()) => {
-                    return Ok(Attached {
-                        number,
-                        node,
-                        backing: Some(path),
-                    });
-                }
-                Err(error) => last = error,
-            },
+        let configured = OpenOptions::new()
+            .read(true)
+            .write(!read_only)
+            .open(&node)
+            .and_then(|device| {
+                sys::loop_configure(&device, image, read_only, mark)?;
+                // Closing what is open for writing makes device managers look: only the reading one stays.
+                File::open(&node)
+            });
+        match configured {
+            Ok(device) => return Ok((node, device)),
             Err(error) => last = error,
         }
         if !matches!(
@@ -106,43 +176,9 @@ pub(super) fn attach(number: u32, path: &Path) -> Result<Attached, PlatformError
     Err(PlatformError::io(doing(), last))
 }
 
-/// The loop device that has this very file behind it.
-fn attached_already(image: &fs::Metadata) -> Option<PathBuf> {
-    for entry in fs::read_dir("/sys/block").ok()?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with("loop") {
-            continue;
-        }
-        let backing = sysfs::line(entry.path().join("loop/backing_file"));
-        if backing.is_empty() || sysfs::number(entry.path().join("loop/offset")) != Some(0) {
-            continue;
-        }
-        if fs::metadata(&backing)
-            .is_ok_and(|found| found.dev() == image.dev() && found.ino() == image.ino())
-        {
-            return Some(Path::new("/dev").join(name));
-        }
-    }
-    None
-}
-
 /// Whether this loop device has this file behind it.
 pub(super) fn is_attached(node: &Path, backing: &Path) -> bool {
-    let name = sysfs::kernel_name(node);
-    let found = sysfs::line(Path::new("/sys/block").join(name).join("loop/backing_file"));
-    Path::new(&found) == backing
-}
-
-/// Takes the image off its loop device, partitions first.
-pub(super) fn detach(attached: &Attached) -> Result<(), PlatformError> {
-    if attached.backing.is_none() {
-        return Ok(());
-    }
-    let doing = || format!("detaching {}", attached.node.display());
-    let device = File::open(&attached.node).map_err(|error| PlatformError::io(doing(), error))?;
-    device.sync_all().ok();
-    forget_partitions(&device, &attached.node);
-    sys::loop_clear(&device).map_err(|error| PlatformError::io(doing(), error))
+    backing_of(&sysfs::kernel_name(node)).is_some_and(|found| found == backing)
 }
 
 /// Makes the kernel forget every partition of a disk; those in use stay.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::statvfs::statvfs;
@@ -15,9 +16,10 @@ use crate::platform::types::{Disk, Firmware, Layout, NtfsState, Partition, Parti
 use crate::sequence::settings::{FileSystem, RestartTarget};
 use crate::units;
 
+use super::hold::{self, Hold};
 use super::{
-    attributes, format, hardware, identity, leftovers, loops, ntfs, probe, share, sys, sysfs, tool,
-    write,
+    attached, attributes, format, hardware, identity, leftovers, loops, ntfs, probe, same, share,
+    sys, sysfs, tool, write,
 };
 
 /// Exists on our own boot medium only.
@@ -28,6 +30,8 @@ const BOOT_MEDIUM: &str = "/etc/wimforge-boot-medium";
 pub struct MachineOptions {
     /// Disk number and raw image file (or block device). With any, no other disk exists.
     pub attached: Vec<(u32, PathBuf)>,
+    /// Nothing will be written: the image files are taken without a lock, beside whoever works on them.
+    pub only_look: bool,
     /// Real disks may be written outside the boot medium.
     pub allow_real_disks: bool,
     /// Firmware to be reported, whatever the machine has.
@@ -37,20 +41,55 @@ pub struct MachineOptions {
 /// The machine this program runs on.
 #[derive(Debug)]
 pub struct LinuxMachine {
-    attached: Vec<loops::Attached>,
+    attached: Vec<attached::Attached>,
     refuse_real: bool,
+    only_look: bool,
     firmware: Option<Firmware>,
+    real: Mutex<RealDisks>,
+}
+
+/// The machine's own disks: a number stays with its disk as long as this lives, whatever is plugged in or out.
+#[derive(Debug, Default)]
+struct RealDisks {
+    /// By the name each is known again by; number n stands at place n.
+    names: Vec<String>,
+    /// Those that were written to, kept from others since.
+    held: Vec<(u32, Vec<Hold>)>,
+}
+
+impl RealDisks {
+    fn look(&mut self) -> Result<Vec<attached::Attached>> {
+        let nodes = probe::real_disks()?;
+        let names = same::names(&nodes);
+        for name in &names {
+            if !self.names.contains(name) {
+                self.names.push(name.clone());
+            }
+        }
+        Ok((0..)
+            .zip(&self.names)
+            .filter_map(|(number, known)| {
+                let at = names.iter().position(|name| name == known)?;
+                let node = nodes.get(at)?.clone();
+                Some(attached::Attached::real(number, node, known.clone()))
+            })
+            .collect())
+    }
 }
 
 impl LinuxMachine {
     /// Attaches the image files; they are detached when this is dropped.
     ///
     /// # Errors
-    /// Not a file, not to be opened, a number or file given twice, no loop device.
+    /// Not a file, not to be opened, in use, only a part of a disk, a number or file given twice, no loop device.
     pub fn new(options: MachineOptions) -> Result<Self> {
-        leftovers::unmount();
+        if !options.only_look {
+            leftovers::unmount();
+        }
         let mut machine = Self {
             attached: Vec::new(),
+            only_look: options.only_look,
+            real: Mutex::default(),
             refuse_real: !options.allow_real_disks && !Path::new(BOOT_MEDIUM).exists(),
             firmware: options.firmware,
         };
@@ -60,17 +99,13 @@ impl LinuxMachine {
                     "disk {number} is given twice"
                 )));
             }
-            let attached = loops::attach(number, &path)?;
-            if machine
-                .attached
-                .iter()
-                .any(|other| other.node == attached.node)
-            {
+            if machine.has(&path) {
                 return Err(PlatformError::Layout(format!(
                     "{} is given as two disks",
                     path.display()
                 )));
             }
+            let attached = attached::attach(number, &path, options.only_look)?;
             machine.attached.push(attached);
             machine.make_nodes(number)?;
         }
@@ -78,12 +113,43 @@ impl LinuxMachine {
         Ok(machine)
     }
 
+    /// Whether this file or device is a disk already, by whatever name.
+    fn has(&self, path: &Path) -> bool {
+        let Ok(about) = std::fs::metadata(path) else {
+            return false;
+        };
+        self.attached.iter().any(|attached| {
+            [Some(attached.node.as_path()), attached.file()]
+                .into_iter()
+                .flatten()
+                .filter_map(|path| std::fs::metadata(path).ok())
+                .any(|found| hold::same(&found, &about))
+        })
+    }
+
+    /// Keeps others from a real disk from its first writing on.
+    fn keep(&self, disk: &Disk) -> Result<()> {
+        if self.in_lab() {
+            return Ok(());
+        }
+        let mut real = self.real.lock().unwrap_or_else(PoisonError::into_inner);
+        if real.held.iter().any(|(number, _)| *number == disk.number) {
+            return Ok(());
+        }
+        let device = File::open(&disk.path).map_err(|error| {
+            PlatformError::io(format!("opening {}", disk.path.display()), error)
+        })?;
+        let holds = attached::hold_device(disk.number, &device, &disk.path)?;
+        real.held.push((disk.number, holds));
+        Ok(())
+    }
+
     /// Nodes for the partitions an image already has: some kernels do not scan loop devices.
     fn make_nodes(&self, number: u32) -> Result<()> {
         let Some(attached) = self
             .attached
             .iter()
-            .find(|a| a.number == number && a.backing.is_some())
+            .find(|a| a.number == number && a.is_ours())
         else {
             return Ok(());
         };
@@ -92,6 +158,15 @@ impl LinuxMachine {
             PlatformError::io(format!("opening {}", attached.node.display()), error)
         })?;
         write::make_nodes(&file, &attached.node, &write::wanted_nodes(&disk))?;
+        Ok(())
+    }
+
+    fn may_write(&self) -> Result<()> {
+        if self.only_look {
+            return Err(PlatformError::Unsupported(
+                "this machine was opened to be looked at only".to_owned(),
+            ));
+        }
         Ok(())
     }
 
@@ -105,7 +180,8 @@ impl LinuxMachine {
         let real = if self.in_lab() {
             Vec::new()
         } else {
-            probe::real_disks()?
+            let mut real = self.real.lock().unwrap_or_else(PoisonError::into_inner);
+            real.look()?
         };
         let list = if self.in_lab() { &self.attached } else { &real };
         Ok(list
@@ -133,9 +209,7 @@ impl LinuxMachine {
 impl Drop for LinuxMachine {
     fn drop(&mut self) {
         for attached in &self.attached {
-            if let Err(error) = loops::detach(attached) {
-                tracing::warn!("{error}");
-            }
+            attached::detach(attached);
         }
     }
 }
@@ -152,11 +226,16 @@ impl Machine for LinuxMachine {
     }
 
     fn write_layout(&self, expected: &Disk, layout: &Layout) -> Result<Vec<PathBuf>> {
+        self.may_write()?;
+        self.keep(expected)?;
         write::layout(expected, layout, &|| self.disk(expected.number))
     }
 
     fn wipe_table(&self, number: u32) -> Result<()> {
-        write::wipe(&self.disk(number)?)
+        self.may_write()?;
+        let disk = self.disk(number)?;
+        self.keep(&disk)?;
+        write::wipe(&disk)
     }
 
     fn format(
@@ -166,7 +245,9 @@ impl Machine for LinuxMachine {
         log: &dyn Fn(&str),
         cancel: &CancelToken,
     ) -> Result<()> {
+        self.may_write()?;
         let (disk, partition) = self.partition(request.at)?;
+        self.keep(&disk)?;
         let refusals: Vec<Refusal> = disk
             .refusals
             .iter()
@@ -257,7 +338,7 @@ impl Machine for LinuxMachine {
         if !self.in_lab() {
             for disk in probe::real_disks()? {
                 // A disk in use keeps the table it has; the probe that follows tells what is there.
-                if let Ok(device) = File::open(&disk.node) {
+                if let Ok(device) = File::open(&disk) {
                     let _ = sys::reread_table(&device);
                 }
             }
@@ -292,7 +373,8 @@ impl Machine for LinuxMachine {
         let loops: Vec<(PathBuf, PathBuf)> = self
             .attached
             .iter()
-            .filter_map(|a| a.backing.clone().map(|backing| (a.node.clone(), backing)))
+            .filter(|attached| attached.is_ours())
+            .filter_map(|attached| Some((attached.node.clone(), attached.file()?.to_owned())))
             .collect();
         Box::new(move || {
             let mut items: Vec<String> = loops
@@ -342,6 +424,9 @@ fn concerns(refusal: &Refusal, node: &Path) -> bool {
             other == node || !other.to_string_lossy().starts_with("/dev/")
         }
         Refusal::Swap(other) | Refusal::BootMedium(other) => other == node,
-        Refusal::ReadOnly(_) | Refusal::RealDisk(_) | Refusal::Unreadable { .. } => true,
+        Refusal::ReadOnly(_)
+        | Refusal::RealDisk(_)
+        | Refusal::NotTheSame { .. }
+        | Refusal::Unreadable { .. } => true,
     }
 }

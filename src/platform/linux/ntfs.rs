@@ -25,13 +25,7 @@ const BUSY_TIME: Duration = Duration::from_secs(10);
 /// The state that decides whether a volume may be captured.
 pub(super) fn state(node: &Path) -> Result<NtfsState, PlatformError> {
     let args = ["--readwrite".into(), node.as_os_str().to_owned()];
-    let ended = tool::run(
-        "ntfs-3g.probe",
-        "ntfs-3g",
-        &args,
-        &CancelToken::new(),
-        &mut |_| {},
-    )?;
+    let ended = tool::run("ntfs-3g.probe", &args, &CancelToken::new(), &mut |_| {})?;
     Ok(match ended.code {
         // The probe does not look at the dirty flag (facts B).
         0 => {
@@ -102,7 +96,7 @@ pub(super) fn mount(node: &Path, writable: bool) -> Result<Box<dyn Mounted>, Pla
         rand::random::<u64>()
     ));
     let doing = || format!("mounting {}", node.display());
-    let path = tool::find("ntfs-3g", "ntfs-3g")?;
+    let path = tool::find("ntfs-3g")?;
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&at)

@@ -1,16 +1,15 @@
 //! What disks there are, what they hold, and why one may not be written.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::platform::contents::{DiskContents, TableState, Unclaimed};
 use crate::platform::error::PlatformError;
 use crate::platform::types::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
 
-use super::loops::Attached;
-use super::{signature, sysfs, table, table_read, unclaimed};
+use super::attached::{self, Attached};
+use super::{hold, loops, signature, sys, sysfs, table, table_read, unclaimed};
 
 /// Kernel names that are not disks of a machine to be imaged.
 const NOT_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtd"];
@@ -19,7 +18,7 @@ const NOT_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "n
 const IMAGE_FILE: &str = "image file";
 
 /// The machine's real disks in order of their names.
-pub(super) fn real_disks() -> Result<Vec<Attached>, PlatformError> {
+pub(super) fn real_disks() -> Result<Vec<PathBuf>, PlatformError> {
     let entries = fs::read_dir("/sys/block")
         .map_err(|error| PlatformError::io("reading /sys/block", error))?;
     let mut names: Vec<String> = entries
@@ -31,14 +30,10 @@ pub(super) fn real_disks() -> Result<Vec<Attached>, PlatformError> {
         })
         .collect();
     names.sort();
-    Ok((0..)
-        .zip(names)
-        .map(|(number, name)| Attached {
-            number,
-            // The kernel writes a slash in a name as an exclamation mark.
-            node: Path::new("/dev").join(name.replace('!', "/")),
-            backing: None,
-        })
+    // The kernel writes a slash in a name as an exclamation mark.
+    Ok(names
+        .into_iter()
+        .map(|name| Path::new("/dev").join(name.replace('!', "/")))
         .collect())
 }
 
@@ -138,26 +133,38 @@ fn refusals_of(node: &Path, around: &Surroundings) -> Vec<Refusal> {
     found
 }
 
-/// Another loop device on the same image file would not see what is written here.
-fn other_loops(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
-    let Some(about) = attached
-        .backing
-        .as_ref()
-        .and_then(|path| fs::metadata(path).ok())
-    else {
+/// What stands against the image file of a disk.
+fn refusals_of_image(attached: &Attached, around: &Surroundings) -> Vec<Refusal> {
+    let Some(path) = attached.file() else {
         return Vec::new();
     };
+    let mut found: Vec<Refusal> = attached.estranged().into_iter().collect();
+    if let Ok(about) = fs::metadata(path) {
+        found.extend(attached::mounts_of(path, &about, &around.mounts));
+        found.extend(other_loops(attached, path, &about, around));
+    }
+    found.extend(attached.users());
+    found
+}
+
+/// Another loop device on the same image file would not see what is written here.
+fn other_loops(
+    attached: &Attached,
+    path: &Path,
+    about: &Metadata,
+    around: &Surroundings,
+) -> Vec<Refusal> {
     let own = sysfs::kernel_name(&attached.node);
     around
         .loops
         .iter()
         .filter(|(name, backing)| {
             *name != own
-                && fs::metadata(backing)
-                    .is_ok_and(|other| other.dev() == about.dev() && other.ino() == about.ino())
+                && fs::metadata(backing).is_ok_and(|other| hold::same(&other, about))
+                && !loops::only_looks(name)
         })
         .map(|(name, _)| Refusal::Held {
-            node: attached.backing.clone().unwrap_or_default(),
+            node: path.to_owned(),
             holder: name.clone(),
         })
         .collect()
@@ -189,6 +196,8 @@ impl Read {
         sector_bytes: u32,
         serial: &str,
     ) -> io::Result<Self> {
+        // Who may not do this reads what the cache has.
+        sys::forget_cache(file).ok();
         let mut end = file;
         let bytes = end.seek(SeekFrom::End(0))?;
         let mut whole = signature::all(file, 0, bytes);
@@ -274,6 +283,7 @@ pub fn examine(image: &Path, sector_bytes: u32) -> io::Result<Disk> {
         backing: Some(image.to_owned()),
         model: IMAGE_FILE.to_owned(),
         serial: String::new(),
+        identity: String::new(),
         bytes: read.bytes,
         sector_bytes,
         usb: false,
@@ -312,20 +322,25 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
         }
     };
     let mut refusals = refusals_of(node, around);
-    refusals.extend(other_loops(attached, around));
+    refusals.extend(refusals_of_image(attached, around));
     for (_, name) in sysfs::kernel_partitions(&name) {
         refusals.extend(refusals_of(&Path::new("/dev").join(name), around));
     }
-    if sysfs::number(folder.join("ro")) == Some(1) {
-        let what = attached.backing.as_ref().unwrap_or(node);
-        refusals.push(Refusal::ReadOnly(what.clone()));
+    let read_only = match &attached.backing {
+        // Who only looks has the device read-only whatever the file is.
+        Some(backing) => backing.read_only,
+        None => sysfs::number(folder.join("ro")) == Some(1),
+    };
+    if read_only {
+        let what = attached.file().unwrap_or(node);
+        refusals.push(Refusal::ReadOnly(what.to_owned()));
     }
     if real {
         refusals.push(Refusal::RealDisk(node.clone()));
     }
     let sectors = sysfs::number(folder.join("size")).unwrap_or_default();
     let found = File::open(node)
-        .and_then(|file| Read::from(&file, attached.backing.as_deref(), sector_bytes, &serial))
+        .and_then(|file| Read::from(&file, attached.file(), sector_bytes, &serial))
         .unwrap_or_else(|error| {
             // Listed all the same: the technician is looking for it.
             refusals.push(Refusal::Unreadable {
@@ -344,9 +359,10 @@ pub(super) fn disk(attached: &Attached, real: bool, around: &Surroundings) -> Di
     Disk {
         number: attached.number,
         path: node.clone(),
-        backing: attached.backing.clone(),
+        backing: attached.file().map(Path::to_owned),
         model,
         serial,
+        identity: attached.name.clone(),
         bytes: found.bytes,
         sector_bytes,
         usb: path

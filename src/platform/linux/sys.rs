@@ -3,17 +3,21 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::path::Path;
 
 use nix::libc::{self, c_int, c_ulong, c_void};
 
 const LOOP_CTL_GET_FREE: c_ulong = 0x4C82;
 const LOOP_CONFIGURE: c_ulong = 0x4C0A;
 const LOOP_CLR_FD: c_ulong = 0x4C01;
+const LOOP_GET_STATUS64: c_ulong = 0x4C05;
 const LO_FLAGS_READ_ONLY: u32 = 1;
+const LO_FLAGS_AUTOCLEAR: u32 = 4;
 const LO_FLAGS_PARTSCAN: u32 = 8;
 const BLKRRPART: c_ulong = 0x125F;
+const BLKFLSBUF: c_ulong = 0x1261;
 const BLKPG: c_ulong = 0x1269;
+/// `_IOR(0x12, 128, __u64)` of `linux/fs.h`.
+const BLKGETDISKSEQ: c_ulong = 0x8008_1280;
 const BLKPG_ADD_PARTITION: c_int = 1;
 const BLKPG_DEL_PARTITION: c_int = 2;
 
@@ -79,41 +83,90 @@ pub(super) fn loop_free(control: &File) -> io::Result<u32> {
     u32::try_from(number).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
 }
 
-/// Puts `image` behind the loop device.
+/// What a loop device has behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LoopState {
+    /// Device and inode of the file, as the kernel counts them.
+    pub(super) file: (u64, u64),
+    /// The words given when it was attached, at most 63 bytes of them.
+    pub(super) mark: String,
+}
+
+impl LoopInfo64 {
+    const EMPTY: Self = Self {
+        device: 0,
+        inode: 0,
+        rdevice: 0,
+        offset: 0,
+        sizelimit: 0,
+        number: 0,
+        encrypt_type: 0,
+        encrypt_key_size: 0,
+        flags: 0,
+        file_name: [0; 64],
+        crypt_name: [0; 64],
+        encrypt_key: [0; 32],
+        init: [0; 2],
+    };
+}
+
+/// Puts `image` behind the loop device until nobody has the device open any more. `mark` stands in the place that is
+/// meant for the file's name, which the kernel shows elsewhere in full.
 #[expect(unsafe_code, reason = "an ioctl without a safe wrapper")]
 pub(super) fn loop_configure(
     device: &File,
     image: &File,
     read_only: bool,
-    name: &Path,
+    mark: &str,
 ) -> io::Result<()> {
     let mut file_name = [0_u8; 64];
-    let bytes = name.as_os_str().as_encoded_bytes();
-    let length = bytes.len().min(63);
-    file_name[..length].copy_from_slice(&bytes[..length]);
+    let length = mark.len().min(63);
+    file_name[..length].copy_from_slice(&mark.as_bytes()[..length]);
+    let read_only = if read_only { LO_FLAGS_READ_ONLY } else { 0 };
     let config = LoopConfig {
         fd: u32::try_from(image.as_raw_fd())
             .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
         block_size: 0,
         info: LoopInfo64 {
-            device: 0,
-            inode: 0,
-            rdevice: 0,
-            offset: 0,
-            sizelimit: 0,
-            number: 0,
-            encrypt_type: 0,
-            encrypt_key_size: 0,
-            flags: LO_FLAGS_PARTSCAN | if read_only { LO_FLAGS_READ_ONLY } else { 0 },
+            flags: LO_FLAGS_PARTSCAN | LO_FLAGS_AUTOCLEAR | read_only,
             file_name,
-            crypt_name: [0; 64],
-            encrypt_key: [0; 32],
-            init: [0; 2],
+            ..LoopInfo64::EMPTY
         },
         reserved: [0; 8],
     };
     // SAFETY: `config` has the layout of `struct loop_config` and outlives the call; the kernel only reads it.
     check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) }).map(drop)
+}
+
+/// What is behind a loop device; an error when nothing is.
+#[expect(unsafe_code, reason = "an ioctl without a safe wrapper")]
+pub(super) fn loop_state(device: &File) -> io::Result<LoopState> {
+    let mut info = LoopInfo64::EMPTY;
+    // SAFETY: `info` has the layout of `struct loop_info64`, which the kernel fills, and outlives the call.
+    check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_GET_STATUS64, &raw mut info) })?;
+    let mark = info.file_name.split(|&byte| byte == 0).next();
+    Ok(LoopState {
+        file: (info.device, info.inode),
+        mark: String::from_utf8_lossy(mark.unwrap_or_default()).into_owned(),
+    })
+}
+
+/// Writes out what is cached of a device and forgets it: what was written through a partition's own node since is then read.
+/// As long as the whole device is open its cache stays, and it knows nothing of the caches of its partitions.
+#[expect(unsafe_code, reason = "an ioctl without a safe wrapper")]
+pub(super) fn forget_cache(device: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for the call and this ioctl takes no argument.
+    check(unsafe { libc::ioctl(device.as_raw_fd(), BLKFLSBUF, 0) }).map(drop)
+}
+
+/// The kernel's number of the medium in this disk; `None` before Linux 5.15.
+#[expect(unsafe_code, reason = "an ioctl without a safe wrapper")]
+pub(super) fn disk_sequence(device: &File) -> Option<u64> {
+    let mut sequence = 0_u64;
+    // SAFETY: the kernel writes eight bytes to `sequence`, which outlives the call.
+    check(unsafe { libc::ioctl(device.as_raw_fd(), BLKGETDISKSEQ, &raw mut sequence) })
+        .ok()
+        .map(|_| sequence)
 }
 
 /// Takes the image out of the loop device.

@@ -13,10 +13,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::cancel::CancelToken;
+use crate::environment::{self, DEFAULT_PATH};
 use crate::platform::error::PlatformError;
 use crate::platform::machine::Tool;
 
-const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Lines of output kept for an error.
 const TAIL: usize = 12;
 /// Longest line kept; a tool that never ends its line must not eat the memory.
@@ -45,30 +45,42 @@ impl Ended {
     }
 }
 
+/// Every foreign program and its package, one list for the product, its tests and its scripts.
+const PROGRAMS: &str = include_str!("../../../scripts/programs");
+
+/// Program and package of what is called for disks and volumes.
+fn called() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PROGRAMS.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        match (words.next()?, words.next()?, words.next()?) {
+            (program, package, "product") => Some((program, package)),
+            _ => None,
+        }
+    })
+}
+
 /// Where a program is; the folders of root are looked at whatever `PATH` says.
-pub(super) fn find(tool: &str, package: &str) -> Result<PathBuf, PlatformError> {
-    FOLDERS
+pub(super) fn find(tool: &str) -> Result<PathBuf, PlatformError> {
+    DEFAULT_PATH
         .split(':')
         .map(|folder| PathBuf::from(folder).join(tool))
         .find(|path| path.is_file())
-        .ok_or_else(|| PlatformError::MissingTool(format!("{tool} (package {package})")))
+        .ok_or_else(|| {
+            let package = called().find(|(program, _)| *program == tool);
+            PlatformError::MissingTool(match package {
+                Some((_, package)) => format!("{tool} (package {package})"),
+                None => tool.to_owned(),
+            })
+        })
 }
-
-/// Every program that is called for disks and volumes, with its package.
-const CALLED: [(&str, &str); 3] = [
-    ("mkntfs", "ntfs-3g"),
-    ("ntfs-3g", "ntfs-3g"),
-    ("ntfs-3g.probe", "ntfs-3g"),
-];
 
 /// Which of them are there.
 pub(super) fn all() -> Vec<Tool> {
-    CALLED
-        .iter()
-        .map(|&(name, package)| Tool {
+    called()
+        .map(|(name, package)| Tool {
             name,
             package,
-            path: find(name, package).ok(),
+            path: find(name).ok(),
         })
         .collect()
 }
@@ -80,14 +92,13 @@ pub(super) fn code(status: ExitStatus) -> i32 {
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// A command in a process group of its own with nothing of our environment.
+/// A command in a process group of its own with an environment made for it.
 pub(super) fn command(path: &OsStr, args: &[OsString]) -> Command {
     let mut command = Command::new(path);
     command
         .args(args)
         .env_clear()
-        .env("PATH", FOLDERS)
-        .env("LC_ALL", "C")
+        .envs(environment::for_tool())
         .process_group(0)
         .stdin(Stdio::null());
     command
@@ -131,12 +142,11 @@ fn pump(mut from: impl Read, to: &mpsc::Sender<String>) {
 /// It cannot be started, or [`PlatformError::Cancelled`] after it was killed.
 pub(super) fn run(
     tool: &str,
-    package: &str,
     args: &[OsString],
     cancel: &CancelToken,
     line: &mut dyn FnMut(&str),
 ) -> Result<Ended, PlatformError> {
-    let path = find(tool, package)?;
+    let path = find(tool)?;
     let mut command = command(path.as_os_str(), args);
     crate::platform::process::die_with_parent(&mut command);
     let mut child = command

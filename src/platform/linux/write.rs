@@ -12,7 +12,7 @@ use nix::libc;
 use crate::platform::error::PlatformError;
 use crate::platform::types::{Disk, Layout, Refusal};
 
-use super::{loops, sys, sysfs, table};
+use super::{loops, same, sys, sysfs, table};
 
 /// How long device nodes may take to appear.
 const NODE_TIME: Duration = Duration::from_secs(5);
@@ -81,6 +81,8 @@ fn compare(expected: &Disk, found: &Disk) -> Result<(), PlatformError> {
             "it was {} {} and is {} {}",
             expected.model, expected.serial, found.model, found.serial
         )
+    } else if expected.identity != found.identity {
+        format!("it was {} and is {}", expected.identity, found.identity)
     } else if expected.bytes != found.bytes {
         format!("it had {} bytes and has {}", expected.bytes, found.bytes)
     } else if expected.digest != found.digest {
@@ -91,6 +93,20 @@ fn compare(expected: &Disk, found: &Disk) -> Result<(), PlatformError> {
     Err(PlatformError::Changed {
         number: expected.number,
         what,
+    })
+}
+
+/// What was opened by its name must be the disk that was looked at.
+fn is_open(file: &File, disk: &Disk) -> Result<(), PlatformError> {
+    let open = same::of_open(file)
+        .map_err(|error| PlatformError::io(format!("opening {}", disk.path.display()), error))?;
+    let found = same::of_node(&disk.path);
+    if open == found {
+        return Ok(());
+    }
+    Err(PlatformError::Changed {
+        number: disk.number,
+        what: format!("it was {open} when it was opened and is {found}"),
     })
 }
 
@@ -119,7 +135,10 @@ pub(super) fn layout(
     release(&file, &found)?;
     // Between the first look and the exclusive opening anything may have happened.
     let found = probe()?;
-    if let Err(error) = refuse(&found).and_then(|()| compare(expected, &found)) {
+    let still = refuse(&found)
+        .and_then(|()| compare(expected, &found))
+        .and_then(|()| is_open(&file, &found));
+    if let Err(error) = still {
         // Nothing was written: what the disk holds stays usable.
         make_nodes(&file, &found.path, &wanted_nodes(&found)).ok();
         return Err(error);

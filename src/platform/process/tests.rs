@@ -65,7 +65,7 @@ fn endless_lines_come_in_pieces_and_bad_utf8_is_replaced() {
 
 #[test]
 fn pieces_do_not_tear_characters() {
-    let mut output = Output::default();
+    let mut output = Output::new(None);
     let mut text = String::from("x");
     while text.len() < 3 * LONGEST_PIECE {
         text.push('€');

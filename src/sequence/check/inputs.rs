@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{Checker, length};
+use super::{Checker, SECRET_WRITTEN};
 use crate::input::Check;
 use crate::sequence::schema::Sequence;
-use crate::sequence::variables::LONGEST_VALUE;
+use crate::sequence::values::check_of_input;
+use crate::sequence::variables::check_value;
 
 impl Checker<'_> {
     pub(super) fn inputs(&mut self, sequence: &Sequence) {
@@ -33,7 +34,7 @@ impl Checker<'_> {
                 );
             }
             seen.insert(name.clone());
-            self.writes(&format!("{path}.variable"), &input.variable);
+            self.defines(&format!("{path}.variable"), &input.variable);
             self.filled(&format!("{path}.label"), "the label", &input.label, 100);
             match &input.check {
                 Check::Number(low, high) if low > high => {
@@ -50,11 +51,11 @@ impl Checker<'_> {
                         "",
                     );
                 }
-                check => {
-                    let reason = if length(&input.default) > LONGEST_VALUE {
-                        Some(format!("at most {LONGEST_VALUE} characters are allowed"))
-                    } else {
-                        check.mistake(&input.default)
+                _ => {
+                    let check = check_of_input(sequence, input);
+                    let reason = match check_value(&input.variable, &input.default) {
+                        Err(error) => Some(error.to_string()),
+                        Ok(()) => check.mistake(&input.default),
                     };
                     if let Some(reason) = reason.filter(|_| !input.default.is_empty()) {
                         self.error(
@@ -68,7 +69,7 @@ impl Checker<'_> {
             if input.secret && !input.default.is_empty() {
                 self.warning(
                     &format!("{path}.default"),
-                    "this secret stands in the document for everybody to read",
+                    SECRET_WRITTEN,
                     "leave the default out",
                 );
             }

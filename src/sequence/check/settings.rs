@@ -1,40 +1,40 @@
 //! The limits of each step kind (spec section 2).
 
-use std::net::IpAddr;
-
 use super::Checker;
-use crate::input::{Check, is_open};
+use crate::input::{Check, is_open, network};
+use crate::sequence::schema::Action;
 use crate::sequence::settings::{
     Adapter, ApplyNetworkSettings, ApplyOperatingSystem, ApplyWindowsSettings,
     CaptureOperatingSystem, ConnectNetworkFolder, Destination, FileSystem, ImageSelect, Join,
     PartitionDef, PartitionDisk, PartitionKind, PartitionStyle, ServerLicense, Size,
 };
-
-/// Whether the text looks like a locale (`de-DE`) or an input locale (`0407:00000407`), several with `;` between.
-pub fn is_locale(text: &str) -> bool {
-    let tag = |text: &str| {
-        let mut parts = text.split('-');
-        parts.next().is_some_and(|part| {
-            (2..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphabetic())
-        }) && parts.all(|part| {
-            (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
-        })
-    };
-    // Input locales may also be `0407:00000407`.
-    let keyboard = |text: &str| {
-        text.split_once(':').is_some_and(|(language, layout)| {
-            [(language, 4), (layout, 8)].iter().all(|(part, length)| {
-                part.len() == *length && part.chars().all(|c| c.is_ascii_hexdigit())
-            })
-        })
-    };
-    !text.is_empty() && text.split(';').all(|one| tag(one) || keyboard(one))
-}
+use crate::sequence::values;
 
 impl Checker<'_> {
+    /// A value by its rule; what its rule doubts is a warning.
     fn value(&mut self, path: &str, text: &str, check: &Check) {
         if let Some(reason) = check.mistake(text) {
-            self.error(path, reason, "");
+            self.misfit(path, &reason);
+        } else if let Some((doubt, way_out)) = check.doubt(text) {
+            self.warning(path, doubt, way_out);
+        }
+    }
+
+    /// What a rule says against a value; its way out stands on a line of its own.
+    fn misfit(&mut self, path: &str, reason: &str) {
+        match reason.split_once(": write ") {
+            Some((why, how)) => self.error(path, why, &format!("write {how}")),
+            None => self.error(path, reason, ""),
+        }
+    }
+
+    /// The settings that have a rule.
+    pub(super) fn values(&mut self, path: &str, action: &Action) {
+        for judged in values::of_action(action) {
+            if !(judged.optional && judged.text.is_empty()) {
+                let path = format!("{path}.{}", judged.field);
+                self.value(&path, judged.text, &judged.check);
+            }
         }
     }
 
@@ -151,17 +151,12 @@ impl Checker<'_> {
         }
         let label = format!("{at}.label");
         match partition.format {
-            Some(FileSystem::Ntfs) => self.at_most(&label, "an NTFS label", &partition.label, 32),
-            Some(FileSystem::Fat32) => {
-                self.at_most(&label, "a FAT32 label", &partition.label, 11);
-                if let Some(bad) = partition
-                    .label
-                    .chars()
-                    .find(|&c| r#""*+,./:;<=>?[\]|"#.contains(c))
-                {
-                    self.error(&label, format!("a FAT32 label cannot hold `{bad}`"), "");
+            Some(fs) if !is_open(&partition.label) => {
+                if let Err(why) = fs.check_label(&partition.label) {
+                    self.error(&label, why, "");
                 }
             }
+            Some(_) => {}
             None if !partition.label.is_empty() => {
                 self.error(
                     &label,
@@ -271,19 +266,6 @@ impl Checker<'_> {
 
     pub(super) fn windows_settings(&mut self, path: &str, settings: &ApplyWindowsSettings) {
         let field = |name: &str| format!("{path}.{name}");
-        if let Some(name) = &settings.computer_name {
-            self.value(&field("computer_name"), name, &Check::ComputerName);
-        }
-        self.filled(&field("user"), "the registered user", &settings.user, 255);
-        self.filled(
-            &field("organization"),
-            "the registered organization",
-            &settings.organization,
-            255,
-        );
-        if let Some(key) = &settings.product_key {
-            self.value(&field("product_key"), key, &Check::ProductKey);
-        }
         if let Some(ServerLicense::PerServer(count)) = settings.server_license
             && !(5..=9999).contains(&count)
         {
@@ -303,59 +285,18 @@ impl Checker<'_> {
                 );
             }
         }
-        self.optional(
-            &field("time_zone"),
-            "the time zone",
-            settings.time_zone.as_ref(),
-            255,
-        );
-        for (name, locale) in [
-            ("input_locale", &settings.input_locale),
-            ("system_locale", &settings.system_locale),
-            ("ui_language", &settings.ui_language),
-            ("ui_language_fallback", &settings.ui_language_fallback),
-            ("user_locale", &settings.user_locale),
-        ] {
-            if let Some(locale) = locale
-                && !is_open(locale)
-                && !is_locale(locale)
-            {
-                self.error(
-                    &field(name),
-                    format!("`{locale}` is not a locale"),
-                    "write for example de-DE",
-                );
-            }
-        }
     }
 
     pub(super) fn network_settings(&mut self, path: &str, settings: &ApplyNetworkSettings) {
         let join = format!("{path}.join");
-        match &settings.join {
-            Join::Workgroup(name) => self.filled(&join, "the workgroup", name, 15),
-            Join::Domain {
-                name,
-                ou,
-                account,
-                password_variable,
-            } => {
-                self.filled(&format!("{join}.name"), "the domain", name, 255);
-                if let Some(ou) = ou {
-                    self.at_most(&format!("{join}.ou"), "the OU", ou, 32_767);
-                    if !is_open(ou) && !ou.to_uppercase().starts_with("LDAP://") {
-                        self.error(
-                            &format!("{join}.ou"),
-                            "an OU begins with LDAP://",
-                            "write LDAP://OU=Computers,DC=example,DC=org",
-                        );
-                    }
-                }
-                self.value(&format!("{join}.account"), account, &Check::Account);
-                self.reads_option(
-                    &format!("{join}.password_variable"),
-                    password_variable.as_ref(),
-                );
-            }
+        if let Join::Domain {
+            password_variable, ..
+        } = &settings.join
+        {
+            self.reads_option(
+                &format!("{join}.password_variable"),
+                password_variable.as_ref(),
+            );
         }
         for (index, adapter) in settings.adapters.iter().enumerate() {
             self.adapter(&format!("{path}.adapters[{index}]"), adapter);
@@ -363,71 +304,34 @@ impl Checker<'_> {
     }
 
     fn adapter(&mut self, at: &str, adapter: &Adapter) {
-        if let Some(mac) = &adapter.mac {
-            let good = mac.split(['-', ':']).count() == 6
-                && mac
-                    .split(['-', ':'])
-                    .all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()));
-            if !good && !is_open(mac) {
-                self.error(
-                    &format!("{at}.mac"),
-                    format!("`{mac}` is not a MAC address"),
-                    "write AA-BB-CC-DD-EE-FF",
-                );
-            }
+        let open = |text: &str| is_open(text);
+        if let Some(mac) = adapter.mac.as_ref().filter(|mac| !open(mac))
+            && let Err(why) = network::mac(mac)
+        {
+            self.misfit(&format!("{at}.mac"), &why);
         }
-        if adapter.dhcp && !adapter.addresses.is_empty() {
-            self.error(
-                &format!("{at}.addresses"),
-                "an adapter with DHCP has no addresses of its own",
-                "write `dhcp: false`",
-            );
-        } else if !adapter.dhcp && adapter.addresses.is_empty() && self.complete {
-            self.error(
-                &format!("{at}.dhcp"),
-                "an adapter without DHCP needs an address",
-                "add `addresses`",
-            );
+        if let Some(why) = network::dhcp(adapter.dhcp, adapter.addresses.len())
+            && (adapter.dhcp || self.complete)
+        {
+            self.misfit(&format!("{at}.dhcp"), why);
         }
-        for (index, text) in adapter.addresses.iter().enumerate() {
-            let good = text.split_once('/').is_some_and(|(ip, prefix)| {
-                let most = match ip.parse::<IpAddr>() {
-                    Ok(IpAddr::V4(_)) => 32,
-                    Ok(IpAddr::V6(_)) => 128,
-                    Err(_) => return false,
-                };
-                prefix
-                    .parse::<u8>()
-                    .is_ok_and(|prefix| (1..=most).contains(&prefix))
-            });
-            if !good && !is_open(text) {
-                self.error(
-                    &format!("{at}.addresses[{index}]"),
-                    format!("`{text}` is not an address with prefix length"),
-                    "write for example 192.0.2.10/24",
-                );
-            }
-        }
-        for (name, list) in [
-            ("gateways", &adapter.gateways),
-            ("dns_servers", &adapter.dns_servers),
+        for (name, list, fault) in [
+            (
+                "addresses",
+                &adapter.addresses,
+                network::interface as fn(&str) -> Option<String>,
+            ),
+            ("gateways", &adapter.gateways, network::ip),
+            ("dns_servers", &adapter.dns_servers, network::ip),
         ] {
-            for (index, text) in list.iter().enumerate() {
-                if !is_open(text) && text.parse::<IpAddr>().is_err() {
-                    self.error(
-                        &format!("{at}.{name}[{index}]"),
-                        format!("`{text}` is not an IP address"),
-                        "",
-                    );
+            for (index, text) in list.iter().enumerate().filter(|(_, text)| !open(text)) {
+                if let Some(why) = fault(text) {
+                    self.misfit(&format!("{at}.{name}[{index}]"), &why);
                 }
             }
         }
-        if adapter.netbios > 2 {
-            self.error(
-                &format!("{at}.netbios"),
-                "NetBIOS is 0 (by DHCP), 1 (on) or 2 (off)",
-                "",
-            );
+        if let Some(why) = network::netbios(adapter.netbios) {
+            self.misfit(&format!("{at}.netbios"), &why);
         }
     }
 
@@ -454,13 +358,6 @@ impl Checker<'_> {
                 );
             }
         }
-        if !connect.account.is_empty() {
-            self.value(
-                &format!("{path}.account"),
-                &connect.account,
-                &Check::Account,
-            );
-        }
         self.reads_option(
             &format!("{path}.password_variable"),
             connect.password_variable.as_ref(),
@@ -472,14 +369,6 @@ impl Checker<'_> {
 
     pub(super) fn capture(&mut self, path: &str, capture: &CaptureOperatingSystem) {
         let field = |name: &str| format!("{path}.{name}");
-        self.value(
-            &field("destination"),
-            &capture.destination,
-            &Check::ImagePath,
-        );
-        if !capture.account.is_empty() {
-            self.value(&field("account"), &capture.account, &Check::Account);
-        }
         self.reads_option(
             &field("password_variable"),
             capture.password_variable.as_ref(),

@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::super::condition::{compare, like};
+use super::super::condition::{Form, compare, like};
 use super::super::schema::Condition;
 use crate::input::is_open;
 
@@ -236,34 +236,12 @@ fn exclude(one: &Fact<'_>, other: &Fact<'_>, all: &[Fact<'_>]) -> Verdict {
     }
 }
 
-/// How a literal compares. Negative numbers and those beyond 64 bits are left alone: dotted versions do not compare with
-/// them as whole numbers do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Whole,
-    Dotted,
-    Text,
-    Odd,
-}
-
-fn kind(text: &str) -> Kind {
-    let text = text.trim();
-    if text.parse::<u64>().is_ok() {
-        Kind::Whole
-    } else if !text.is_empty() && text.split('.').all(|part| part.parse::<u64>().is_ok()) {
-        Kind::Dotted
-    } else if text.parse::<i128>().is_ok() {
-        Kind::Odd
-    } else {
-        Kind::Text
-    }
-}
-
 fn pair((one, left): (Bound, &str), (other, right): (Bound, &str)) -> Verdict {
     use Bound as B;
-    use Kind as K;
-    let (kinds, order) = ((kind(left), kind(right)), compare(left, right));
-    if kinds.0 == K::Odd || kinds.1 == K::Odd {
+    use Form as K;
+    let (kinds, order) = ((K::of(left), K::of(right)), compare(left, right));
+    // Dotted versions do not compare with negative numbers as whole numbers do.
+    if kinds.0 == K::Negative || kinds.1 == K::Negative {
         return Verdict::Possible;
     }
     // A number may be written in several ways, which only compare alike with numbers written the same way.

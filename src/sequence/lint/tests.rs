@@ -265,6 +265,41 @@ fn an_input_that_nothing_uses_is_named() {
 }
 
 #[test]
+fn signs_of_a_shell_without_one_are_named() {
+    let step = |command: &str, more: &str| {
+        format!("Step(name: \"s\", action: RunCommandLine(command: {command:?}{more}))")
+    };
+    for command in [
+        "echo a > /tmp/x",
+        "a | b",
+        "a && b",
+        "a; b",
+        "echo $HOME",
+        "rm /tmp/*",
+    ] {
+        let (node, gravity, text) = one("", &[&step(command, "")]);
+        assert_eq!((node, gravity), (Some(0), Gravity::Warning));
+        assert!(text.contains("in a shell"), "{text}");
+        assert_eq!(of("", &[&step(command, ", shell: true")]), []);
+        assert_eq!(of("", &[&step(&format!("sh -c '{command}'"), "")]), []);
+    }
+}
+
+#[test]
+fn variables_that_do_nothing_here_are_named() {
+    let set = |name: &str| {
+        format!("Step(name: \"s\", action: SetVariable(variable: \"{name}\", value: \"x\"))")
+    };
+    let (node, gravity, text) = one("", &[&set("smstspostaction")]);
+    assert_eq!((node, gravity), (Some(0), Gravity::Warning));
+    assert!(
+        text.contains("`SMSTSPostAction` is not supported"),
+        "{text}"
+    );
+    assert_eq!(of("", &[&set("TSDebugOnError")]), []);
+}
+
+#[test]
 fn what_pretends_or_is_disabled_does_nothing() {
     let pretend = PARTITION.replace("action:", "simulate: Succeed(1), action:");
     assert_eq!(of("", &[&pretend, CAPTURE]), []);

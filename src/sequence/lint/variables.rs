@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::check::{is_unused, words};
+use super::super::check::{is_unused, words_of};
+use super::super::control::unsupported;
 use super::super::schema::{Action, Condition};
 use super::super::settings::{Destination, Join};
 use super::finding;
@@ -154,10 +155,27 @@ pub(super) fn plain_secrets(outline: &Outline<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Steps that set a variable which steers Configuration Manager, and nothing here.
+pub(super) fn without_effect(outline: &Outline<'_>, found: &mut Vec<Finding>) {
+    for place in outline.running() {
+        for name in place.writes().into_iter().flatten() {
+            if let Some(known) = unsupported(&name) {
+                found.push(finding(
+                    place.id,
+                    Gravity::Warning,
+                    "variable",
+                    known.to_string(),
+                    known.instead,
+                ));
+            }
+        }
+    }
+}
+
 /// Inputs that nothing uses: the technician is asked in vain.
 pub(super) fn unused_inputs(outline: &Outline<'_>, found: &mut Vec<Finding>) {
     let used = format!("{:?} {:?}", outline.planned.defs, outline.planned.variables).to_lowercase();
-    let used = words(&used);
+    let used = words_of(&used);
     for input in &outline.planned.inputs {
         if is_unused(&input.variable, &used) {
             found.push(finding(

@@ -61,6 +61,7 @@ pub(super) fn disk(number: u32, bytes: u64) -> Disk {
         backing: None,
         model: "ACME".to_owned(),
         serial: String::new(),
+        identity: String::new(),
         bytes,
         sector_bytes: 512,
         usb: false,

@@ -20,7 +20,7 @@ pub(super) fn check(settings: &CaptureOperatingSystem, c: &mut Checker<'_>) {
         );
     }
     memory::check(settings.compression, c);
-    let used = volumes::check(settings.unsupported_files, c);
+    let used = volumes::check(settings, c);
     c.host.forget();
     if c.cancelled() {
         return;

@@ -162,6 +162,16 @@ fn volumes_unfit_for_a_capture_are_named() {
     bench
         .check(&[&step], &[])
         .expect(Blocking, "volume", "hibernated");
+    bench.state = NtfsState::Clean;
+    // The probe of ntfs-3g does not see it under this name.
+    let hibernation = volume.path().join("HIBERFIL.sys");
+    std::fs::write(&hibernation, b"HIBR and more").unwrap();
+    bench
+        .check(&[&step], &[])
+        .expect(Blocking, "volume", "hibernated");
+    std::fs::write(&hibernation, b"WAKE and more").unwrap();
+    bench.check(&[&step], &[]).no(Blocking);
+    std::fs::remove_file(hibernation).unwrap();
     bench.state = NtfsState::Dirty;
     bench
         .check(&[&step], &[])
@@ -387,4 +397,36 @@ fn speed_and_memory_are_judged() {
     assert_eq!(memory(Compression::Smallest, 8 * GIB), Fine);
     assert_eq!(memory(Compression::Smallest, GIB), Warning);
     assert_eq!(memory(Compression::Smallest, 500 * MIB), Blocking);
+}
+
+#[test]
+fn what_an_image_says_is_not_made_from_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = machine(&folder.path().join("v"));
+    let target = folder.path().join("x.wim").display().to_string();
+    let open = capture(&target, ", description: \"by %Who%\"");
+    let secret = [("P", "Pl4nted-S3cret")];
+    let check = |step: &str| {
+        let cancel = CancelToken::new();
+        bench.check_with(&[step], &[("Who", "me")], &secret, &cancel)
+    };
+    check(&open).no(Gravity::Blocking);
+    for more in [
+        ", description: \"by %P%\"",
+        ", description: \"by Pl4nted-S3cret\"",
+        ", description: \"by UGw0bnRlZC1TM2NyZXQ\"",
+        ", creator: \"%P%\"",
+        ", version: \"%P%\"",
+    ] {
+        check(&capture(&target, more)).expect(Gravity::Blocking, "image", "made from a secret");
+    }
+    let path = folder.path().join("%P%.wim").display().to_string();
+    check(&capture(&path, "")).expect(Gravity::Blocking, "", "made from a secret");
+    for label in ["%P%", "Pl4nted-S3cret"] {
+        let disk = format!(
+            "Step(name: \"Disk\", action: PartitionDisk(disk: 0, style: Gpt, partitions: [\
+             (name: \"w\", size: Percent(100), format: Ntfs, label: \"{label}\")]))"
+        );
+        check(&disk).expect(Gravity::Blocking, "disk 0", "made from a secret");
+    }
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::platform::process::find_program;
 use crate::sequence::settings::RunCommandLine;
+use crate::sequence::words;
 use crate::step::cx::Host as _;
-use crate::step::words;
 
 use super::Checker;
 

@@ -15,7 +15,7 @@ use crate::step::capture_os;
 use crate::step::capture_target::{Logon, Place, Room, place, room, with_suffix};
 use crate::step::rights;
 use crate::units::{self, MIB};
-use crate::wim::{Silent, Wim};
+use crate::wim::{Silent, Wim, WimError};
 
 use super::Checker;
 use super::findings::counted;
@@ -169,7 +169,7 @@ fn existing(policy: Existing, shown: &str, file: &Path, c: &mut Checker<'_>) -> 
             SUBJECT,
             format!("{shown} exists already: the new image gets a name with date and time"),
         ),
-        Existing::Append => match Wim::open(file, false, &Silent) {
+        Existing::Append => match Wim::open_to_append(file, false, &Silent) {
             Ok(wim) => {
                 let kept = counted(wim.info().images.len(), "image");
                 c.fine(
@@ -180,7 +180,12 @@ fn existing(policy: Existing, shown: &str, file: &Path, c: &mut Checker<'_>) -> 
             }
             Err(error) => c.block(
                 SUBJECT,
-                format!("nothing can be added to {shown}: {error}"),
+                match error {
+                    WimError::NotAppendable { why, .. } => {
+                        format!("nothing can be added to {shown}: {why}")
+                    }
+                    error => format!("nothing can be added to {shown}: {error}"),
+                },
                 "Choose another name, or set `existing` to NewName.",
             ),
         },

@@ -2,6 +2,7 @@
 
 use crate::platform::{Disk, Firmware, LayoutEntry, Machine, PlatformError, TableKind, show};
 use crate::sequence::settings::{PartitionDef, PartitionDisk, PartitionStyle};
+use crate::step::partition_layout::LayoutError;
 use crate::step::{partition_disk, partition_layout, volumes};
 use crate::units;
 
@@ -54,22 +55,28 @@ fn plan(settings: &PartitionDisk, c: &mut Checker<'_>) -> Option<()> {
             "Choose another disk, or end what stands in the way.",
         );
     }
+    if let Err(error) = crate::step::open::check_labels(&step, &settings.partitions) {
+        c.fail(&subject, &error, "Correct the value.");
+    }
     let parts: Vec<PartitionDef> = settings
         .partitions
         .iter()
         .map(|def| partition_disk::expanded(def, &step))
         .collect();
+    unknown_names(settings, c);
     let entries = match partition_layout::resolve(&parts, style, disk.bytes, disk.sector_bytes) {
         Ok(entries) => entries,
         Err(error) => {
-            c.block(
-                &subject,
-                format!(
-                    "the layout does not fit {}: {error}",
-                    units::bytes(disk.bytes)
-                ),
-                "Make the partitions smaller or use a larger disk.",
-            );
+            let size = units::bytes(disk.bytes);
+            let (text, way_out) = if matches!(error, LayoutError::Text { .. }) {
+                (error.to_string(), "Correct the name or label.")
+            } else {
+                (
+                    format!("the layout does not fit {size}: {error}"),
+                    "Make the partitions smaller or use a larger disk.",
+                )
+            };
+            c.block(&subject, text, way_out);
             return None;
         }
     };
@@ -86,8 +93,29 @@ fn plan(settings: &PartitionDisk, c: &mut Checker<'_>) -> Option<()> {
     }
     contents(&subject, &disk, c);
     firmware(&subject, style, c);
+    reach(&subject, style, &disk, c);
     rehearse(&disk, style, parts, entries, c);
     Some(())
+}
+
+/// A variable without a value stays in the text as it is written, which nobody means.
+fn unknown_names(settings: &PartitionDisk, c: &mut Checker<'_>) {
+    let step = c.step.clone();
+    for def in &settings.partitions {
+        for (what, text) in [("name", &def.name), ("label", &def.label)] {
+            let unresolved = step.host.expand(text).unresolved;
+            if !unresolved.is_empty() {
+                c.warn(
+                    &format!("partition {}", def.name),
+                    format!(
+                        "these variables in its {what} have no value: {}",
+                        unresolved.join(", ")
+                    ),
+                    "Set the variable before this step.",
+                );
+            }
+        }
+    }
 }
 
 fn missing(subject: &str, error: &PlatformError, c: &mut Checker<'_>) {
@@ -179,6 +207,23 @@ fn firmware(subject: &str, style: PartitionStyle, c: &mut Checker<'_>) {
         format!("this machine was started by {has}, which starts Windows from {wants} disks only"),
         &format!("Use style {wants}, or start the machine in the other firmware mode."),
     );
+}
+
+/// An MBR counts sectors in 32 bits.
+fn reach(subject: &str, style: PartitionStyle, disk: &Disk, c: &mut Checker<'_>) {
+    let lost = partition_layout::out_of_reach(style, disk.bytes, disk.sector_bytes);
+    if lost > 0 {
+        c.warn(
+            subject,
+            format!(
+                "an MBR reaches {} of its {}: {} stay unused",
+                units::bytes(disk.bytes - lost),
+                units::bytes(disk.bytes),
+                units::bytes(lost)
+            ),
+            "Use style GPT, if the machine starts by UEFI.",
+        );
+    }
 }
 
 /// From here on the disk looks as after the step.

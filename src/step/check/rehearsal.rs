@@ -24,6 +24,8 @@ struct Inner {
     touched: BTreeSet<String>,
     /// The step being rehearsed may be skipped in the run.
     unsure: bool,
+    /// What the document knows, in lower case.
+    known: BTreeSet<String>,
     warnings: Vec<String>,
     redactor: Redactor,
 }
@@ -49,6 +51,14 @@ impl Inner {
         self.touched.extend(unknown.map(str::to_owned));
     }
 
+    /// The lower-case name that a document means with `written`; as written when it is none.
+    fn meant(&self, written: &str) -> String {
+        key(&self
+            .global
+            .name_over(&self.own, written)
+            .unwrap_or_else(|_| written.to_owned()))
+    }
+
     fn store(&mut self, name: &str, value: Value) {
         if let Value::Secret(secret) = &value {
             self.redactor.add(secret);
@@ -65,7 +75,7 @@ impl Inner {
 }
 
 impl Rehearsal {
-    pub(super) fn new(variables: &Variables) -> Self {
+    pub(super) fn new(variables: &Variables, known: BTreeSet<String>) -> Self {
         let rehearsal = Self::default();
         {
             let mut inner = rehearsal.hold();
@@ -75,6 +85,7 @@ impl Rehearsal {
                 }
             }
             inner.global = variables.clone();
+            inner.known = known;
         }
         rehearsal
     }
@@ -117,12 +128,15 @@ impl Rehearsal {
 
     /// What the variable will hold is not known.
     pub(super) fn forget_value(&self, name: &str) {
-        self.hold().unknown.insert(key(name));
+        let mut inner = self.hold();
+        let name = inner.meant(name);
+        inner.unknown.insert(name);
     }
 
     /// Whether what the variable will hold is not known.
     pub(super) fn is_unknown(&self, name: &str) -> bool {
-        self.hold().unknown.contains(&key(name))
+        let inner = self.hold();
+        inner.unknown.contains(&inner.meant(name))
     }
 
     /// What has been read so far does not matter for what follows.
@@ -154,19 +168,30 @@ impl Rehearsal {
 impl Host for Rehearsal {
     fn variable(&self, name: &str) -> Option<Value> {
         let mut inner = self.hold();
-        let key = key(name);
+        inner.touch(name);
+        let key = inner.meant(name);
         if inner.unknown.contains(&key) {
-            inner.touched.insert(key);
-        } else if inner.global.get(name).is_none()
+            inner.touched.insert(key.clone());
+        } else if inner.global.get(&key).is_none()
             && let Some(source) = inner.own_unknown.get(&key).cloned()
         {
             inner.touched.insert(source);
         }
         inner
             .global
-            .get(name)
-            .or_else(|| inner.own.get(name))
+            .get(&key)
+            .or_else(|| inner.own.get(&key))
             .cloned()
+    }
+
+    fn name(&self, written: &str) -> Result<String, VariableError> {
+        let mut inner = self.hold();
+        inner.touch(written);
+        inner.global.name_over(&inner.own, written)
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.hold().known.contains(&key(name))
     }
 
     fn expand(&self, text: &str) -> Expanded {
@@ -176,9 +201,10 @@ impl Host for Rehearsal {
     }
 
     fn set_variable(&self, name: &str, value: Value) -> Result<(), VariableError> {
+        let name = self.name(name)?;
         // The limits are those of the real thing.
-        Variables::default().set(name, value.clone())?;
-        self.hold().store(name, value);
+        Variables::default().set(&name, value.clone())?;
+        self.hold().store(&name, value);
         Ok(())
     }
 
@@ -202,5 +228,9 @@ impl Host for Rehearsal {
 
     fn remember_secret(&self, secret: &Secret) {
         self.hold().redactor.add(secret);
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.hold().redactor.clone()
     }
 }

@@ -1,13 +1,12 @@
 //! Apply Windows Settings and Apply Network Settings: every value, and a Windows to write them to.
 
-use crate::sequence::check::is_locale;
+use crate::input::{Check, same_name};
 use crate::sequence::settings::{ApplyNetworkSettings, ApplyWindowsSettings};
 use crate::step::apply_network::{self, Joined};
 use crate::step::{apply_windows, target};
 
 use super::Checker;
 use super::findings::counted;
-use super::time_zones;
 
 /// The settings need a volume that an image was applied to.
 fn need_windows(c: &mut Checker<'_>) {
@@ -43,34 +42,30 @@ pub(super) fn windows(settings: &ApplyWindowsSettings, c: &mut Checker<'_>) {
             wanted.computer, wanted.user, wanted.organization
         ),
     );
-    if wanted.zone.is_empty() || time_zones::is_known(&wanted.zone) {
-        let zone = if wanted.zone.is_empty() {
-            "that of the image"
-        } else {
-            &wanted.zone
-        };
-        c.fine("time zone", zone);
-    } else {
-        c.warn(
-            "time zone",
-            format!(
-                "\"{}\" is not the name of a time zone in Windows",
-                wanted.zone
-            ),
-            "Write it as `tzutil /l` does, for example W. Europe Standard Time.",
-        );
+    c.computer.clone_from(&wanted.computer);
+    names_differ(c);
+    if settings.product_key.is_some() && wanted.key.is_empty() {
+        c.fine("product key", "none: the answer file gets none");
     }
-    let bad: Vec<&str> = wanted
-        .locales
-        .iter()
-        .map(|(_, value)| value.as_str())
-        .filter(|value| !value.is_empty() && !is_locale(value))
-        .collect();
-    for locale in bad {
-        c.warn(
-            "locale",
-            format!("\"{locale}\" is not a locale"),
-            "Write for example de-DE.",
+    match Check::TimeZone.doubt(&wanted.zone) {
+        Some((why, way_out)) => c.warn("time zone", why, way_out),
+        None if wanted.zone.is_empty() => c.fine("time zone", "that of the image"),
+        None => c.fine("time zone", &wanted.zone),
+    }
+    for (element, value) in &wanted.locales {
+        if let Some((why, way_out)) = apply_windows::locale_check(element).doubt(value) {
+            c.warn("locale", format!("{element}: {why}"), way_out);
+        }
+    }
+}
+
+/// Windows Setup refuses a workgroup of the computer's own name, whichever step comes first.
+fn names_differ(c: &mut Checker<'_>) {
+    if let Some(why) = same_name(&c.computer, &c.workgroup) {
+        c.block(
+            "workgroup",
+            why,
+            "Give the workgroup or the computer another name.",
         );
     }
 }
@@ -92,6 +87,8 @@ pub(super) fn network(settings: &ApplyNetworkSettings, c: &mut Checker<'_>) {
             };
             match wanted.joined {
                 Joined::Workgroup(name) => {
+                    c.workgroup.clone_from(&name);
+                    names_differ(c);
                     c.fine("network settings", format!("workgroup {name}{adapters}"));
                 }
                 Joined::Domain { name, account, .. } => c.fine(

@@ -3,12 +3,12 @@
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use super::{form, log};
+use super::{confirm, failure, form, log, run};
 use crate::event::{NodeId, NodeKind, QuestionKind};
 use crate::hints::HintAction;
 use crate::protocol::{Mend, Refusal, Reply, Request, StepChange};
 use crate::tui::log_view::Wanted;
-use crate::tui::model::{Explained, Model, Over, RunView, Screen, Sent, StepCard};
+use crate::tui::model::{Confirm, Explained, Model, Over, RunView, Screen, Sent, StepCard};
 use crate::tui::msg::Effect;
 use crate::tui::view::last_top;
 
@@ -40,9 +40,19 @@ pub(super) fn chosen_step(model: &mut Model, view: &RunView) -> Option<NodeId> {
 
 /// Opens a step, to be looked at or to be changed.
 pub(super) fn open_step(model: &mut Model, view: &mut RunView, edit: bool) -> Vec<Effect> {
-    let Some(node) = chosen_step(model, view) else {
-        return Vec::new();
-    };
+    match chosen_step(model, view) {
+        Some(node) => open_step_at(model, view, node, edit),
+        None => Vec::new(),
+    }
+}
+
+/// Opens this step.
+pub(super) fn open_step_at(
+    model: &mut Model,
+    view: &mut RunView,
+    node: NodeId,
+    edit: bool,
+) -> Vec<Effect> {
     if edit && let Some(why) = model.cannot_act() {
         model.note = why;
         return Vec::new();
@@ -93,6 +103,7 @@ pub(super) fn ask_to_jump(model: &mut Model, view: &mut RunView) -> Vec<Effect> 
         // Told before a yes that would be refused.
         model.note = String::from("pause first: p; then g goes to the chosen step");
     } else {
+        model.asked_at = model.guard.now();
         view.over = Over::Jump { to, top: 0 };
     }
     Vec::new()
@@ -179,6 +190,7 @@ fn scroll(model: &Model, view: &mut RunView, key: KeyEvent) -> bool {
         | Over::Findings(top)
         | Over::Hints { top, .. }
         | Over::Preflight { top, .. }
+        | Over::Confirm(Confirm { top, .. })
         | Over::Step(StepCard { top, .. }) => {
             *top = (*top).min(last).saturating_add_signed(by).min(last);
             true
@@ -197,15 +209,20 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Opti
     Some(match &mut view.over {
         Over::Jump { to, .. } => {
             let to = *to;
-            view.uncover(&model.state);
-            match key.code {
-                KeyCode::Char('y' | 'Y') => {
+            match confirm::confirmed(model, key) {
+                None => Vec::new(),
+                Some(false) => {
+                    view.uncover(&model.state);
+                    Vec::new()
+                }
+                Some(true) => {
+                    view.uncover(&model.state);
                     view.step = None;
                     vec![model.send(Request::Jump { to })]
                 }
-                _ => Vec::new(),
             }
         }
+        Over::Confirm(_) => confirm::keys(model, view, key),
         Over::Step(_) => step_keys(model, view, key),
         Over::Explain(_) => explain_keys(model, view, key),
         Over::People(_) => {
@@ -332,7 +349,7 @@ fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<E
         KeyCode::Char('r') if blocking == 0 => {
             return vec![model.send(Request::Recheck { question })];
         }
-        KeyCode::Char('x') if blocking == 0 => view.over = Over::Cancel,
+        KeyCode::Char('x') if blocking == 0 => run::ask_to_cancel(model, view),
         KeyCode::Char('q' | 'd') if blocking == 0 => return vec![Effect::Quit],
         KeyCode::Char('?') if blocking == 0 => model.help = true,
         _ if blocking > 0 => {
@@ -376,8 +393,11 @@ fn act(model: &mut Model, view: &mut RunView, action: Option<HintAction>) -> Vec
         return Vec::new();
     };
     let attempt = *attempt;
+    let Some(question) = asked.map(|question| question.id) else {
+        return Vec::new();
+    };
     let mend = |how| Request::Mend { node, attempt, how };
-    let request = match action {
+    let (text, does, request) = match action {
         None => {
             model.note = String::from("this one has to be done by hand; r then retries");
             return Vec::new();
@@ -389,11 +409,39 @@ fn act(model: &mut Model, view: &mut RunView, action: Option<HintAction>) -> Vec
             }
             return Vec::new();
         }
-        Some(HintAction::Retry) => Request::Retry { node, attempt },
-        Some(HintAction::RestartAndRetry) => Request::RestartAndRetry { node, attempt },
-        Some(HintAction::Reconnect) => mend(Mend::Reconnect),
-        Some(HintAction::Rescan) => mend(Mend::Rescan),
-        Some(HintAction::ClearAttribute) => mend(Mend::ClearAttribute),
+        Some(HintAction::Retry) => (
+            "The step runs again.",
+            "retry",
+            Request::Retry { node, attempt },
+        ),
+        Some(HintAction::RestartAndRetry) => (
+            "The machine restarts, then the step runs again.",
+            "restart",
+            Request::RestartAndRetry { node, attempt },
+        ),
+        Some(HintAction::Reconnect) => (
+            "The step connects anew and runs again.",
+            "connect",
+            mend(Mend::Reconnect),
+        ),
+        Some(HintAction::Rescan) => (
+            "The partition tables are read again, then the step runs again.",
+            "rescan",
+            mend(Mend::Rescan),
+        ),
+        Some(HintAction::ClearAttribute) => (
+            "The attribute is cleared on the machine's NTFS partitions, then the step runs again.",
+            "clear it",
+            mend(Mend::ClearAttribute),
+        ),
     };
-    vec![model.send(request)]
+    failure::ask(
+        model,
+        view,
+        (question, node),
+        ("Retry", does),
+        text,
+        request,
+    );
+    Vec::new()
 }

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
-use super::{closer, form, log, picker, run};
+use super::{closer, form, log, offer, orders, picker, run};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request};
 use crate::tui::model::{Form, Mistakes, Model, Over, Pane, Picker, Screen};
@@ -21,10 +21,9 @@ pub fn initial(model: Model) -> Model {
 /// One message.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
-        Msg::Key(key) => {
-            model.note.clear();
-            keys(model, key)
-        }
+        Msg::Key(key) => orders::key(model, key),
+        Msg::Noise => orders::noise(model),
+        Msg::Clock(now) => orders::clock(model, now),
         Msg::Paste(text) => {
             paste(model, &text);
             Vec::new()
@@ -115,7 +114,7 @@ fn paste(model: &mut Model, text: &str) {
             (Over::Typing, _) => insert(&mut view.variable_filter, text),
             _ => {}
         },
-        Screen::Connecting | Screen::Mistakes(_) => {}
+        Screen::Connecting | Screen::Mistakes(_) | Screen::Offer(_) => {}
     }
 }
 
@@ -293,7 +292,7 @@ fn replied(model: &mut Model, reply: Reply) -> Vec<Effect> {
     }
 }
 
-fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+pub(super) fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     if control && key.code == KeyCode::Char('l') {
         return vec![Effect::Redraw];
@@ -317,7 +316,10 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             {
                 match &refused {
                     Some(why) => model.note.clone_from(why),
-                    None => view.over = Over::Cancel,
+                    None => {
+                        view.over = Over::Cancel;
+                        model.asked_at = model.guard.now();
+                    }
                 }
                 Vec::new()
             }
@@ -336,6 +338,7 @@ fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         Screen::Picker(view) => picker::keys(model, view, key),
         Screen::Mistakes(view) => picker::mistakes_keys(model, view, key),
         Screen::Form(view) => form::start_keys(model, view, key),
+        Screen::Offer(view) => offer::keys(model, view, key),
         Screen::Run(view) => run::keys(model, view, key),
     }
 }

@@ -175,7 +175,7 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Opti
                 Some(_) => None,
             };
         }
-        KeyCode::Char('s') => {
+        KeyCode::Char('i') => {
             let chosen = view
                 .step
                 .or(model.state.current.map(NodeId::index))
@@ -190,9 +190,9 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Opti
                 model.note = String::from("choose a step in panel 1 first");
             }
         }
-        KeyCode::Char('a') => {
+        KeyCode::Char('j') => {
             let Some(node) = view.log.node else {
-                model.note = String::from("s first: show the lines of one step");
+                model.note = String::from("i first: show the lines of one step");
                 return Some(Vec::new());
             };
             let attempts = model.state.node(node).map_or(0, |node| node.attempt);

@@ -5,18 +5,18 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::form::{self, FormEnd};
-use super::{closer, log, replay};
+use super::{closer, confirm, failure, log, replay, words};
 use crate::event::{NodeId, Question, QuestionKind};
 use crate::protocol::Request;
 use crate::run_state::Status;
-use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, Sent, WIPE_WORD};
+use crate::tui::model::{Model, Over, Pane, Purpose, RunView, Screen, Sent};
 use crate::tui::msg::{Effect, shell_variables};
 use crate::tui::view::last_top;
 
 /// What a question wants typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Typed {
-    Wipe,
+    Word,
     Preflight,
     Nothing,
 }
@@ -29,7 +29,7 @@ pub(super) fn question_changed(model: &mut Model) {
     let form = form::wanted(model).filter(|_| may);
     let mut open = model.state.question.as_ref().map(|q| {
         let typed = match q.kind {
-            QuestionKind::ConfirmDisk(_) => Typed::Wipe,
+            QuestionKind::ConfirmDisk(_) | QuestionKind::ConfirmReplace { .. } => Typed::Word,
             QuestionKind::Preflight { .. } => Typed::Preflight,
             _ => Typed::Nothing,
         };
@@ -46,10 +46,12 @@ pub(super) fn question_changed(model: &mut Model) {
     if view.asked != asked {
         view.asked = asked;
         view.question_top = 0;
+        view.read = None;
         view.aside = None;
     }
     let stale = match &view.over {
-        Over::Wipe(id, _) => open != Some((*id, Typed::Wipe)),
+        Over::Word(id, _) => open != Some((*id, Typed::Word)),
+        Over::Confirm(confirm) => asked != Some(confirm.question) || !may,
         Over::Preflight { id, .. } => open != Some((*id, Typed::Preflight)),
         Over::Aside(id) => asked != Some(*id),
         Over::Form(form) => match form.purpose {
@@ -77,7 +79,7 @@ pub(super) fn question_changed(model: &mut Model) {
     if matches!(view.over, Over::Nothing) {
         match (form, open) {
             (Some(form), _) => view.over = Over::Form(form),
-            (None, Some((id, Typed::Wipe))) => view.over = Over::Wipe(id, Input::default()),
+            (None, Some((id, Typed::Word))) => view.over = Over::Word(id, Input::default()),
             (None, Some((id, Typed::Preflight))) => {
                 let (typed, top) = (Input::default(), 0);
                 view.over = Over::Preflight { id, typed, top };
@@ -134,7 +136,7 @@ fn dispatch(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect>
             }
             Vec::new()
         }
-        Over::Wipe(..) => wipe(model, view, key),
+        Over::Word(..) => words::keys(model, view, key),
         _ => free(model, view, key),
     }
 }
@@ -152,6 +154,10 @@ fn typing(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Enter => {
             let searched = in_log && !input.value().is_empty();
+            if let Some(why) = view.log.mistake().filter(|_| searched) {
+                model.note = format!("{why}; mend it, or Ctrl-R for plain text");
+                return Vec::new();
+            }
             view.uncover(&model.state);
             if searched {
                 return log::search_from_here(model, view);
@@ -172,45 +178,20 @@ fn typing(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
 
 fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     let kill = model.state.cancelling.is_some();
-    view.uncover(&model.state);
-    match key.code {
-        KeyCode::Char('y' | 'Y') => vec![model.send(Request::Cancel { kill })],
-        KeyCode::Char('d' | 'D') => vec![Effect::Quit],
+    let confirmed = match key.code {
+        KeyCode::Char('d' | 'D') => {
+            view.uncover(&model.state);
+            return vec![Effect::Quit];
+        }
+        _ => confirm::confirmed(model, key),
+    };
+    if confirmed.is_some() {
+        view.uncover(&model.state);
+    }
+    match confirmed {
+        Some(true) => vec![model.send(Request::Cancel { kill })],
         _ => Vec::new(),
     }
-}
-
-fn wipe(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
-    let Over::Wipe(question, typed) = &mut view.over else {
-        return Vec::new();
-    };
-    let question = *question;
-    let yes = match key.code {
-        KeyCode::F(8) => false,
-        KeyCode::Esc => {
-            view.put_aside(&model.state);
-            return Vec::new();
-        }
-        // Where the facts cannot be seen, nothing can be typed that wipes.
-        _ if !model.facts_in_sight() => {
-            model.note = String::from("enlarge the screen first: the disk's facts must be seen");
-            typed.reset();
-            return Vec::new();
-        }
-        KeyCode::Enter if typed.value().eq_ignore_ascii_case(WIPE_WORD) => true,
-        KeyCode::Enter => {
-            model.note = format!("type the word {WIPE_WORD} first, or press Esc");
-            return Vec::new();
-        }
-        _ => {
-            typed.handle_event(&Event::Key(key));
-            return Vec::new();
-        }
-    };
-    // A refusal brings it back.
-    view.sent = Some((model.next_request, Sent::Answer));
-    view.put_aside(&model.state);
-    vec![model.send(Request::Answer { question, yes })]
 }
 
 /// No panel has taken the keys over.
@@ -235,6 +216,11 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     if let Some(effects) = replay::keys(model, view, key) {
+        return effects;
+    }
+    if matches!(view.over, Over::Aside(_))
+        && let Some(effects) = failure::beneath(model, view, key)
+    {
         return effects;
     }
     if view.pane == Pane::Log
@@ -267,7 +253,7 @@ fn free(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
             let name = chosen.map(|v| v.name.clone()).unwrap_or_default();
             closer::change_variable(model, view, &name);
         }
-        KeyCode::Char('a') => closer::change_variable(model, view, ""),
+        KeyCode::Char('i') => closer::change_variable(model, view, ""),
         KeyCode::Delete if view.pane == Pane::Variables => return delete(model, view),
         KeyCode::Enter if view.pane == Pane::Variables => return closer::explain(model, view),
         KeyCode::Enter if view.pane == Pane::Steps => {
@@ -350,45 +336,14 @@ fn question_keys(
             let by = closer::scrolled(key).unwrap_or(0);
             view.question_top = moved(view.question_top.min(last), by, last);
         }
-        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y'))
-            if !model.facts_in_sight() =>
-        {
-            model.note = String::from("enlarge the screen first");
-        }
-        (QuestionKind::Pause { .. }, KeyCode::Enter)
-        | (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('y' | 'Y')) => {
+        (QuestionKind::Pause { .. }, KeyCode::Enter) => {
             return vec![model.send(Request::Answer {
                 question: id,
                 yes: true,
             })];
         }
-        (QuestionKind::ConfirmReplace { .. }, KeyCode::Char('n' | 'N')) => {
-            return vec![model.send(Request::Answer {
-                question: id,
-                yes: false,
-            })];
-        }
-        (QuestionKind::Failed { attempt, .. }, code) => {
-            let Some(node) = question.node else {
-                return Vec::new();
-            };
-            let attempt = *attempt;
-            match code {
-                KeyCode::Char('r') => return vec![model.send(Request::Retry { node, attempt })],
-                KeyCode::Char('s') => return vec![model.send(Request::Skip { node, attempt })],
-                // Ends the whole run, beside keys that do not: asks first.
-                KeyCode::Char('a') => ask_to_cancel(model, view),
-                KeyCode::Char('v' | 'e') => closer::change_variable(model, view, ""),
-                KeyCode::Char('h') if model.hints.is_empty() => {
-                    model.note = String::from("nothing is known about this failure");
-                }
-                KeyCode::Char('h') => view.over = Over::Hints { row: 0, top: 0 },
-                KeyCode::Char('o') => return closer::open_step(model, view, true),
-                KeyCode::Char('l') => return closer::log_of_step(model, view, node),
-                KeyCode::Char('b') => return ask_for_bundle(model, view),
-                KeyCode::Char('!') => return shell(model),
-                _ => {}
-            }
+        (QuestionKind::Failed { .. }, code) => {
+            return failure::keys(model, view, question, code).unwrap_or_default();
         }
         _ => {}
     }
@@ -437,15 +392,18 @@ fn show_findings(model: &mut Model, view: &mut RunView) {
 }
 
 /// Asks before the run is cancelled.
-fn ask_to_cancel(model: &mut Model, view: &mut RunView) {
+pub(super) fn ask_to_cancel(model: &mut Model, view: &mut RunView) {
     match model.cannot_act() {
         Some(why) => model.note = why,
-        None => view.over = Over::Cancel,
+        None => {
+            view.over = Over::Cancel;
+            model.asked_at = model.guard.now();
+        }
     }
 }
 
 /// Asks where a bundle goes.
-fn ask_for_bundle(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
+pub(super) fn ask_for_bundle(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
     match model.cannot_act() {
         Some(why) => {
             model.note = why;
@@ -456,7 +414,7 @@ fn ask_for_bundle(model: &mut Model, view: &mut RunView) -> Vec<Effect> {
 }
 
 /// The console steps aside; the run is paused meanwhile, so that nothing changes under the technician's hands.
-fn shell(model: &mut Model) -> Vec<Effect> {
+pub(super) fn shell(model: &mut Model) -> Vec<Effect> {
     let state = &model.state;
     let rests = state.paused || state.question.is_some() || state.end.is_some();
     let mut effects = Vec::new();

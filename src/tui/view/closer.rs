@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::text::{
-    centred, clear, clock, fit, lines, panel, pieces, selected, span, width as columns_of,
+    centred, chosen_row, clear, clock, fit, lines, panel, pieces, span, width as columns_of,
 };
 use crate::codes;
 use crate::event::{NodeId, NodeKind, Origin, Outcome, Shown};
@@ -47,6 +47,11 @@ fn open(model: &Model, view: &RunView) -> Option<Card> {
             "y go on there    any other key: back",
             *top,
         ),
+        Over::Confirm(open) => {
+            let said = vec![(Role::Text, open.text.clone())];
+            let keys = format!("y {}    any other key: back", open.does);
+            card(&open.title, said, &keys, open.top)
+        }
         Over::Step(open) => {
             let changed = model.state.overrides.iter().any(|o| o.node == open.node);
             let keys = match (changeable(model), changed) {
@@ -348,12 +353,7 @@ fn explain(model: &Model, open: &Explained, frame: &mut Frame<'_>, area: Rect) {
                 let mark = if here { look.glyphs.cursor } else { " " };
                 let text = format!("{mark}{}", change_text(model, change));
                 let line = Line::from(span(look, Role::Text, fit(look, &text, width)));
-                all.push(if here {
-                    let style = selected(look, line.style);
-                    line.patch_style(style)
-                } else {
-                    line
-                });
+                all.push(chosen_row(look, line, here));
             }
         }
     }

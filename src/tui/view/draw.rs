@@ -3,9 +3,9 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::{closer, footer, form, header, help, picker, preflight, question, run, text};
+use super::{closer, footer, form, header, help, offer, picker, preflight, question, run, text};
 use crate::event::QuestionKind;
-use crate::tui::model::{Model, Over, RunView, Screen};
+use crate::tui::model::{Model, Offer, Over, RunView, Screen};
 use crate::tui::theme::Role;
 
 /// Draws a model.
@@ -30,6 +30,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Picker(view) => picker::draw(model, view, frame, middle),
         Screen::Mistakes(view) => picker::draw_mistakes(model, view, frame, middle),
         Screen::Form(view) => form::draw(model, view, frame, middle),
+        Screen::Offer(view) => offer::draw(model, view, frame, middle),
         Screen::Run(view) => run::draw(model, view, frame, middle),
     }
     footer::draw(model, frame, bottom);
@@ -54,7 +55,7 @@ pub fn last_top(model: &Model, view: &RunView) -> usize {
     let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
     match (&view.over, &model.state.question) {
         (Over::Preflight { .. } | Over::Findings(_), _) => preflight::last_top(model, area),
-        (Over::Nothing, Some(question)) => match question.kind {
+        (Over::Nothing | Over::Word(..), Some(question)) => match question.kind {
             QuestionKind::Preflight { .. } => preflight::last_top(model, area),
             _ => question::last_top(model, question, area),
         },
@@ -65,6 +66,13 @@ pub fn last_top(model: &Model, view: &RunView) -> usize {
 /// The farthest that the help can be scrolled to.
 pub fn last_top_of_help(model: &Model) -> usize {
     help::last_top(&model.look, screen(model))
+}
+
+/// The farthest that the log of an offered run can be scrolled to.
+pub fn last_top_of_offer(model: &Model, offer: &Offer) -> usize {
+    let whole = screen(model);
+    let [_, area, _] = split(whole, header::rows(model), footer::rows(model, whole));
+    offer::last_top(model, offer, area)
 }
 
 fn screen(model: &Model) -> Rect {

@@ -8,7 +8,7 @@ use super::closer::changeable;
 use super::last_top;
 use super::text::{fit, lines, pieces, span, width};
 use crate::event::QuestionKind;
-use crate::tui::model::{Form, Look, Model, Over, Pane, Picker, Purpose, RunView, Screen};
+use crate::tui::model::{Form, Look, Model, Offer, Over, Pane, Picker, Purpose, RunView, Screen};
 use crate::tui::theme::Role;
 
 type Keys = Vec<(&'static str, &'static str)>;
@@ -22,11 +22,28 @@ fn keys(model: &Model) -> Keys {
         Screen::Picker(picker) => picker_keys(picker).to_vec(),
         Screen::Mistakes(_) => vec![("Up/Down", "scroll"), ("Esc", "back")],
         Screen::Form(form) => form_keys(form).to_vec(),
+        Screen::Offer(offer) => offer_keys(offer),
         Screen::Run(view) => run_keys(model, view),
     }
 }
 
 type Fixed = &'static [(&'static str, &'static str)];
+
+fn offer_keys(offer: &Offer) -> Keys {
+    if offer.asking {
+        return vec![("y", "archive"), ("Esc", "back")];
+    }
+    if offer.looking.is_some() {
+        return vec![("Up/Down", "scroll"), ("Esc", "back")];
+    }
+    vec![
+        ("Enter", "do it"),
+        ("Up/Down", "choose"),
+        ("r l a n", "at once"),
+        ("?", "help"),
+        ("q", "leave"),
+    ]
+}
 
 fn picker_keys(picker: &Picker) -> Fixed {
     let broken = picker
@@ -153,22 +170,11 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         return panel_keys(model, view);
     }
     let fixed: Fixed = match state.question.as_ref().map(|question| &question.kind) {
-        Some(QuestionKind::ConfirmDisk(_)) => &[
-            ("wipe Enter", "go on"),
-            ("F8", "no"),
-            ("Esc", "look at the run"),
-            ("Ctrl-C", "cancel"),
-            ("F1", "help"),
-        ],
+        Some(QuestionKind::ConfirmDisk(_)) => return word_keys(model, view, "wipe Enter"),
+        Some(QuestionKind::ConfirmReplace { .. }) => {
+            return word_keys(model, view, "replace Enter");
+        }
         Some(QuestionKind::Failed { .. }) => return failed_keys(model),
-        Some(QuestionKind::ConfirmReplace { .. }) => &[
-            ("y", "replace"),
-            ("n", "do not"),
-            ("Esc", "look at the run"),
-            ("x", "cancel"),
-            ("?", "help"),
-            ("q", "detach"),
-        ],
         Some(QuestionKind::Pause { .. }) => &[
             ("Enter", "go on"),
             ("Esc", "look at the run"),
@@ -184,6 +190,25 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
         ],
     };
     fixed.to_vec()
+}
+
+/// Keys of a question that wants a word; until it was read to its end, the way there instead.
+fn word_keys(model: &Model, view: &RunView, word: &'static str) -> Keys {
+    let mut keys = Vec::new();
+    let scrolls = last_top(model, view) > 0;
+    if !scrolls || view.read == Some(model.size) {
+        keys.push((word, "go on"));
+    }
+    if scrolls {
+        keys.push(("Up/Down", "scroll"));
+    }
+    keys.extend([
+        ("F8", "no"),
+        ("Esc", "look at the run"),
+        ("Ctrl-C", "cancel"),
+        ("F1", "help"),
+    ]);
+    keys
 }
 
 /// Keys of a console that only looks on, or that has to take the pen first.
@@ -207,7 +232,7 @@ fn watching_keys(model: &Model, view: &RunView) -> Keys {
         let of_panel: Fixed = match view.pane {
             Pane::Steps => &[("arrows", "choose"), ("Enter", "details")],
             Pane::Variables => &[("Enter", "where from"), ("/", "filter")],
-            Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
+            Pane::Log => &[("/", "search"), ("f", "severity"), ("i", "one step")],
         };
         keys.extend(of_panel);
         keys.push(("Tab", "panel"));
@@ -273,6 +298,7 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
         Over::Cancel => vec![("y", "cancel"), ("d", "detach"), ("Esc", "back")],
         Over::Form(form) => return Some(form_keys(form).to_vec()),
         Over::Jump { .. } => vec![("y", "go on there"), ("Esc", "back")],
+        Over::Confirm(open) => vec![("y", open.does), ("Esc", "back")],
         Over::Step(card) => {
             let mut keys = Vec::new();
             if changeable(model) {
@@ -330,7 +356,7 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
             keys.extend([("Ctrl-C", "cancel"), ("F1", "help")]);
             return Some(keys);
         }
-        Over::Wipe(..) | Over::Nothing | Over::Aside(_) => return None,
+        Over::Word(..) | Over::Nothing | Over::Aside(_) => return None,
     };
     if !matches!(view.over, Over::Typing | Over::Cancel) && scrolls() {
         keys.push(("Up/Down", "scroll"));
@@ -347,12 +373,24 @@ fn panel_keys(model: &Model, view: &RunView) -> Keys {
     let of_panel: Fixed = match view.pane {
         Pane::Steps => &[("Enter", "details"), ("o", "settings"), ("k", "break")],
         Pane::Variables => &[("Enter", "where from"), ("e", "change"), ("/", "filter")],
-        Pane::Log => &[("/", "search"), ("f", "severity"), ("s", "one step")],
+        Pane::Log => &[("/", "search"), ("f", "severity"), ("i", "one step")],
     };
     let failed = matches!(
         model.state.question.as_ref().map(|q| &q.kind),
         Some(QuestionKind::Failed { .. })
     );
+    if failed {
+        // They mean what they mean on the page above.
+        keys.extend([
+            ("r", "retry"),
+            ("v", "variable"),
+            ("s", "skip"),
+            ("a", "abort"),
+        ]);
+        if !model.hints.is_empty() {
+            keys.push(("h", "hints"));
+        }
+    }
     keys.extend(of_panel);
     if failed && view.pane == Pane::Steps {
         keys.push(("g", "go to"));
@@ -405,7 +443,7 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
         (Pane::Variables, true) => &[
             ("Enter", "where from"),
             ("e", "change"),
-            ("a", "add"),
+            ("i", "add"),
             ("Del", "delete"),
             ("/", "filter"),
             ("Tab", "panel"),
@@ -416,7 +454,7 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
         (Pane::Variables, false) => &[
             ("Enter", "where from"),
             ("e", "change"),
-            ("a", "add"),
+            ("i", "add"),
             ("Del", "delete"),
             ("/", "filter"),
             ("Tab", "panel"),
@@ -427,7 +465,7 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
         (Pane::Log, _) if view.log.search.value().is_empty() => &[
             ("/", "search"),
             ("f", "severity"),
-            ("s", "one step"),
+            ("i", "one step"),
             ("Tab", "panel"),
             ("?", "help"),
             ("q", "detach"),
@@ -436,7 +474,7 @@ fn free_keys(model: &Model, view: &RunView) -> Fixed {
             ("/", "search"),
             ("n N", "older, newer hit"),
             ("f", "severity"),
-            ("s", "one step"),
+            ("i", "one step"),
             ("Tab", "panel"),
             ("?", "help"),
             ("q", "detach"),

@@ -100,10 +100,15 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         let below = match form.mistake(at) {
             Some(why) if !value.is_empty() => (Role::Warning, why),
             why if here && field.secret => {
-                let why = why.map(|why| format!("{why}; ")).unwrap_or_default();
+                let caution = crate::secret::caution(value);
+                let why = why
+                    .or(caution)
+                    .map(|why| format!("{why}; "))
+                    .unwrap_or_default();
                 (Role::Dim, format!("{why}{reveal}; {layout}"))
             }
             Some(why) if here => (Role::Warning, why),
+            None if field.doubt().is_some() => (Role::Warning, field.doubt().unwrap_or_default()),
             None if field.document.is_some() => {
                 let document = field.document.as_deref().unwrap_or_default();
                 let document = if document.is_empty() {

@@ -39,7 +39,7 @@ const KEYS: [(&str, &str); 34] = [
     ("variables", ""),
     ("Enter", "where the value came from; Enter there: the log"),
     (
-        "e / a / Del",
+        "e / i / Del",
         "change / add / delete; a secret stays secret",
     ),
     ("/", "filter"),
@@ -50,15 +50,12 @@ const KEYS: [(&str, &str); 34] = [
         "while searching: regular expression or plain text",
     ),
     ("f", "all, warnings, errors"),
-    ("s / a", "only lines of the chosen step / of one attempt"),
-    ("after a failure", ""),
-    ("r", "retry the failed step"),
+    ("i / j", "only lines of the chosen step / of one attempt"),
+    ("after a failure, also beneath its page", ""),
+    ("r", "retry the failed step (asks first)"),
     ("h", "hints: what it may be, what helps"),
     ("v", "change a variable; r then retries with it"),
-    (
-        "s / a",
-        "go on without the step / abort the run (asks first)",
-    ),
+    ("s / a", "go on without the step / abort the run (both ask)"),
     ("?, F1", "this page; F1 where letters are typed"),
     ("F2", "forms: show secrets while typing"),
     (

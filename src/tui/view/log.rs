@@ -78,7 +78,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
     if all.is_empty() && (log.severity.is_some() || log.node.is_some()) {
         let text = "no line here passes the filter";
         let text = if focus {
-            format!("{text}: f, s and a change it")
+            format!("{text}: f, i and j change it")
         } else {
             text.to_owned()
         };

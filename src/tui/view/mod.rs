@@ -8,6 +8,7 @@ mod gauges;
 mod header;
 mod help;
 mod log;
+mod offer;
 mod picker;
 mod preflight;
 mod question;
@@ -18,5 +19,5 @@ mod summary;
 mod text;
 mod variables;
 
-pub use draw::{draw, last_top, last_top_of_help};
+pub use draw::{draw, last_top, last_top_of_help, last_top_of_offer};
 pub use render::{draw_text, render, render_text};

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::text::{fit, line, lines, panel, pieces, selected, span, typed, width};
+use super::text::{chosen_row, fit, line, lines, panel, pieces, span, typed, width};
 use crate::tui::model::{Mistakes, Model, Picker};
 use crate::tui::theme::Role;
 use crate::units;
@@ -78,12 +78,7 @@ pub(super) fn draw(model: &Model, picker: &Picker, frame: &mut Frame<'_>, area: 
                 span(look, role, format!("{sign} ")),
                 span(look, role, fit(look, &text, columns.saturating_sub(4))),
             ]);
-            if at == picker.row {
-                let style = selected(look, row.style);
-                row.patch_style(style)
-            } else {
-                row
-            }
+            chosen_row(look, row, at == picker.row)
         })
         .collect();
     lines(frame, inside, all);

@@ -9,7 +9,7 @@ use super::text::{date, fit, lines, panel, pieces, span};
 use crate::codes;
 use crate::event::{DiskFacts, Failure, Question, QuestionKind};
 use crate::hints::Strength;
-use crate::tui::model::{CONFIRM_AT_LEAST, Look, Model, Over, RunView, WIPE_WORD};
+use crate::tui::model::{CONFIRM_AT_LEAST, Look, Model, Over, RunView};
 use crate::tui::theme::Role;
 use crate::units;
 
@@ -36,20 +36,25 @@ pub(super) fn draw(
         QuestionKind::Pause { .. } => "The sequence waits for you".to_owned(),
         QuestionKind::Secrets { .. } => "Secrets are needed".to_owned(),
     };
-    if let QuestionKind::ConfirmDisk(facts) = &question.kind {
+    if question.kind.word().is_some() && small(frame) {
         let inside = panel(frame, look, area, &title, true);
-        let (columns, rows) = (usize::from(inside.width), usize::from(inside.height));
-        let all = if small(frame) {
-            let text = "Enlarge the screen: a disk is only confirmed where its facts can be seen.";
-            whole(look, Role::Bad, text, columns)
-        } else {
-            disk(look, view, facts, columns, rows)
-        };
-        lines(frame, inside, all);
+        let text = "Enlarge the screen: this is only answered where it can be read.";
+        let columns = usize::from(inside.width);
+        lines(frame, inside, whole(look, Role::Bad, text, columns));
         return;
     }
     let (columns, rows) = inner(area);
-    let (full, keys) = text_of(model, question, columns);
+    let (full, mut keys) = text_of(model, question, columns);
+    if let (Over::Word(_, input), Some(word)) = (&view.over, question.kind.word()) {
+        keys = word_row(
+            model,
+            view,
+            word,
+            input.value(),
+            columns,
+            full.len() >= rows,
+        );
+    }
     let keys = if answerable(model) { keys } else { Vec::new() };
     let room = rows.saturating_sub(keys.len());
     let top = view.question_top.min(full.len().saturating_sub(room));
@@ -113,18 +118,12 @@ fn text_of(
             let size = units::bytes(*bytes);
             let facts = format!("{bytes} bytes ({size}), changed {}", date(model, *modified));
             all.extend(whole(Role::Text, &facts));
-            let roomy = columns >= 50;
-            if roomy {
+            if columns >= 50 {
                 all.push(Line::default());
             }
             let promise = "It stays whole until the new image is complete and verified.";
             all.extend(whole(Role::Text, promise));
-            let what = if roomy {
-                "y replace it    n do not: the step fails"
-            } else {
-                "y replace   n do not"
-            };
-            keys = whole(Role::Title, what);
+            keys.push(Line::default());
         }
         QuestionKind::Failed { failure, .. } => all = failed(model, failure, columns, None),
         QuestionKind::Pause { message } => {
@@ -139,7 +138,11 @@ fn text_of(
             keys.extend(whole(Role::Title, "Enter go on"));
         }
         QuestionKind::Secrets { reason, .. } => all.extend(whole(Role::Text, reason)),
-        QuestionKind::ConfirmDisk(_) | QuestionKind::Preflight { .. } => {}
+        QuestionKind::ConfirmDisk(facts) => {
+            all = disk(look, facts, columns);
+            keys.push(Line::default());
+        }
+        QuestionKind::Preflight { .. } => {}
     }
     (all, keys)
 }
@@ -159,16 +162,8 @@ fn whole(look: &Look, role: Role, text: &str, columns: usize) -> Vec<Line<'stati
         .collect()
 }
 
-/// The facts take five rows, the answer one: as many as there are on the smallest screen that may confirm. What the disk
-/// holds gets the rows in between.
-fn disk(
-    look: &Look,
-    view: &RunView,
-    facts: &DiskFacts,
-    columns: usize,
-    rows: usize,
-) -> Vec<Line<'static>> {
-    let line = |role, text: &str| Line::from(span(look, role, fit(look, text, columns)));
+/// Everything that is known of a disk; what it holds last, however much that is.
+fn disk(look: &Look, facts: &DiskFacts, columns: usize) -> Vec<Line<'static>> {
     let or_none = |text: &str| {
         if text.is_empty() {
             "(none)".to_owned()
@@ -182,45 +177,52 @@ fn disk(
         (some, "") => format!("holds {}", units::count(some as u64, "partition")),
         (_, found) => found.to_owned(),
     };
-    let mut lines = vec![
-        line(Role::Bad, "ALL DATA ON THIS DISK WILL BE LOST"),
-        line(
+    let mut all = whole(
+        look,
+        Role::Bad,
+        "ALL DATA ON THIS DISK WILL BE LOST",
+        columns,
+    );
+    for (role, text) in [
+        (
             Role::Title,
-            &format!("{}  {}", units::bytes(facts.bytes), facts.path),
+            format!("{}  {}", units::bytes(facts.bytes), facts.path),
         ),
-        line(Role::Text, &format!("model  {}", or_none(&facts.model))),
-        line(Role::Text, &format!("serial {}", or_none(&facts.serial))),
-        line(
+        (Role::Text, format!("model  {}", or_none(&facts.model))),
+        (Role::Text, format!("serial {}", or_none(&facts.serial))),
+        (
             Role::Text,
-            &format!("table  {}; {holds}", or_none(&facts.table)),
+            format!("table  {}; {holds}", or_none(&facts.table)),
         ),
-    ];
-    let room = rows.saturating_sub(lines.len() + 1);
-    let shown = if partitions > room {
-        room.saturating_sub(1)
+    ] {
+        all.extend(whole(look, role, &text, columns));
+    }
+    for content in &facts.contents {
+        all.extend(whole(look, Role::Text, &format!("  {content}"), columns));
+    }
+    all
+}
+
+/// The row in which the word is typed; before the question was read to its end, the way there.
+fn word_row(
+    model: &Model,
+    view: &RunView,
+    word: &str,
+    typed: &str,
+    columns: usize,
+    scrolls: bool,
+) -> Vec<Line<'static>> {
+    let look = &model.look;
+    let text = if scrolls && view.read != Some(model.size) {
+        "Down, PgDn: read it to its end first".to_owned()
     } else {
-        partitions
+        format!("Type {word} and Enter, F8 for no: {typed}_")
     };
-    for content in facts.contents.iter().take(shown) {
-        lines.push(line(Role::Text, &format!("  {content}")));
-    }
-    if partitions > shown && room > 0 {
-        lines.push(line(
-            Role::Warning,
-            &format!("  and {} more", partitions - shown),
-        ));
-    }
-    if lines.len() + 2 <= rows {
-        lines.push(Line::default());
-    }
-    if let Over::Wipe(_, input) = &view.over {
-        let typed = input.value();
-        lines.push(line(
-            Role::Title,
-            &format!("Type {WIPE_WORD} and Enter, F8 for no: {typed}_"),
-        ));
-    }
-    lines
+    vec![Line::from(span(
+        look,
+        Role::Title,
+        fit(look, &text, columns),
+    ))]
 }
 
 /// What the catalogue knows best, next to the error; the rest under `h`.

@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{fit, lines, panel, selected, span, width};
+use super::text::{chosen_row, fit, lines, panel, span, width};
 use crate::event::{NodeId, NodeKind, Outcome, SkipReason};
 use crate::run_state::Status;
 use crate::tui::model::{Look, Model, Pane, RunView};
@@ -155,12 +155,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
             span(look, text_role, title),
             span(look, Role::Dim, format!("{pad}{time}")),
         ]);
-        all.push(if chosen {
-            let style = selected(look, line.style);
-            line.patch_style(style)
-        } else {
-            line
-        });
+        all.push(chosen_row(look, line, chosen));
     }
     lines(frame, inside, all);
 }

@@ -2,7 +2,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 use unicode_width::UnicodeWidthChar;
@@ -257,9 +256,17 @@ pub(super) fn date(model: &Model, at: Millis) -> String {
     }
 }
 
-/// The style for selected rows laid over another.
-pub(super) fn selected(look: &Look, style: Style) -> Style {
-    style.patch(look.theme.style(Role::Selected))
+/// A row as chosen: every piece of it, for a theme may give each a background of its own.
+pub(super) fn chosen_row(look: &Look, row: Line<'static>, chosen: bool) -> Line<'static> {
+    if !chosen {
+        return row;
+    }
+    let style = look.theme.style(Role::Selected);
+    let mut row = row.patch_style(style);
+    for span in &mut row.spans {
+        span.style = span.style.patch(style);
+    }
+    row
 }
 
 /// A rectangle in the middle of another, at most as large.

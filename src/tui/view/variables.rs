@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::text::{fit, fit_end, lines, panel, selected, span, width};
+use super::text::{chosen_row, fit, fit_end, lines, panel, span, width};
 use crate::event::Shown;
 use crate::secret::MASK;
 use crate::tui::model::{Model, Over, Pane, RunView};
@@ -39,7 +39,9 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
         .take(rows)
         .map(|(at, variable)| {
             let fresh = model.now.saturating_sub(variable.at) < FRESH;
-            let (mark, role) = if fresh {
+            let (mark, role) = if focus && at == row {
+                (look.glyphs.cursor, Role::Focus)
+            } else if fresh {
                 (look.glyphs.changed, Role::Warning)
             } else {
                 (" ", Role::Text)
@@ -58,12 +60,7 @@ pub(super) fn draw(model: &Model, view: &RunView, frame: &mut Frame<'_>, area: R
                 span(look, Role::Dim, "="),
                 span(look, Role::Text, fit(look, value, room)),
             ]);
-            if focus && at == row {
-                let style = selected(look, line.style);
-                line.patch_style(style)
-            } else {
-                line
-            }
+            chosen_row(look, line, focus && at == row)
         })
         .collect();
     lines(frame, inside, all);

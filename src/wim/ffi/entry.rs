@@ -21,8 +21,21 @@ pub struct Entry<'a> {
     pub link_group: u64,
     /// Names this file has.
     pub links: u32,
-    /// Bytes of each stream, the unnamed one first.
-    pub streams: &'a [u64],
+    /// Each stream, the unnamed one first: of a reparse point, that is its reparse data.
+    pub streams: &'a [Stream],
+    /// Security descriptor; empty without one.
+    pub security: &'a [u8],
+}
+
+/// One stream of an entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stream {
+    /// Its name; empty for the unnamed one.
+    pub name: String,
+    /// Bytes; 0 when it is missing.
+    pub bytes: u64,
+    /// The image refers to data that the file does not hold.
+    pub missing: bool,
 }
 
 pub(super) struct Walker<'a> {
@@ -53,10 +66,28 @@ pub(super) unsafe extern "C" fn on_entry(
             let first = (&raw const (*entry).streams).cast::<c::wimlib_stream_entry>();
             std::slice::from_raw_parts(first, count)
         };
-        let sizes: Vec<u64> = streams
+        let streams: Vec<Stream> = streams
             .iter()
-            .map(|stream| stream.resource.uncompressed_size)
+            .map(|stream| Stream {
+                // SAFETY: null or a C string that lives as long as this call.
+                name: unsafe { words(stream.stream_name) }
+                    .unwrap_or_default()
+                    .into_owned(),
+                bytes: stream.resource.uncompressed_size,
+                missing: stream.resource.is_missing() != 0,
+            })
             .collect();
+        let security = if known.security_descriptor.is_null() {
+            &[][..]
+        } else {
+            // SAFETY: not null, so it points at as many bytes as wimlib says, which live as long as this call.
+            unsafe {
+                std::slice::from_raw_parts(
+                    known.security_descriptor.cast::<u8>(),
+                    known.security_descriptor_size,
+                )
+            }
+        };
         (walker.each)(&Entry {
             name: &name.unwrap_or_default(),
             path: &path.unwrap_or_default(),
@@ -64,7 +95,8 @@ pub(super) unsafe extern "C" fn on_entry(
             reparse_tag: known.reparse_tag,
             link_group: known.hard_link_group_id,
             links: known.num_links,
-            streams: &sizes,
+            streams: &streams,
+            security,
         })
     }));
     match go_on {
@@ -78,4 +110,18 @@ pub(super) unsafe extern "C" fn on_entry(
             -1
         }
     }
+}
+
+/// Notes in the `bool` of the caller whether a resource lies in a solid block.
+pub(super) unsafe extern "C" fn on_resource(
+    resource: *const c::wimlib_resource_entry,
+    context: *mut c_void,
+) -> c_int {
+    // SAFETY: `has_solid_blocks` passes a `bool` that outlives the call and that nobody else uses meanwhile; wimlib passes a valid entry.
+    if let (Some(found), Some(resource)) =
+        unsafe { (context.cast::<bool>().as_mut(), resource.as_ref()) }
+    {
+        *found |= resource.packed() != 0;
+    }
+    0
 }

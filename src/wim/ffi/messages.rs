@@ -10,8 +10,10 @@ use wimlib_sys as c;
 
 use super::flag;
 
-/// Most lines of wimlib's messages that are kept for one call.
+/// Most lines of wimlib's messages that are kept of a call that failed: the last ones say most.
 const LONGEST_TALE: usize = 50;
+/// Most lines that are kept of a call that went well: each may say what was left out.
+pub const MOST_WARNINGS: usize = 10_000;
 
 unsafe extern "C" {
     // From libntfs-3g, which wimlib's NTFS mode is linked with. Its lines would go to standard error, that is
@@ -34,7 +36,21 @@ impl Messages {
         }
     }
 
+    /// The last lines of a call that failed.
     pub(super) fn take(&mut self) -> Vec<String> {
+        let lines = self.all();
+        let skip = lines.len().saturating_sub(LONGEST_TALE);
+        lines.into_iter().skip(skip).collect()
+    }
+
+    /// The first lines of a call that went well.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        let mut lines = self.all();
+        lines.truncate(MOST_WARNINGS);
+        lines
+    }
+
+    fn all(&mut self) -> Vec<String> {
         let Some(file) = &mut self.file else {
             return Vec::new();
         };
@@ -43,8 +59,7 @@ impl Messages {
             return Vec::new();
         }
         let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<String> = text
-            .split(['\n', '\r'])
+        text.split(['\n', '\r'])
             .map(|line| {
                 line.trim_start_matches("[ERROR] ")
                     .trim_start_matches("[WARNING] ")
@@ -52,15 +67,15 @@ impl Messages {
                     .to_owned()
             })
             .filter(|line| !line.is_empty())
-            .collect();
-        let skip = lines.len().saturating_sub(LONGEST_TALE);
-        lines.into_iter().skip(skip).collect()
+            .collect()
     }
 }
 
 fn start() -> Messages {
+    // Exclusions name files as Windows does: `PAGEFILE.SYS` is `pagefile.sys`.
+    let flags = c::WIMLIB_INIT_FLAG_ASSUME_UTF8 | c::WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE;
     // SAFETY: called once, under `OnceLock`, before any other call into wimlib; paths are UTF-8 whatever the locale.
-    let code = unsafe { c::wimlib_global_init(flag(c::WIMLIB_INIT_FLAG_ASSUME_UTF8)) };
+    let code = unsafe { c::wimlib_global_init(flag(flags)) };
     // SAFETY: both symbols are functions of libntfs-3g of the documented type; the handler ignores its arguments.
     unsafe { ntfs_log_set_handler(ntfs_log_handler_null as *const c_void) };
     let file = (code == 0).then(memory_file).flatten();
