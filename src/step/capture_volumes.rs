@@ -101,8 +101,8 @@ pub(super) struct Chosen {
 
 /// Whether a partition that is not captured may hold files of the machine.
 pub(super) fn is_missed(disk: &Disk, partition: &Partition, reason: &str) -> bool {
-    let no_files = partition.fs == FsKind::None || is_reserved(partition);
-    !disk.usb && !disk.removable && (!no_files || reason == BACKUP_ONLY)
+    let holds = partition.fs != FsKind::None && !is_reserved(partition);
+    !disk.usb && !disk.removable && (holds || reason == BACKUP_ONLY)
 }
 
 /// Every NTFS and FAT32 volume of fixed disks; the rest is named with its reason.

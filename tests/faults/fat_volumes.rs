@@ -363,7 +363,7 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "boot sector without its mark",
-            Stricter("boot sector is damaged"),
+            Stricter("does not end in 55 AA"),
             |f| {
                 f.put(510, &[0, 0]);
             },

@@ -9,7 +9,7 @@ use wimforge::platform::Machine;
 use wimforge::platform::linux::{LinuxMachine, MachineOptions};
 use wimforge::sequence::settings::{
     ApplyOperatingSystem, CaptureOperatingSystem, Compression, Destination, Existing, ImageSelect,
-    UnsupportedFiles, Verify,
+    ProductKeys, UnsupportedFiles, Verify,
 };
 use wimforge::step::cx::{StepCx, StepEnd};
 use wimforge::step::testing::RecordingHost;
@@ -66,6 +66,7 @@ impl Lab {
             compression: Compression::Fast,
             verify: Verify::Full,
             unsupported_files: UnsupportedFiles::Refuse,
+            product_keys: ProductKeys::Remove,
             keep_partial: false,
             exclude: Vec::new(),
         };

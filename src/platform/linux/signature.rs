@@ -98,8 +98,16 @@ fn kind(signature: &blkid::Signature, boot: &[u8]) -> FsKind {
     }
 }
 
-/// What Windows calls its own volumes, in the eight bytes behind the jump.
+/// What Windows calls its own volumes: in the eight bytes behind the jump, FAT in the field for the type.
 fn boot_sector(boot: &[u8]) -> Option<FsKind> {
+    if boot[510..512] == [0x55, 0xAA] {
+        if &boot[82..87] == b"FAT32" {
+            return Some(FsKind::Fat32);
+        }
+        if &boot[54..57] == b"FAT" {
+            return Some(FsKind::Fat);
+        }
+    }
     match &boot[3..11] {
         b"-FVE-FS-" => Some(FsKind::BitLocker),
         b"NTFS    " => Some(FsKind::Ntfs),
