@@ -230,7 +230,7 @@ pub fn archive(state: &Path, run: &RunFolder) -> Result<PathBuf, EngineError> {
         .map_err(EngineError::file("protecting", &archive))?;
     let id = run.id();
     // Never over another one: a clock that was set back gives a name twice.
-    let there = (1u32..)
+    let there = (1u32..=9_999)
         .map(|number| match number {
             1 => archive.join(&id),
             more => archive.join(format!("{id}-{more}")),

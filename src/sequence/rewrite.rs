@@ -72,11 +72,12 @@ pub fn bad_value(setting: &Setting) -> Option<String> {
         return None;
     }
     let (_, mistakes) = syntax::parse(&Source::new(&setting.path, &setting.value));
-    let first = mistakes.first()?;
-    Some(format!(
-        "{}: {}; a text stands in quotes",
-        setting.path, first.message
-    ))
+    // The parser takes what it reads for a whole document.
+    let why = mistakes
+        .first()?
+        .message
+        .replace("the sequence", "the value");
+    Some(format!("{}: {why}; a text stands in quotes", setting.path))
 }
 
 /// The first mistake of a changed step in the words of its settings, for somebody who sees these and no document.

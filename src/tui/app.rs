@@ -114,7 +114,6 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleEnd, TuiError> {
 
     let mut console = Console {
         model,
-        alone: offered,
         chosen: None,
         keyboard: None,
         parser: Parser::default(),
@@ -166,8 +165,6 @@ struct Console {
     connecting: Option<JoinHandle<Result<Client, ClientError>>>,
     /// When the engine is looked for again.
     retry: Instant,
-    /// No engine is looked for.
-    alone: bool,
     chosen: Option<Choice>,
     /// What is typed; none while another program has the terminal.
     keyboard: Option<Keyboard>,
@@ -382,7 +379,9 @@ impl Console {
     }
 
     fn is_lost(&self) -> bool {
-        self.receiver.is_none() && self.connecting.is_none() && !self.alone
+        // An interrupted run is offered without an engine.
+        let offers = matches!(self.model.screen, Open::Offer(_));
+        self.receiver.is_none() && self.connecting.is_none() && !offers
     }
 
     fn time_passed(&mut self, second: &mut Instant) -> Vec<Effect> {

@@ -149,7 +149,8 @@ impl Parser {
                 self.begun = vec![ESC];
                 return;
             }
-            ([], b'[' | b'O') => {
+            // The second of two brackets: F1 to F5 of the Linux console.
+            ([], b'[' | b'O') | ([b'['], b'[') => {
                 self.begun.push(byte);
                 return;
             }
@@ -162,11 +163,6 @@ impl Parser {
             ([], _) => {
                 self.begun.clear();
                 all.push(single(byte, KeyModifiers::ALT));
-                return;
-            }
-            // Linux console: F1 to F5.
-            ([b'['], b'[') => {
-                self.begun.push(byte);
                 return;
             }
             ([b'[', b'['], _) => {

@@ -49,7 +49,7 @@ fn a_failure_its_hint_a_changed_setting_and_success() {
     console.press(key::BACKSPACE, 3);
     // A mistake is told and nothing typed is lost.
     console.keys("yes\r");
-    console.wait_text("error: ");
+    console.wait_text("; a text stands in quotes");
     console.wait_text("fail.sh yes_");
     console.keys("\"\r");
     console.wait_gone("Change this step for this run");

@@ -125,7 +125,7 @@ fn a_whole_text_takes_the_place_of_the_step() {
 }
 
 #[test]
-fn mistakes_are_refused_with_their_line_and_nothing_changes() {
+fn mistakes_are_refused_with_their_line_or_setting_and_nothing_changes() {
     let live = Live::debugged(&(ok("1") + &ok("2")));
     let bad = [
         "Step(name: \"x\", action: SetVariable(variable: \"A\", valeu: \"1\"))",
@@ -147,18 +147,23 @@ fn mistakes_are_refused_with_their_line_and_nothing_changes() {
         panic!("taken");
     };
     assert!(why.contains(":3:") && why.contains("timeout"), "{why}");
-    for pairs in [
-        [("timeout", "soon")],
-        [("action.variable", "")],
-        [("action.nothing", "1")],
-        [("nothing", "1")],
-        [("timeout", "5, disabled: maybe")],
+    // Who changes settings is told of these, not of a document that is not to be seen.
+    for (path, value, named) in [
+        ("timeout", "soon", "timeout: "),
+        ("action.variable", "", "`variable`"),
+        ("action.nothing", "1", "action.nothing: "),
+        ("nothing", "1", "nothing: "),
+        ("timeout", "5, disabled: maybe", "timeout: "),
+        ("action.value", "\"open", "action.value: "),
     ] {
-        let refusal = refused(&live, "1", settings(&pairs));
-        assert!(
-            matches!(refusal, Refusal::BadSequence(_)),
-            "{pairs:?}: {refusal:?}"
-        );
+        let refusal = refused(&live, "1", settings(&[(path, value)]));
+        let Refusal::BadValue(why) = &refusal else {
+            panic!("{path}: {refusal:?}");
+        };
+        assert!(why.contains(named), "{path}: {why}");
+        for word in ["document", "line ", "column", "sequence", "^", "\n"] {
+            assert!(!why.contains(word), "{path}: {why}");
+        }
     }
     assert_eq!(live.state().overrides, []);
     live.must(Request::Continue);
@@ -232,6 +237,13 @@ fn a_secret_has_no_place_in_a_step() {
     }
     // The line that is shown with a mistake is the whole document here, the default of the secret input with it.
     let said = refused(&live, "1", settings(&[("timeout", "soon")])).to_string();
+    assert!(
+        said.contains("timeout") && !said.contains("hunter22"),
+        "{said}"
+    );
+    let bad =
+        "Step(name: \"x\", timeout: soon, action: SetVariable(variable: \"A\", value: \"1\"))";
+    let said = refused(&live, "1", StepChange::Text(bad.to_owned())).to_string();
     assert!(said.contains('^') && !said.contains("hunter22"), "{said}");
     change(&live, "1", settings(&[("action.value", "\"%Other%\"")]));
     live.must(Request::Continue);

@@ -143,7 +143,7 @@ fn a_long_list_is_read_to_its_end_before_the_word_is_taken() {
             break;
         }
         assert_eq!(press(&mut model, "wipe<Enter>"), []);
-        press(&mut model, "<Down>");
+        press(&mut model, "<PageDown>");
     }
     for at in 1..=10 {
         assert!(

@@ -10,6 +10,7 @@ mod log_keys;
 mod look;
 #[cfg(test)]
 mod noise;
+#[cfg(test)]
 mod offer_keys;
 #[cfg(test)]
 mod overlays;

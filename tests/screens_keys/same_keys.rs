@@ -95,7 +95,9 @@ fn the_chosen_row_is_seen_on_every_theme_and_not_by_colour_alone() {
             let chosen = |y: u16| {
                 let cells = (0..80).map(|x| &buffer[(x, y)]);
                 let reversed = cells.filter(|cell| cell.modifier.contains(Modifier::REVERSED));
-                reversed.map(|cell| cell.symbol()).collect::<String>()
+                reversed
+                    .map(ratatui::buffer::Cell::symbol)
+                    .collect::<String>()
             };
             let rows: Vec<String> = (0..24).map(chosen).filter(|row| row.len() > 10).collect();
             // What lies over a panel is the last.

@@ -21,13 +21,12 @@ pub(super) fn confirmed(model: &mut Model, key: KeyEvent) -> Option<bool> {
 
 /// Asks before a request is sent.
 pub(super) fn ask(model: &mut Model, view: &mut RunView, confirm: Confirm) {
-    match model.cannot_act() {
-        Some(why) => model.note = why,
-        None => {
-            model.asked_at = model.guard.now();
-            view.over = Over::Confirm(confirm);
-        }
+    if let Some(why) = model.cannot_act() {
+        model.note = why;
+        return;
     }
+    model.asked_at = model.guard.now();
+    view.over = Over::Confirm(confirm);
 }
 
 /// Keys of such a question.

@@ -337,12 +337,11 @@ pub(super) fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             Screen::Run(view)
                 if model.state.end.is_none() && model.connected && model.replay.is_none() =>
             {
-                match &refused {
-                    Some(why) => model.note.clone_from(why),
-                    None => {
-                        view.over = Over::Cancel;
-                        model.asked_at = model.guard.now();
-                    }
+                if let Some(why) = refused {
+                    model.note = why;
+                } else {
+                    view.over = Over::Cancel;
+                    model.asked_at = model.guard.now();
                 }
                 Vec::new()
             }

@@ -393,13 +393,12 @@ fn show_findings(model: &mut Model, view: &mut RunView) {
 
 /// Asks before the run is cancelled.
 pub(super) fn ask_to_cancel(model: &mut Model, view: &mut RunView) {
-    match model.cannot_act() {
-        Some(why) => model.note = why,
-        None => {
-            view.over = Over::Cancel;
-            model.asked_at = model.guard.now();
-        }
+    if let Some(why) = model.cannot_act() {
+        model.note = why;
+        return;
     }
+    view.over = Over::Cancel;
+    model.asked_at = model.guard.now();
 }
 
 /// Asks where a bundle goes.

@@ -7,7 +7,7 @@ use super::closer;
 use crate::protocol::Request;
 use crate::tui::model::{Model, Over, RunView, Sent};
 use crate::tui::msg::Effect;
-use crate::tui::view::last_top;
+use crate::tui::view::{last_top, page_of_question};
 
 pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
     let Over::Word(question, _) = &view.over else {
@@ -18,6 +18,9 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<
     let word = word.unwrap_or_default().to_owned();
     let last = last_top(model, view);
     if let Some(by) = closer::scrolled(key) {
+        // No further than what was in sight: nothing is passed over unread.
+        let page = isize::try_from(page_of_question(model)).unwrap_or(1);
+        let by = by.clamp(-page, page);
         let top = view.question_top.min(last);
         view.question_top = top.saturating_add_signed(by).min(last);
     }

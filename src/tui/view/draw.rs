@@ -63,6 +63,13 @@ pub fn last_top(model: &Model, view: &RunView) -> usize {
     }
 }
 
+/// Rows of the open question that are in sight at once, beside that of its word.
+pub fn page_of_question(model: &Model) -> usize {
+    let whole = screen(model);
+    let [_, area, _] = split(whole, header::RUN_ROWS, footer::rows(model, whole));
+    usize::from(area.height.saturating_sub(3)).max(1)
+}
+
 /// The farthest that the help can be scrolled to.
 pub fn last_top_of_help(model: &Model) -> usize {
     help::last_top(&model.look, screen(model))

@@ -204,7 +204,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if !matches!(model.screen, Screen::Run(_)) {
         let version = concat!("wimforge ", env!("CARGO_PKG_VERSION"));
         let title = format!("{version}   build and capture Windows reference images");
-        let lost = if model.connected || matches!(model.screen, Screen::Connecting) {
+        let alone = matches!(model.screen, Screen::Connecting | Screen::Offer(_));
+        let lost = if model.connected || alone {
             ""
         } else {
             "NOT CONNECTED  "

@@ -19,5 +19,5 @@ mod summary;
 mod text;
 mod variables;
 
-pub use draw::{draw, last_top, last_top_of_help, last_top_of_offer};
+pub use draw::{draw, last_top, last_top_of_help, last_top_of_offer, page_of_question};
 pub use render::{draw_text, render, render_text};
