@@ -6,6 +6,7 @@
 mod document;
 pub mod encoding;
 mod files;
+mod lookup;
 mod new;
 mod run_synchronous;
 mod shape;
