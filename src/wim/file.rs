@@ -24,9 +24,9 @@ const CLUSTER: u64 = 4096;
 /// One WIM: opened from a file or to be written.
 #[derive(Debug)]
 pub struct Wim {
-    handle: Handle,
+    pub(super) handle: Handle,
     /// The file it came from; empty for a new one.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     compression: Option<WimCompression>,
 }
 

@@ -6,12 +6,14 @@
 pub mod error;
 pub mod ffi;
 pub mod file;
+pub mod one_file;
 pub mod progress;
 pub mod types;
 mod xml_guard;
 
 pub use error::{WimError, WimlibCause};
 pub use file::Wim;
+pub use one_file::SmallFile;
 pub use progress::{Monitor, Silent, WimPhase, WimProgress};
 pub use types::{
     Architecture, ImageInfo, WimCompression, WimInfo, WriteOptions, windows_exclusions,

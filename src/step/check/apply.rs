@@ -12,6 +12,7 @@ use crate::units;
 use crate::wim::{ImageInfo, Silent, Wim};
 
 use super::Checker;
+use super::answer_file;
 use super::findings::counted;
 
 pub(super) fn check(settings: &ApplyOperatingSystem, c: &mut Checker<'_>) {
@@ -64,6 +65,9 @@ fn rehearse(settings: &ApplyOperatingSystem, c: &mut Checker<'_>) -> Option<()> 
     }
     let done = apply_os::finish(&jobs, &step);
     c.result("destination", done);
+    if let Some(job) = apply_os::windows(&jobs) {
+        answer_file::check(&wim, job.image.index, c);
+    }
     Some(())
 }
 
