@@ -257,7 +257,7 @@ impl Document {
                     continue;
                 }
                 if node.first_element_child().is_some()
-                    && node.children().filter(|n| n.is_text()).all(is_blank)
+                    && node.children().filter(Node::is_text).all(is_blank)
                 {
                     inside.push(node.id());
                     continue;
@@ -276,12 +276,9 @@ impl Document {
 
     /// Makes changes that are found on the tree of the text.
     pub(super) fn edit(&mut self, plan: impl FnOnce(&Tree<'_>) -> Vec<Splice>) {
-        let splices = match Tree::parse(&self.text) {
-            Ok(tree) => plan(&tree),
-            Err(_) => {
-                self.broken = true;
-                return;
-            }
+        let Ok(splices) = Tree::parse(&self.text).map(|tree| plan(&tree)) else {
+            self.broken = true;
+            return;
         };
         splice::apply(&mut self.text, splices);
     }

@@ -77,16 +77,16 @@ fn settle(document: &mut Document, pass: &str) -> Result<(usize, Option<String>)
         commands
             .iter()
             .zip(1..)
-            .map(|((_, command), order): (_, usize)| match child(*command, "Order") {
-                Some(element) => replace_content(element, &order.to_string()),
-                None => {
-                    let prefix = super::splice::prefix(*command);
-                    let pad = child_pad(*command);
-                    append(
-                        *command,
-                        &format!("{pad}<{prefix}Order>{order}</{prefix}Order>"),
-                    )
+            .map(|((_, command), order): (_, usize)| {
+                if let Some(element) = child(*command, "Order") {
+                    return replace_content(element, &order.to_string());
                 }
+                let prefix = super::splice::prefix(*command);
+                let pad = child_pad(*command);
+                append(
+                    *command,
+                    &format!("{pad}<{prefix}Order>{order}</{prefix}Order>"),
+                )
             })
             .collect()
     });
