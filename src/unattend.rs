@@ -7,6 +7,7 @@ mod commands;
 mod document;
 pub mod encoding;
 mod files;
+mod lookup;
 mod new;
 mod pieces;
 mod places;

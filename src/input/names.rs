@@ -163,10 +163,10 @@ pub(super) fn dns(name: &str) -> Option<String> {
 /// Why this is no account of a domain or server: `domain\user` or `user@domain`.
 pub(super) fn account(text: &str) -> Option<String> {
     const FORM: &str = r"write domain\user or user@domain";
-    let (domain, user) = match (text.split_once('\\'), text.rsplit_once('@')) {
-        (Some((domain, user)), _) => (domain, user),
-        (None, Some((user, domain))) => (domain, user),
-        (None, None) => return Some(FORM.to_owned()),
+    let backslash = text.split_once('\\');
+    let parts = backslash.or_else(|| text.rsplit_once('@').map(|(user, domain)| (domain, user)));
+    let Some((domain, user)) = parts else {
+        return Some(FORM.to_owned());
     };
     if domain.is_empty() || user.is_empty() {
         return Some(FORM.to_owned());

@@ -285,7 +285,7 @@ fn put_interface(document: &mut Document, component: &str, identifier: &str, int
 /// The elements stand in the order of Microsoft's reference.
 fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapter)) {
     let truth = |is: bool| if is { "true" } else { "false" };
-    let identified = || New::text("Identifier", identifier);
+    let named = || New::text("Identifier", identifier);
     let dhcp = |name: &str| {
         let enabled = New::text("DhcpEnabled", truth(adapter.dhcp));
         New::parent(name, vec![enabled])
@@ -298,7 +298,7 @@ fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapt
     {
         tcpip.push(dhcp("Ipv6Settings"));
     }
-    tcpip.push(identified());
+    tcpip.push(named());
     let addresses = adapter.addresses.iter().map(String::as_str);
     tcpip.push(values("UnicastIpAddresses", "IpAddress", addresses));
     let mut routes = New::parent("Routes", Vec::new());
@@ -318,7 +318,7 @@ fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapt
     tcpip.push(routes);
     put_interface(document, TCPIP, identifier, tcpip);
 
-    let mut dns = New::parent("Interface", vec![identified()]);
+    let mut dns = New::parent("Interface", vec![named()]);
     dns.push(New::text(
         "DNSDomain",
         adapter.dns_suffix.as_deref().unwrap_or_default(),
@@ -331,7 +331,7 @@ fn write_adapter(document: &mut Document, (identifier, adapter): &(String, Adapt
     ));
     put_interface(document, DNS, identifier, dns);
 
-    let mut netbt = New::parent("Interface", vec![identified()]);
+    let mut netbt = New::parent("Interface", vec![named()]);
     netbt.push(New::text("NetbiosOptions", &adapter.netbios.to_string()));
     put_interface(document, NETBT, identifier, netbt);
 }

@@ -233,12 +233,7 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
     for job in jobs {
         volumes::mark_applied(host, job.target.at);
     }
-    let windows = jobs
-        .iter()
-        .filter(|job| !job.image.version.is_empty() || job.image.architecture.is_some())
-        .max_by_key(|job| job.image.total_bytes)
-        .or_else(|| jobs.iter().max_by_key(|job| job.image.total_bytes));
-    let Some(job) = windows else {
+    let Some(job) = windows(jobs) else {
         return Ok(StepEnd::Done);
     };
     let letter = volumes::letter_of(host, job.target.at)
@@ -264,6 +259,14 @@ pub(super) fn finish(jobs: &[Job], cx: &StepCx) -> StepResult {
         job.target.name()
     ));
     Ok(StepEnd::Done)
+}
+
+/// The one of several images that brings Windows.
+pub(super) fn windows(jobs: &[Job]) -> Option<&Job> {
+    jobs.iter()
+        .filter(|job| !job.image.version.is_empty() || job.image.architecture.is_some())
+        .max_by_key(|job| job.image.total_bytes)
+        .or_else(|| jobs.iter().max_by_key(|job| job.image.total_bytes))
 }
 
 /// For the answer file: its components name the processor, and Windows reads only those for its own.

@@ -5,6 +5,7 @@
 //! with them. Nothing is changed and nothing is left behind.
 
 mod ahead;
+mod answer_file;
 mod apply;
 mod capture;
 mod command;

@@ -388,7 +388,8 @@ fn orders_of_commands_are_from_1_to_500_and_each_once() {
 
 #[test]
 fn hostile_files_are_refused_without_quoting_them() {
-    let attributes: String = (0..300).map(|n| format!(" a{n}=''")).collect();
+    let attributes: Vec<String> = (0..300).map(|n| format!("a{n}=''")).collect();
+    let attributes = attributes.join(" ");
     for text in [
         "<!DOCTYPE x []><unattend/>".to_owned(),
         "<a>".repeat(100),
@@ -397,7 +398,7 @@ fn hostile_files_are_refused_without_quoting_them() {
         "<unattend CANARY='1' CANARY='2'/>".to_owned(),
         "<CANARY/>".to_owned(),
         "<unattend xmlns='urn:CANARY'/>".to_owned(),
-        format!("<unattend{attributes}/>"),
+        format!("<unattend {attributes}/>"),
         "<unattend>&CANARY;</unattend>".to_owned(),
         String::new(),
         "CANARY".to_owned(),
@@ -415,4 +416,82 @@ fn hostile_files_are_refused_without_quoting_them() {
     let mut document = Document::new("amd64");
     document.set("specialize", SHELL, "ComputerName", "\u{1}");
     assert!(document.to_xml().is_err());
+}
+
+/// Bits of answer files, well-formed or not when they come together.
+const BITS: [&str; 34] = [
+    "<settings pass=\"specialize\">",
+    "<settings pass='oobeSystem' wasPassProcessed=\"true\">",
+    "</settings>",
+    "<component name=\"Microsoft-Windows-Shell-Setup\" processorArchitecture=\"amd64\">",
+    "<component name=\"Microsoft-Windows-Shell-Setup\" processorArchitecture=\"x86\"/>",
+    "<component name=\"Microsoft-Windows-Deployment\" processorArchitecture=\"amd64\">",
+    "</component>",
+    "<ComputerName>",
+    "</ComputerName>",
+    "<ComputerName/>",
+    "<ComputerName a='>'\n/>",
+    "<UserAccounts>",
+    "</UserAccounts>",
+    "<AdministratorPassword>*SENSITIVE*DATA*DELETED*</AdministratorPassword>",
+    "<AdministratorPassword><Value>*SENSITIVE*DATA*DELETED*</Value></AdministratorPassword>",
+    "<LocalAccounts><LocalAccount><Password><Value>*SENSITIVE*DATA*DELETED*</Value></Password></LocalAccount></LocalAccounts>",
+    "<RunSynchronous>",
+    "</RunSynchronous>",
+    "<RunSynchronousCommand><Order>500</Order></RunSynchronousCommand>",
+    "<RunSynchronousCommand><Order/><Description>other</Description></RunSynchronousCommand>",
+    "<RunSynchronousCommand/>",
+    "<![CDATA[<a>]]>",
+    "<!-- Password -->",
+    "<?pi ?>",
+    "\n  ",
+    "\r\n\t",
+    " ",
+    "text \u{e4}\u{1f600}",
+    "&amp;",
+    "<x:y xmlns:x='urn:x'>",
+    "</x:y>",
+    "<ProductKey>K</ProductKey>",
+    "<Value>v</Value>",
+    "/>",
+];
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_read_can_be_set_and_written(bits in proptest::collection::vec(0..BITS.len(), 0..24), prefix in 0..3_usize) {
+        let content: String = bits.iter().map(|at| BITS[*at]).collect();
+        let text = match prefix {
+            0 => format!("{HEAD}<unattend xmlns=\"{NAMESPACE}\">{content}</unattend>"),
+            1 => format!("<unattend>\n{content}\n</unattend>"),
+            _ => answer(&pass("specialize", &component(SHELL, "amd64", &content))),
+        };
+        let Ok(mut document) = Document::parse(text.as_bytes(), "x", "amd64") else {
+            return Ok(());
+        };
+        document.set("specialize", SHELL, "ComputerName", "REF-01 & <co>");
+        document.set("specialize", SHELL, "ProductKey", "");
+        let password = New::parent("", vec![New::text("Value", "x"), New::text("PlainText", "false")]);
+        document.put("oobeSystem", SHELL, "UserAccounts/AdministratorPassword", &password);
+        set_command(&mut document, "specialize", "fuzz", Some("x")).unwrap();
+        for _ in 0..2 {
+            let found = document.get("specialize", SHELL, "ComputerName");
+            proptest::prop_assert_eq!(found.as_deref(), Some("REF-01 & <co>"));
+            proptest::prop_assert_eq!(document.get("specialize", SHELL, "ProductKey"), None);
+            let value = "UserAccounts/AdministratorPassword/Value";
+            let found = document.get("oobeSystem", SHELL, value);
+            proptest::prop_assert_eq!(found.as_deref(), Some("x"));
+            let bytes = document.to_xml().unwrap();
+            proptest::prop_assert_eq!(written(&document).matches("<Description>fuzz<").count(), 1);
+            // What was read twice is the same.
+            document = Document::parse(&bytes, "again", "amd64").unwrap();
+            document.unmark();
+            document.remove_scrubbed();
+        }
+        let clean = written(&document);
+        let root = xmltree::Element::parse(clean.as_bytes()).unwrap();
+        let mut passes = root.children.iter().filter_map(xmltree::XMLNode::as_element);
+        proptest::prop_assert!(passes.all(|pass| !pass.attributes.contains_key("wasPassProcessed")));
+        let clean = crate::unattend::scrub(clean.as_bytes(), "clean", crate::unattend::Keys::Remove);
+        proptest::prop_assert!(clean.is_ok());
+    }
 }

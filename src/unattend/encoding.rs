@@ -54,11 +54,12 @@ pub enum NotText {
 /// [`NotText`].
 pub fn decode(bytes: &[u8]) -> Result<String, NotText> {
     let mut text = match bytes {
-        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => return Err(NotText::Utf32),
+        [0, 0, ..] | [1..=255, 0, 0, 0, ..] | [0xFF, 0xFE, 0, 0, ..] => {
+            return Err(NotText::Utf32);
+        }
         [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes)?,
         [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes)?,
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest)?.to_owned(),
-        [0, 0, ..] | [1..=255, 0, 0, 0, ..] => return Err(NotText::Utf32),
         [1..=127, 0, ..] => wide(bytes, u16::from_le_bytes)?,
         [0, 1..=127, ..] => wide(bytes, u16::from_be_bytes)?,
         _ => narrow(bytes)?,

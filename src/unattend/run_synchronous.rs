@@ -1,7 +1,7 @@
 //! The commands that Windows Setup runs in a pass (`RunSynchronous`). Each has an order from 1 to 500 that no other has;
 //! Setup refuses the whole answer file otherwise.
 
-use super::document::{Place, at_path, child, text};
+use super::lookup::{Place, at_path, child, own, text};
 use super::splice::{append, child_pad, replace_content};
 use super::{DEPLOYMENT, Document, New, UnattendError};
 
@@ -45,7 +45,7 @@ fn settle(document: &mut Document, pass: &str) -> Result<(usize, Option<String>)
     let mut highest = 0;
     let mut result = Ok(None);
     document.edit(|tree| {
-        let mut commands: Vec<_> = Document::own(tree, place, &architecture)
+        let mut commands: Vec<_> = own(tree, place, &architecture)
             .into_iter()
             .flat_map(|component| at_path(component, LIST))
             .map(|command| {
@@ -77,16 +77,16 @@ fn settle(document: &mut Document, pass: &str) -> Result<(usize, Option<String>)
         commands
             .iter()
             .zip(1..)
-            .map(|((_, command), order): (_, usize)| match child(*command, "Order") {
-                Some(element) => replace_content(element, &order.to_string()),
-                None => {
-                    let prefix = super::splice::prefix(*command);
-                    let pad = child_pad(*command);
-                    append(
-                        *command,
-                        &format!("{pad}<{prefix}Order>{order}</{prefix}Order>"),
-                    )
+            .map(|((_, command), order): (_, usize)| {
+                if let Some(element) = child(*command, "Order") {
+                    return replace_content(element, &order.to_string());
                 }
+                let prefix = super::splice::prefix(*command);
+                let pad = child_pad(*command);
+                append(
+                    *command,
+                    &format!("{pad}<{prefix}Order>{order}</{prefix}Order>"),
+                )
             })
             .collect()
     });

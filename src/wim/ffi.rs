@@ -6,6 +6,7 @@
 
 mod entry;
 mod messages;
+mod one_file;
 mod progress;
 
 use std::cell::Cell;

@@ -9,6 +9,7 @@ pub mod ffi;
 pub mod file;
 mod header;
 mod kept_xml;
+pub mod one_file;
 pub mod progress;
 pub mod reparse;
 pub mod survey;
@@ -18,6 +19,7 @@ mod xml_guard;
 pub use error::{WimError, WimlibCause};
 pub use ffi::{Entry, Stream};
 pub use file::Wim;
+pub use one_file::SmallFile;
 pub use progress::{Monitor, Silent, WimPhase, WimProgress};
 pub use survey::Survey;
 pub use types::{

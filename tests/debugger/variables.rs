@@ -166,7 +166,7 @@ fn values_are_checked_as_the_form_checks_them() {
             "\\\\s\\share\\a.wim",
         ),
         ("OSDCaptureAccount", "nobody", "lab\\nobody"),
-        ("OSDProductKey", "AAAAA", "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"),
+        ("OSDProductKey", "AAAAA", "W269N-WFGWX-YVC9B-4J6C9-T83GX"),
         ("TSDebugOnError", "perhaps", "true"),
     ] {
         let reply = live.ask(set(name, bad));

@@ -16,6 +16,7 @@ use crate::units;
 use crate::wim::{ImageInfo, Monitor, Silent, Wim, WimProgress};
 
 use super::Checker;
+use super::answer_file;
 use super::findings::counted;
 
 const SUBJECT: &str = "image file";
@@ -77,6 +78,9 @@ fn rehearse(settings: &ApplyOperatingSystem, c: &mut Checker<'_>) -> Option<()> 
     let done = apply_os::finish(&jobs, &step);
     c.result("destination", done);
     contents(settings, &wim, c);
+    if let Some(job) = apply_os::windows(&jobs) {
+        answer_file::check(&wim, job.image.index, c);
+    }
     Some(())
 }
 

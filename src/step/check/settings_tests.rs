@@ -199,3 +199,49 @@ fn input_methods_fit_and_unknown_names_of_windows_lists_are_warnings() {
             "UserLocale: Windows has no locale `xx-DE`",
         );
 }
+
+/// An image with this answer file.
+fn image(folder: &std::path::Path, answer: &[u8]) -> String {
+    let tree = folder.join("tree");
+    std::fs::create_dir_all(tree.join("WINDOWS/panther")).unwrap();
+    std::fs::write(tree.join("WINDOWS/panther/Unattend.XML"), answer).unwrap();
+    let wim = folder.join("source.wim");
+    let out = std::process::Command::new("wimlib-imagex")
+        .arg("capture")
+        .args([&tree, &wim])
+        .args(["Lab", "--image-property", "WINDOWS/ARCH=12"])
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{out:?}");
+    wim.display().to_string()
+}
+
+#[test]
+fn an_answer_file_that_cannot_be_read_is_found_before_the_wipe() {
+    let partition = r#"Step(name: "p", action: PartitionDisk(disk: 0, style: Gpt, partitions: [(name: "W", size: Percent(100), format: Ntfs, letter_variable: "OSDisk")]))"#;
+    let settings = windows(r#"computer_name: "P""#);
+    let namespace = "xmlns=\"urn:schemas-microsoft-com:unattend\"";
+    for (answer, gravity, part) in [
+        (b"<unattend>\xFC</unattend>".to_vec(), Blocking, "WINDOWS/panther/Unattend.XML is not a usable answer file: it is not UTF-8"),
+        (b"<unattend>".to_vec(), Blocking, "not well-formed"),
+        (format!("<unattend {namespace}/>").into_bytes(), Fine, "merged"),
+        (
+            format!("<unattend {namespace}><settings pass=\"x\"><component processorArchitecture=\"amd64\"/></settings></unattend>").into_bytes(),
+            Warning,
+            "made for amd64 only; Windows for arm64",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let apply = format!(
+            "Step(name: \"a\", action: ApplyOperatingSystem(image: r\"{}\", index: Index(1), destination: Variable(\"OSDisk\")))",
+            image(folder.path(), &answer)
+        );
+        let bench = Bench::default();
+        bench
+            .check(&[partition, &apply, &settings], &[])
+            .expect(gravity, "answer file", part);
+        // Nobody touches it: nobody cares.
+        let checked = bench.check(&[partition, &apply], &[]);
+        assert!(checked.found.iter().all(|finding| finding.subject != "answer file"));
+    }
+}
