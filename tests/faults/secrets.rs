@@ -10,8 +10,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use crate::common::system::shoot;
 use crate::common::system::{files_below, text, tool, wait};
-use crate::machine::{children, engine_of, shoot};
+use crate::machine::{children, engine_of};
 use crate::plain::wimforge;
 
 /// With something of everything that encoders escape, and nothing that the document's own language reads as its own.

@@ -86,7 +86,7 @@ fn compare(expected: &Disk, found: &Disk) -> Result<(), PlatformError> {
     } else if expected.bytes != found.bytes {
         format!("it had {} bytes and has {}", expected.bytes, found.bytes)
     } else if expected.digest != found.digest {
-        "its partition table is another one".to_owned()
+        "what lies on it is not what was shown: the table or a volume changed".to_owned()
     } else {
         return Ok(());
     };
