@@ -808,7 +808,12 @@ fn a_shell_gets_plain_variables_only() {
     let mut model = running(false, (80, 24), plain_names());
     let effects = typed(&mut model, "!");
     // Nothing may change under the technician's hands.
-    let [Effect::Send(_, Request::Pause), Effect::Shell(variables)] = &effects[..] else {
+    let [
+        Effect::Send(_, Request::Shell { open: true }),
+        Effect::Send(_, Request::Pause),
+        Effect::Shell(variables),
+    ] = &effects[..]
+    else {
         panic!("{effects:?}");
     };
     assert!(variables.iter().any(|(name, _)| name == "OSDComputerName"));

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::regular;
 use crate::text::{harmless, shorten};
 use crate::unattend::find_path;
 
@@ -41,7 +42,7 @@ pub(super) fn look(root: &Path) -> Option<Notice> {
         })
     };
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text));
+    let read = regular::open(&path).and_then(|file| file.take(LARGEST).read_to_string(&mut text));
     match read.ok().and_then(|_| ron::from_str::<Captured>(&text).ok()) {
         Some(mark) => notice(format!(
             "this machine was captured before, on {} as {}: build a new reference machine",

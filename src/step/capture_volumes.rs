@@ -1,12 +1,12 @@
 //! Which volumes are captured, and whether they are fit for it.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::codes;
 use crate::event::Artifact;
 use crate::platform::{Disk, FsKind, NtfsState, Partition, show};
+use crate::regular;
 use crate::units;
 
 use super::capture_whole;
@@ -312,7 +312,7 @@ fn is_asleep(root: &Path) -> bool {
     entries.flatten().any(|entry| {
         let mut first = [0; 4];
         entry.file_name().eq_ignore_ascii_case("hiberfil.sys")
-            && File::open(entry.path())
+            && regular::open(&entry.path())
                 .and_then(|mut file| file.read_exact(&mut first))
                 .is_ok()
             && ASLEEP.iter().any(|mark| first.eq_ignore_ascii_case(mark))

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use crate::regular;
 use crate::text::{harmless, shorten};
 use crate::unattend::find_path;
 
@@ -133,7 +134,7 @@ pub(super) fn look(root: &Path) -> Vec<Notice> {
 /// `ImageState` of `State.ini`.
 fn image_state(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
+    let file = regular::open(path).ok()?;
     file.take(LARGEST_STATE).read_to_end(&mut bytes).ok()?;
     // Plain or UTF-16: what lies between its signs is of no matter here.
     let text: String = bytes
@@ -177,7 +178,7 @@ impl Facts {
         };
         let regular = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
         let opened = if regular {
-            File::open(&path)
+            regular::open(&path)
                 .map_err(HiveError::Io)
                 .and_then(Hive::open)
         } else {

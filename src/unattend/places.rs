@@ -5,9 +5,11 @@
 //! leaves copies below Panther; recovery, deployment tools and people have places of their own. Folders are told
 //! without regard to case; what a file is, is told by what it holds.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+use crate::regular;
 
 use super::commands::{self, Hit, Kind};
 use super::pieces::{decode, is_answer_file};
@@ -225,7 +227,7 @@ impl Walk<'_> {
     fn file(&mut self, path: PathBuf, name: &str) {
         // What cannot be read here (encrypted, on bad sectors) cannot be captured either: the capture tells of it.
         let mut head = Vec::new();
-        let Ok(mut file) = File::open(&path) else {
+        let Ok(mut file) = regular::open(&path) else {
             return;
         };
         if (&mut file).take(HEAD).read_to_end(&mut head).is_err() {

@@ -61,7 +61,7 @@ fn a_failure_its_hint_a_changed_setting_and_success() {
     console.wait_text("changed; Run Command Line: succeeded");
     console.keys(key::ENTER);
     console.wait_text("attempt 2 at");
-    console.wait_text("changed for this run by console on");
+    console.wait_text("changed for this run by root (console on");
     console.wait_text("(document: \"/bin/sh fail.sh no\")");
     console.keys(key::ESC);
     console.wait_gone("attempt 2 at");

@@ -269,7 +269,7 @@ fn at_the_pre_flight_page() {
     console.wait_text("FAILED: Apply it");
     console.abort();
     console.wait_text("FAILED after");
-    console.wait_text("findings were overridden by console on");
+    console.wait_text("findings were overridden by root (console on");
 }
 
 #[test]

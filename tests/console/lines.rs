@@ -103,7 +103,7 @@ fn plain_lines_beside_a_console() {
     assert!(leaving.errors().contains("detached; the run goes on"));
     assert!(!place.status()["question"].is_null());
     console.keys(key::ENTER);
-    staying.wait("answered by console on /dev/");
+    staying.wait("answered by root (console on /dev/");
     staying.wait("FAILED: ");
     staying.wait("answer with: wimforge ctl retry|skip|cancel");
     assert_eq!(place.ctl(&["set", "Fix=yes"]).status.code(), Some(0));

@@ -86,8 +86,11 @@ fn trial(
 ) -> Result<&'static str, String> {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("disk.img");
-    let file = std::fs::File::create(&disk).unwrap();
-    file.set_len(48 << 20).unwrap();
+    // Closed at once: a file that somebody has open for writing is no disk.
+    std::fs::File::create(&disk)
+        .unwrap()
+        .set_len(48 << 20)
+        .unwrap();
     let document = folder.path().join("images.ron");
     std::fs::write(&document, DOCUMENT).unwrap();
     let mut child = wimforge(

@@ -185,7 +185,11 @@ fn the_shell_pauses_a_run_that_moves() {
     assert!(
         matches!(
             &effects[..],
-            [Effect::Send(_, Request::Pause), Effect::Shell(_)]
+            [
+                Effect::Send(_, Request::Shell { open: true }),
+                Effect::Send(_, Request::Pause),
+                Effect::Shell(_)
+            ]
         ),
         "{effects:?}"
     );

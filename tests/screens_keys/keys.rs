@@ -408,7 +408,11 @@ fn a_refused_sequence_of_the_command_line_does_not_start_another_one() {
 fn the_shell_gets_plain_variables_only() {
     let mut model = fixtures::failed().model;
     let effects = press(&mut model, "!");
-    let [Effect::Shell(variables)] = &effects[..] else {
+    let [
+        Effect::Send(_, Request::Shell { open: true }),
+        Effect::Shell(variables),
+    ] = &effects[..]
+    else {
         panic!("{effects:?}");
     };
     assert_eq!(variables, &shell_variables(&model.state));

@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -155,8 +155,17 @@ fn users(about: &Metadata, writing: bool) -> Vec<String> {
 fn has_open(process: &Path, about: &Metadata, writing: bool) -> bool {
     let descriptors = fs::read_dir(process.join("fd"));
     descriptors.into_iter().flatten().flatten().any(|entry| {
-        fs::metadata(entry.path()).is_ok_and(|found| same(&found, about))
-            && (!writing || is_for_writing(&process.join("fdinfo").join(entry.file_name())))
+        let info = fs::read_to_string(process.join("fdinfo").join(entry.file_name()));
+        let info = info.unwrap_or_default();
+        // Only what may be the file is asked of its file system: another one may hang, or be just about to be unmounted.
+        let may_be = if about.file_type().is_block_device() {
+            fs::read_link(entry.path()).is_ok_and(|at| at.starts_with("/dev"))
+        } else {
+            field(&info, "ino:", 10).is_none_or(|inode| inode == about.ino())
+        };
+        may_be
+            && (!writing || is_for_writing(&info))
+            && fs::metadata(entry.path()).is_ok_and(|found| same(&found, about))
     })
 }
 
@@ -168,11 +177,13 @@ pub(super) fn same(one: &Metadata, other: &Metadata) -> bool {
     one.dev() == other.dev() && one.ino() == other.ino()
 }
 
-/// The flags of an open file stand in octal in its `fdinfo` (proc(5)).
-fn is_for_writing(info: &PathBuf) -> bool {
-    fs::read_to_string(info)
-        .unwrap_or_default()
-        .lines()
-        .find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())
-        .is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
+/// A number of an open file's `fdinfo` (proc(5)); `ino` is there since Linux 5.14.
+fn field(info: &str, name: &str, radix: u32) -> Option<u64> {
+    info.lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix(name)?.trim(), radix).ok())
+}
+
+/// The flags stand there in octal; the two lowest bits are the way of access (open(2)).
+fn is_for_writing(info: &str) -> bool {
+    field(info, "flags:", 8).is_some_and(|flags| flags & 3 != 0)
 }

@@ -288,7 +288,7 @@ fn signs_of_a_shell_without_one_are_named() {
 #[test]
 fn variables_that_do_nothing_here_are_named() {
     let set = |name: &str| {
-        format!("Step(name: \"s\", action: SetVariable(variable: \"{name}\", value: \"x\"))")
+        format!("Step(name: \"s\", action: SetVariable(variable: \"{name}\", value: \"true\"))")
     };
     let (node, gravity, text) = one("", &[&set("smstspostaction")]);
     assert_eq!((node, gravity), (Some(0), Gravity::Warning));

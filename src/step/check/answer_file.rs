@@ -1,6 +1,7 @@
 //! The answer file that an image brings along: settings steps merge into it, so they must be able to read it, and that is
 //! found out before anything is wiped.
 
+use crate::regular;
 use crate::sequence::plan::NodeDef;
 use crate::sequence::schema::Action;
 use crate::step::target;
@@ -30,7 +31,7 @@ pub(super) fn check(wim: &Wim, index: u32, c: &mut Checker<'_>) {
         c.warn(SUBJECT, text, "The step that needs it may fail.");
     };
     // Its passwords are nobody's business: the folder is private, and gone when this ends.
-    let folder = match tempfile::tempdir_in(c.cx.scratch) {
+    let folder = match tempfile::tempdir() {
         Ok(folder) => folder,
         Err(error) => return unseen(&error, c),
     };
@@ -39,7 +40,7 @@ pub(super) fn check(wim: &Wim, index: u32, c: &mut Checker<'_>) {
         Ok(None) => return,
         Err(error) => return unseen(&error, c),
     };
-    let bytes = match file.copy.as_ref().map(std::fs::read).transpose() {
+    let bytes = match file.copy.as_deref().map(regular::read).transpose() {
         Ok(bytes) => bytes,
         Err(error) => return unseen(&error, c),
     };
