@@ -809,8 +809,8 @@ fn a_shell_gets_plain_variables_only() {
     let effects = typed(&mut model, "!");
     // Nothing may change under the technician's hands.
     let [
-        Effect::Send(_, Request::Shell { open: true }),
         Effect::Send(_, Request::Pause),
+        Effect::Send(_, Request::Shell { open: true }),
         Effect::Shell(variables),
     ] = &effects[..]
     else {

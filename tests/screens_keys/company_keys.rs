@@ -186,15 +186,24 @@ fn the_shell_pauses_a_run_that_moves() {
         matches!(
             &effects[..],
             [
-                Effect::Send(_, Request::Shell { open: true }),
                 Effect::Send(_, Request::Pause),
+                Effect::Send(_, Request::Shell { open: true }),
                 Effect::Shell(_)
             ]
         ),
         "{effects:?}"
     );
     let effects = update(&mut model, Msg::ShellEnded(None));
-    assert_eq!(effects, [Effect::Redraw]);
+    assert!(
+        matches!(
+            &effects[..],
+            [
+                Effect::Redraw,
+                Effect::Send(_, Request::Shell { open: false })
+            ]
+        ),
+        "{effects:?}"
+    );
     assert!(model.note.contains("paused, c goes on"), "{}", model.note);
     // One that rests already is left alone.
     for mut model in [
@@ -202,7 +211,13 @@ fn the_shell_pauses_a_run_that_moves() {
         fixtures::failed().model,
         fixtures::succeeded().model,
     ] {
-        assert!(matches!(&press(&mut model, "!")[..], [Effect::Shell(_)]));
+        assert!(matches!(
+            &press(&mut model, "!")[..],
+            [
+                Effect::Send(_, Request::Shell { open: true }),
+                Effect::Shell(_)
+            ]
+        ));
     }
     update(
         &mut model,
