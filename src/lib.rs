@@ -5,7 +5,7 @@
 //! only its context.
 //!
 //! In reading order:
-//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`], [`input`], [`regular`] and [`volume_rules`] are leaves;
+//! [`secret`], [`units`], [`text`], [`codes`], [`cancel`], [`environment`], [`input`], [`regular`] and [`volume_rules`] are leaves;
 //! [`hints`] is a leaf too: what to do about a failure;
 //! [`sequence`] is the document; [`event`] and [`run_state`] what can be said and what is known;
 //! [`platform`] and [`wim`] the machine; [`unattend`] the answer file; [`step`] the step kinds;

@@ -2,7 +2,30 @@
 
 use serde::Serialize;
 
-use super::types::FsKind;
+/// File system found in a partition, by its signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum FsKind {
+    /// NTFS.
+    Ntfs,
+    /// FAT32.
+    Fat32,
+    /// FAT12 or FAT16.
+    Fat,
+    /// exFAT.
+    ExFat,
+    /// ReFS.
+    Refs,
+    /// BitLocker (`-FVE-FS-`).
+    BitLocker,
+    /// Something else, by the name that libblkid gives it ("ext4", "swap", `crypto_LUKS`).
+    Other(String),
+    /// More than one signature: nobody can say which counts.
+    Several(Vec<FsKind>),
+    /// No signature known, but data.
+    Unknown,
+    /// No signature known, and no data where it was looked.
+    None,
+}
 
 /// How far a partition table can be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use crate::text::harmless;
 use crate::units;
 
-use super::contents::{Held, TableState, Unclaimed};
-use super::types::{BASIC_DATA, Disk, FsKind, Partition, Refusal, TableKind};
+use super::contents::{FsKind, Held, TableState, Unclaimed};
+use super::types::{BASIC_DATA, Disk, Partition, Refusal, TableKind};
 
 /// Bytes of unknown data that are shown: as many as fit a line of a screen.
 const SHOWN: usize = 8;

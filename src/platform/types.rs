@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::contents::DiskContents;
+use super::contents::{DiskContents, FsKind};
 
 /// GPT type of the partitions that hold Windows and its data.
 pub const BASIC_DATA: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
@@ -35,31 +35,6 @@ pub enum TableKind {
     /// MBR.
     Mbr,
     /// None that is known.
-    None,
-}
-
-/// File system found in a partition, by its signature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum FsKind {
-    /// NTFS.
-    Ntfs,
-    /// FAT32.
-    Fat32,
-    /// FAT12 or FAT16.
-    Fat,
-    /// exFAT.
-    ExFat,
-    /// ReFS.
-    Refs,
-    /// BitLocker (`-FVE-FS-`).
-    BitLocker,
-    /// Something else, by the name that libblkid gives it ("ext4", "swap", `crypto_LUKS`).
-    Other(String),
-    /// More than one signature: nobody can say which counts.
-    Several(Vec<FsKind>),
-    /// No signature known, but data.
-    Unknown,
-    /// No signature known, and no data where it was looked.
     None,
 }
 

@@ -6,8 +6,9 @@ use std::fs::OpenOptions;
 
 use gpt::GptConfig;
 
+use crate::platform::contents::FsKind;
 use crate::platform::error::PlatformError;
-use crate::platform::types::{BASIC_DATA, Disk, FsKind};
+use crate::platform::types::{BASIC_DATA, Disk};
 
 const NO_DRIVE_LETTER: u64 = 1 << 63;
 
@@ -44,12 +45,14 @@ pub(super) fn show_volumes(disk: &Disk) -> Result<Vec<u32>, PlatformError> {
         .map_err(|error| PlatformError::io(doing(), error))?;
     let mut table = GptConfig::new()
         .writable(true)
-        .logical_block_size(super::table::sector_kind(disk.sector_bytes).ok_or_else(|| {
-            PlatformError::Layout(format!(
-                "sectors of {} bytes are not supported",
-                disk.sector_bytes
-            ))
-        })?)
+        .logical_block_size(
+            super::table_entry::sector_kind(disk.sector_bytes).ok_or_else(|| {
+                PlatformError::Layout(format!(
+                    "sectors of {} bytes are not supported",
+                    disk.sector_bytes
+                ))
+            })?,
+        )
         .open_from_device(device)
         .map_err(failed)?;
     let mut partitions = table.partitions().clone();

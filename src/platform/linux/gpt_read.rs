@@ -10,8 +10,7 @@ use gpt::partition::file_read_partitions;
 
 use crate::platform::types::LayoutEntry;
 
-use super::table::{Entry, sector_kind};
-use super::table_read::out_of_place;
+use super::table_entry::{Entry, out_of_place, sector_kind};
 
 /// Most entries that are read; 128 is what everybody makes.
 const MOST_ENTRIES: u32 = 1024;

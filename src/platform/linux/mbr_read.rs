@@ -9,8 +9,7 @@ use mbrman::{MBRHeader, MBRPartitionEntry};
 
 use crate::platform::types::LayoutEntry;
 
-use super::table::Entry;
-use super::table_read::out_of_place;
+use super::table_entry::{Entry, out_of_place};
 
 /// Longest chain that is followed; Linux itself stops far earlier.
 const LONGEST: usize = 256;

@@ -21,6 +21,7 @@ mod signature;
 mod sys;
 mod sysfs;
 mod table;
+mod table_entry;
 mod table_read;
 mod tool;
 mod unclaimed;

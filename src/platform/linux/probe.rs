@@ -4,11 +4,12 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::platform::contents::{DiskContents, TableState, Unclaimed};
+use crate::platform::contents::{DiskContents, FsKind, TableState, Unclaimed};
 use crate::platform::error::PlatformError;
-use crate::platform::types::{Disk, FsKind, Partition, PartitionRef, Refusal, TableKind};
+use crate::platform::types::{Disk, Partition, PartitionRef, Refusal, TableKind};
 
 use super::attached::{self, Attached};
+use super::table_entry::Entry;
 use super::{hold, loops, signature, sys, sysfs, table, table_read, unclaimed};
 
 /// Kernel names that are not disks of a machine to be imaged.
@@ -184,7 +185,7 @@ fn mounted_at(node: &Path, around: &Surroundings) -> Vec<PathBuf> {
 struct Read {
     bytes: u64,
     table: TableKind,
-    partitions: Vec<(table::Entry, FsKind, String)>,
+    partitions: Vec<(Entry, FsKind, String)>,
     contents: DiskContents,
     digest: String,
 }

@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use crate::platform::contents::{Held, Unclaimed};
-use crate::platform::types::FsKind;
+use crate::platform::contents::{FsKind, Held, Unclaimed};
 
 use super::{blkid, ntfs_record, unclaimed};
 

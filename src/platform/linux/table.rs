@@ -7,36 +7,19 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use gpt::GptConfig;
-use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 use mbrman::{BOOT_ACTIVE, BOOT_INACTIVE, CHS, MBR, MBRPartitionEntry};
 
 use crate::platform::contents::TableState;
 use crate::platform::error::PlatformError;
-use crate::platform::types::{Layout, LayoutEntry, TableKind};
+use crate::platform::types::{Layout, TableKind};
 use crate::units::MIB;
 
+use super::table_entry::{Entry, sector_kind};
 use super::{blkid, table_read};
 
 /// Bytes at the start of a partition that are part of the digest: boot sector and superblocks, with their serial numbers.
 const VOLUME_START: u64 = 8192;
-
-/// A partition as its table describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Number, from 1.
-    pub(super) number: u32,
-    /// The rest.
-    pub(super) entry: LayoutEntry,
-}
-
-pub(super) fn sector_kind(sector_bytes: u32) -> Option<LogicalBlockSize> {
-    match sector_bytes {
-        512 => Some(LogicalBlockSize::Lb512),
-        4096 => Some(LogicalBlockSize::Lb4096),
-        _ => None,
-    }
-}
 
 /// A digest over geometry, serial number, both ends of the disk (where tables and their backups are) and the start of
 /// each partition: a clone with the same table has other volumes in it.
