@@ -200,6 +200,7 @@ fn run(journals: &Path, frames: &Path) -> Done {
     fs::write(journals.join("seed-header"), header.unwrap_or_default())?;
 
     let hello = Hello {
+        login: String::new(),
         version: "0.0.0".to_owned(),
         contract: CONTRACT,
         name: "seeds".to_owned(),

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
@@ -497,8 +497,11 @@ impl Dispatcher {
 
     /// The same without waiting; none while another call is going on.
     pub(super) fn redactor_now(&self) -> Option<Redactor> {
-        let inner = self.inner.try_lock().ok()?;
-        Some(inner.redactor.clone())
+        match self.inner.try_lock() {
+            Ok(inner) => Some(inner.redactor.clone()),
+            Err(TryLockError::Poisoned(held)) => Some(held.into_inner().redactor.clone()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Sets a variable the engine's way (any name); empty deletes. Says nothing when nothing changes.

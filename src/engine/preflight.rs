@@ -69,11 +69,11 @@ pub fn of_document(
         variables.set_engine(name, Value::Plain(value.clone()));
     }
     for (name, value) in set {
-        fits(sequence, name, value)?;
+        fits(sequence, name, value, false)?;
         variables.set_engine(name, Value::Plain(value.clone()));
     }
     for (name, value) in secrets {
-        fits(sequence, name, value.reveal())?;
+        fits(sequence, name, value.reveal(), true)?;
         variables.set_engine(name, Value::Secret(value.clone()));
     }
     let scratch = tempfile::Builder::new()

@@ -9,6 +9,7 @@ use answering::preflight_open;
 
 use super::dispatcher::{Dispatcher, Inner};
 use super::log_pages::Pages;
+use super::start::HIDDEN_MISTAKE;
 use super::waiting::Answer;
 use crate::cancel::CancelLevel;
 use crate::event::{Answered, EventBody, NodeId, NodeKind, Origin, QuestionKind, Who};
@@ -260,6 +261,8 @@ impl Dispatcher {
         check_name(name).map_err(|error| Refusal::BadValue(error.to_string()))?;
         check_length(name, value.reveal())?;
         if let Some(why) = typed_mistake(inner, name, value.reveal()) {
+            let secret = inner.variables.as_kept(name, value).is_secret();
+            let why = if secret { HIDDEN_MISTAKE } else { &why };
             return Err(Refusal::BadValue(format!("{}: {why}", name.trim())));
         }
         let origin = Origin::Technician(who.clone());

@@ -2,7 +2,7 @@
 //! `report.html`, `progress.jsonl`.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock;
 use super::error::EngineError;
 use super::journal;
-use crate::event::{EventBody, Millis};
+use crate::event::{Event, EventBody, Millis};
 use crate::regular;
 
 /// Version of `run.json`.
@@ -207,6 +207,9 @@ pub fn interrupted(state: &Path) -> Result<RunFolder, EngineError> {
         if !folder.journal().exists() {
             continue;
         }
+        if ends_finished(&folder.journal()) {
+            continue;
+        }
         let (mut finished, mut events) = (false, 0u64);
         journal::read(&folder.journal(), &mut |event| {
             events += 1;
@@ -217,6 +220,29 @@ pub fn interrupted(state: &Path) -> Result<RunFolder, EngineError> {
         }
     }
     Err(EngineError::NothingToResume(state.to_owned()))
+}
+
+/// Whether the last line of a journal says that its run is over: then the rest need not be read. Whatever is not so plain
+/// is left to whoever reads the whole.
+fn ends_finished(journal: &Path) -> bool {
+    /// Longer than the end of any run.
+    const END: u64 = 64 * 1024;
+    let tail = || -> std::io::Result<Vec<u8>> {
+        let mut file = regular::open(journal)?;
+        let from = file.metadata()?.len().saturating_sub(END);
+        file.seek(SeekFrom::Start(from))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        Ok(tail)
+    };
+    let Ok(tail) = tail() else {
+        return false;
+    };
+    let last = tail
+        .strip_suffix(b"\n")
+        .and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
+    last.and_then(|line| serde_json::from_slice::<Event>(line).ok())
+        .is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }))
 }
 
 /// Moves a run out of the way, to `state/archive`; it can still be resumed by naming its folder. Where it lies then.

@@ -358,11 +358,20 @@ fn good(path: &Path) -> Result<(Checked, Sequence), EngineError> {
     }
 }
 
+/// What is wrong with a secret is not said: the words for it quote the value.
+pub(super) const HIDDEN_MISTAKE: &str =
+    "the value has not the form that is needed (it is secret, and not shown)";
+
 /// Whether the command line or the form may set a variable to this: the limits are those of documents.
 ///
 /// # Errors
 /// A name or a value that does not fit, or the form that Configuration Manager fixes for the variable.
-pub(super) fn fits(sequence: &Sequence, name: &str, value: &str) -> Result<(), EngineError> {
+pub(super) fn fits(
+    sequence: &Sequence,
+    name: &str,
+    value: &str,
+    secret: bool,
+) -> Result<(), EngineError> {
     let bad = |error: VariableError| EngineError::Variable(error.to_string());
     check_name(name).map_err(bad)?;
     check_value(name, value).map_err(bad)?;
@@ -375,6 +384,9 @@ pub(super) fn fits(sequence: &Sequence, name: &str, value: &str) -> Result<(), E
         .filter(|_| !value.is_empty())
         .and_then(|check| check.mistake(value));
     match why {
+        Some(_) if secret || sequence.is_secret_input(name) => {
+            Err(EngineError::Variable(format!("{name}: {HIDDEN_MISTAKE}")))
+        }
         Some(why) => Err(EngineError::Variable(format!("{name}: {why}"))),
         None => Ok(()),
     }
@@ -413,11 +425,11 @@ impl Values {
             }
         }
         for (name, value) in &request.set {
-            fits(sequence, name, value)?;
+            fits(sequence, name, value, false)?;
             all.push((name.clone(), kept(name, value), Origin::CommandLine));
         }
         for (name, value) in &request.secrets {
-            fits(sequence, name, value.0.reveal())?;
+            fits(sequence, name, value.0.reveal(), true)?;
             all.push((
                 name.clone(),
                 Value::Secret(value.0.clone()),
@@ -466,6 +478,10 @@ impl Values {
                 continue;
             };
             if let Some(why) = check_of_input(sequence, input).mistake(value.reveal()) {
+                let why = match value {
+                    Value::Secret(_) => HIDDEN_MISTAKE,
+                    Value::Plain(_) => why.as_str(),
+                };
                 return Err(EngineError::Variable(format!(
                     "{} ({}): {why}",
                     input.label, input.variable

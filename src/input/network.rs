@@ -29,9 +29,10 @@ pub fn interface(text: &str) -> Option<String> {
             Ok(IpAddr::V6(_)) => 128,
             Err(_) => return false,
         };
-        prefix
-            .parse::<u8>()
-            .is_ok_and(|bits| (1..=most).contains(&bits))
+        prefix.bytes().all(|byte| byte.is_ascii_digit())
+            && prefix
+                .parse::<u8>()
+                .is_ok_and(|bits| (1..=most).contains(&bits))
     });
     (!good).then(|| {
         format!("`{text}` is not an address with prefix length: write for example 192.0.2.10/24")

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
+use crate::environment;
 use crate::platform::linux::{LinuxMachine, MachineOptions};
 use crate::platform::{Firmware, Machine};
 use crate::units::{self, GIB, MIB};
@@ -187,10 +188,8 @@ fn make_volume(path: &Path, bytes: u64, label: &str) -> Result<(), LabError> {
             "-Q", "-F", "-p", "2048", "-H", "255", "-S", "63", "-L", label,
         ])
         .arg(path)
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
+        .env_clear()
+        .envs(environment::for_tool())
         .stdin(Stdio::null())
         .output()
         .map_err(|error| {

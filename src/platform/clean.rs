@@ -6,9 +6,16 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::ftruncate;
 
 use super::error::PlatformError;
 use crate::environment::Environment;
+
+/// Empties what [`start_over`] gave as standard input, once it was read: otherwise it could be read again as long as
+/// this process lives. A pipe is empty already and refuses.
+pub fn forget_input() {
+    let _ = ftruncate(std::io::stdin(), 0);
+}
 
 /// Becomes this program with these arguments and this environment, and these bytes as its standard input; they stand in
 /// memory only. Removing a variable would not do: the system shows what a process was started with as long as it lives.

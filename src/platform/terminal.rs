@@ -50,7 +50,7 @@ pub fn ask_silently(prompt: &str) -> Result<Zeroizing<String>, PlatformError> {
         .terminal
         .write_all(prompt.as_bytes())
         .map_err(asking)?;
-    let mut line = Zeroizing::new(Vec::new());
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut key = [0];
     loop {
         if silent.terminal.read(&mut key).map_err(asking)? == 0 {
@@ -71,7 +71,7 @@ pub fn ask_silently(prompt: &str) -> Result<Zeroizing<String>, PlatformError> {
             _ => {}
         }
     }
-    let text = String::from_utf8(line.to_vec())
-        .map_err(|_| asking(io::Error::other("what was typed is not UTF-8")))?;
-    Ok(Zeroizing::new(text))
+    std::str::from_utf8(&line)
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| asking(io::Error::other("what was typed is not UTF-8")))
 }

@@ -143,7 +143,18 @@ fn resolve(asked: Asked, state: &RunState) -> Result<Request, String> {
             let question = open.map(|q| q.id).ok_or("no question is open")?;
             Request::Recheck { question }
         }
-        Asked::OverridePreflight { question, word } | Asked::Answer { question, word } => {
+        Asked::OverridePreflight { question, word } => {
+            let open = open.ok_or("no question is open")?;
+            if !matches!(open.kind, QuestionKind::Preflight { .. }) {
+                return Err(format!(
+                    "no pre-flight override is asked for; question {} is open: {}",
+                    open.id,
+                    open.about()
+                ));
+            }
+            answered(open, question, word)?
+        }
+        Asked::Answer { question, word } => {
             answered(open.ok_or("no question is open")?, question, word)?
         }
         Asked::Secrets(values) => {
@@ -195,6 +206,31 @@ mod tests {
             kind,
         };
         answered(&open, number, word.to_owned())
+    }
+
+    #[test]
+    fn an_override_that_comes_late_answers_nothing_else() {
+        let mut state = RunState::default();
+        let late = |word: &str, question| Asked::OverridePreflight {
+            question,
+            word: word.to_owned(),
+        };
+        for kind in [
+            QuestionKind::Pause {
+                message: "hold".to_owned(),
+            },
+            QuestionKind::ConfirmDisk(DiskFacts::default()),
+        ] {
+            state.question = Some(Question {
+                id: 12,
+                node: None,
+                kind,
+            });
+            for (word, number) in [("yes", None), ("wipe", Some(12)), ("no", Some(12))] {
+                let why = resolve(late(word, number), &state).unwrap_err();
+                assert!(why.contains("question 12 is open"), "{why}");
+            }
+        }
     }
 
     #[test]

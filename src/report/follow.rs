@@ -7,14 +7,12 @@ use thiserror::Error;
 
 use super::complain::complain;
 use super::plain::Plain;
+use crate::cli::LEFT;
 use crate::client::{Client, ClientError, Incoming, Manner, Sender};
 use crate::event::EventBody;
 use crate::protocol::{Push, Refusal, Reply, Request, StartRun};
 use crate::run_state::RunState;
 use crate::transport::{Endpoint, Interrupts};
-
-/// Exit code of a client that is left before the run's end.
-const LEFT: u8 = 5;
 
 /// How long a just started engine may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);

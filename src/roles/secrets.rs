@@ -6,6 +6,7 @@ use std::io::Read;
 use zeroize::Zeroizing;
 
 use wimforge::cli::{EngineArgs, SecretSource};
+use wimforge::platform::clean::forget_input;
 use wimforge::platform::terminal::ask_silently;
 use wimforge::protocol::WireSecret;
 use wimforge::regular;
@@ -129,6 +130,7 @@ impl Given {
         if args.secrets_on_stdin {
             let mut text = Zeroizing::new(Vec::new());
             std::io::stdin().read_to_end(&mut text).map_err(failed)?;
+            forget_input();
             // What is wrong with it must not be told with a piece of it.
             let handed: Vec<(String, WireSecret)> = serde_json::from_slice(&text)
                 .map_err(|_| usage("the secrets on standard input cannot be read"))?;

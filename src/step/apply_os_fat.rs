@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::codes;
+use crate::environment;
 use crate::units;
 use crate::volume_rules;
 
@@ -90,7 +91,7 @@ pub fn scratch(image_bytes: u64, cx: &StepCx) -> Result<Scratch, StepError> {
         .args(["-q", "-Q", "-F"])
         .arg(&scratch.0)
         .env_clear()
-        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+        .envs(environment::for_tool())
         .stdin(Stdio::null())
         .output()
         .map_err(|error| StepError::io("mkntfs cannot be started", error))?;

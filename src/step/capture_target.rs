@@ -226,8 +226,13 @@ impl Target {
     }
 
     fn settle(&mut self, cx: &StepCx, existing: Existing) -> Result<(), StepError> {
-        let Ok(facts) = fs::metadata(&self.file) else {
-            return Ok(());
+        let facts = match fs::metadata(&self.file) {
+            Ok(facts) => facts,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            // A share that fails for a moment must not make an image of it that is not there.
+            Err(error) => {
+                return Err(self.failed(format!("{} cannot be looked at", self.shown), error));
+            }
         };
         if !facts.is_file() {
             return Err(StepError::new(

@@ -122,6 +122,7 @@ pub(super) fn choose(cx: &StepCx) -> Result<Chosen, StepError> {
     };
     for disk in disks {
         if let Some(reason) = capture_whole::beside(&disk)? {
+            left_out.push(format!("disk {}: {reason}", disk.number));
             skip(format!("disk {}", disk.number), reason);
         }
         for partition in capture_whole::volumes_of(&disk) {

@@ -14,9 +14,15 @@ pub(super) const WHOLE: u32 = 0;
 pub(super) fn volumes_of(disk: &Disk) -> Vec<Partition> {
     let mut partitions = disk.partitions.clone();
     partitions.sort_by_key(|partition| partition.at.partition);
-    if let ([], [only]) = (&partitions[..], &disk.contents.whole[..])
+    if let ([], [first, others @ ..]) = (&partitions[..], &disk.contents.whole[..])
         && disk.contents.table == TableState::Absent
     {
+        let fs = if others.is_empty() {
+            first.kind.clone()
+        } else {
+            let whole = disk.contents.whole.iter();
+            FsKind::Several(whole.map(|held| held.kind.clone()).collect())
+        };
         partitions.push(Partition {
             at: PartitionRef {
                 disk: disk.number,
@@ -28,8 +34,8 @@ pub(super) fn volumes_of(disk: &Disk) -> Vec<Partition> {
             type_id: String::new(),
             name: String::new(),
             attributes: 0,
-            fs: only.kind.clone(),
-            label: only.label.clone(),
+            fs,
+            label: first.label.clone(),
             mounted_at: disk
                 .refusals
                 .iter()
@@ -50,6 +56,9 @@ pub(super) fn volumes_of(disk: &Disk) -> Vec<Partition> {
 pub(super) fn beside(disk: &Disk) -> Result<Option<String>, StepError> {
     if disk.usb || disk.removable {
         return Ok(None);
+    }
+    if show::unreadable(disk) {
+        return Ok(Some(format!("it {}", show::summary(disk))));
     }
     if let Some(why) = disk.contents.unusable() {
         return Err(StepError::new(

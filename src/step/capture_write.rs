@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::codes;
+use crate::environment;
 use crate::event::Unit;
 use crate::platform::FsKind;
 use crate::sequence::settings::{Compression, UnsupportedFiles, Verify};
@@ -410,6 +411,9 @@ fn make_ntfs(image: &Path) -> Result<(), StepError> {
     let output = Command::new("mkntfs")
         .args(["-Q", "-F", "-q", "-p", "0", "-H", "255", "-S", "63"])
         .arg(image)
+        .env_clear()
+        .envs(environment::for_tool())
+        .stdin(Stdio::null())
         .output()
         .map_err(|error| StepError::io("starting mkntfs (package ntfs-3g)", error))?;
     if output.status.success() {

@@ -218,13 +218,11 @@ fn not_written(disk: &Disk, error: PlatformError, cx: &StepCx) -> StepError {
     if untouched {
         return failed(format!("{error}; nothing was written"), error);
     }
-    undo(
-        disk.number,
-        failed(
-            format!("partitioning disk {} failed: {error}", disk.number),
-            error,
-        ),
-        cx,
+    // What was begun there is destroyed already, and what was not begun is whole.
+    volumes::forget_disk(cx.host.as_ref(), disk.number);
+    failed(
+        format!("partitioning disk {} failed: {error}", disk.number),
+        error,
     )
 }
 

@@ -147,7 +147,8 @@ fn read(
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd as _;
     let mut buffer = vec![0; AT_ONCE];
-    let mut fresh = false;
+    // The reader before this one may have ended between the last byte and its pause.
+    let mut fresh = true;
     loop {
         let patience = if fresh {
             PollTimeout::try_from(PAUSE).unwrap_or(PollTimeout::NONE)

@@ -75,7 +75,6 @@ impl Parser {
         match begun[..] {
             [] => Vec::new(),
             [ESC] => vec![plain(KeyCode::Esc)],
-            [ESC, ESC] => vec![plain(KeyCode::Esc), plain(KeyCode::Esc)],
             // Alt and the letter.
             [ESC, letter @ (b'O' | b'[')] => {
                 vec![key(KeyCode::Char(char::from(letter)), KeyModifiers::ALT)]

@@ -79,8 +79,9 @@ impl Effect {
         match self {
             Self::Send(_, Request::Replay(_)) | Self::Redraw => false,
             // Everyone may tell of a shell; but it goes with the shell, or not at all.
-            Self::Send(_, Request::Shell { .. }) => true,
-            Self::Send(_, request) => !request.only_reads(),
+            Self::Send(_, request) => {
+                matches!(request, Request::Shell { .. }) || !request.only_reads()
+            }
             Self::Shell(_) | Self::Quit | Self::Chosen(_) => true,
         }
     }

@@ -84,7 +84,7 @@ const RULES: &[Rule] = &[
         "a password in a registry file",
     ),
     command(
-        r#"\bDefaultPassword\b["']?\s*(?:,\s*|=\s*|:\s*|-Value\s+|(?:/t\s+\w+\s+)?/d\s+|\s)\s*(?:\w+\(\s*)?WORD"#,
+        r#"\bDefaultPassword\b(?:["']\s*,\s*|["']?\s*(?:=\s*|:\s*|-Value\s+|(?:/t\s+\w+\s+)?/d\s+|\s))\s*(?:\w+\(\s*)?WORD"#,
         "autologon with a password",
     ),
     command(
@@ -108,7 +108,11 @@ const RULES: &[Rule] = &[
         "a password in a script",
     ),
     command(
-        r#"(?:^|[\s"'])(?:--?|/)(?:[\w-]*password[dou]?|passwd|passphrase|pwd|pass|pw|p[dou])(?::|=|\s+)ANY"#,
+        r#"(?:^|[\s"'])(?:--?|/)(?:[\w-]*password[dou]?|passwd|passphrase|pwd|pass|pw|p[dou])(?::|=)ANY"#,
+        "a command with a password",
+    ),
+    command(
+        r#"(?:^|[\s"'])(?:--?|/)(?:[\w-]*password[dou]?|passwd|passphrase|pwd|pass|pw|p[dou])\s+WORD"#,
         "a command with a password",
     ),
     command(
@@ -120,7 +124,7 @@ const RULES: &[Rule] = &[
         "a service with a password",
     ),
     command(
-        r#"\bautologon(?:64)?(?:\.exe)?"?\s+(?:[/-]accepteula\s+)?[^\s/-]\S*\s+\S+\s+WORD"#,
+        r#"\bautologon(?:64)?\.exe"?\s+(?:[/-]accepteula\s+)?[^\s/-]\S*\s+\S+\s+WORD"#,
         "autologon with a password",
     ),
     command(
@@ -416,6 +420,10 @@ mod tests {
             "<Password></Password>",
             "The password must be changed at the next logon.",
             "https://example.invalid:8080/a@b",
+            "powershell.exe New-LocalUser kiosk -NoPassword -AccountNeverExpires",
+            "setup.exe /po /quiet",
+            "Enable AutoLogon for one session",
+            "Remove-ItemProperty -Path $w -Name DefaultUserName,DefaultPassword,AutoAdminLogon",
         ] {
             assert_eq!(find(line, Kind::Settings), [], "{line}");
         }

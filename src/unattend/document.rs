@@ -239,7 +239,7 @@ impl Document {
             self.broken = true;
             return;
         };
-        splice::apply(&mut self.text, splices);
+        self.text = Zeroizing::new(splice::apply(&self.text, splices));
     }
 
     /// The processor of the image.
@@ -335,21 +335,26 @@ fn insert_component(tree: &Tree<'_>, place: Place<'_>, architecture: &str, new: 
 
 /// Takes elements out, and every element below a component that has nothing left in it.
 fn removals(tree: &Tree<'_>, mut out: HashSet<NodeId>) -> Vec<Splice> {
-    let mut work: Vec<NodeId> = out.iter().copied().collect();
-    while let Some(id) = work.pop() {
-        let Some(parent) = tree.get_node(id).and_then(|node| node.parent_element()) else {
-            continue;
-        };
-        let keeps = matches!(
-            parent.tag_name().name(),
-            "component" | "settings" | "unattend"
-        );
-        let empty = parent
-            .children()
-            .all(|node| out.contains(&node.id()) || is_blank(node));
-        if !keeps && empty && out.insert(parent.id()) {
-            work.push(parent.id());
-        }
+    // Each parent is judged once, however many of its children go.
+    let mut level: HashSet<NodeId> = out.clone();
+    while !level.is_empty() {
+        let parents: HashSet<NodeId> = level
+            .iter()
+            .filter_map(|id| tree.get_node(*id)?.parent_element())
+            .filter(|parent| {
+                let name = parent.tag_name().name();
+                !matches!(name, "component" | "settings" | "unattend")
+            })
+            .map(|parent| parent.id())
+            .collect();
+        level = parents
+            .into_iter()
+            .filter(|id| {
+                let mut children = tree.get_node(*id).into_iter().flat_map(|n| n.children());
+                children.all(|node| out.contains(&node.id()) || is_blank(node))
+            })
+            .collect();
+        level.retain(|id| out.insert(*id));
     }
     out.iter()
         .filter_map(|id| tree.get_node(*id))

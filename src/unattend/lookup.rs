@@ -2,7 +2,7 @@
 
 use roxmltree::{Document as Tree, Node};
 
-use super::NAMESPACE;
+use super::{NAMESPACE, scrub};
 
 /// Where a setting belongs.
 #[derive(Clone, Copy)]
@@ -111,7 +111,7 @@ pub(super) fn describe(element: Node<'_, '_>) -> String {
     parts.join("/")
 }
 
-/// Every password of an answer file is an element of one of these names, with its text below it.
+/// Whether an element of this name holds a secret, in its text or below it.
 pub(super) fn is_secret(name: &str) -> bool {
-    name.ends_with("Password") || name == "AccountData"
+    scrub::is_secret(&name.to_ascii_lowercase())
 }

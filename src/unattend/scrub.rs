@@ -5,10 +5,12 @@
 
 use std::ops::Range;
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 
 use super::commands::{self, Kind};
 use super::pieces::{Piece, decode, escape, pieces, unescape};
+use super::splice::{self, Splice};
 use super::{DEEPEST, LARGEST, SCRUBBED, UnattendError};
 
 /// What a command becomes that held a password: one that does nothing. With the password merely replaced, it would set
@@ -38,7 +40,7 @@ pub struct Scrubbed {
 }
 
 /// Names of elements and attributes that hold secrets, in small letters.
-fn is_secret(name: &str) -> bool {
+pub(super) fn is_secret(name: &str) -> bool {
     ["password", "passwd", "passphrase", "pwd"]
         .iter()
         .any(|end| name.ends_with(end))
@@ -91,34 +93,36 @@ fn known(text: &str, pieces: &[Piece]) -> Vec<String> {
         }
     }
     known.retain(|value| value.chars().count() >= SHORTEST_KNOWN && value != SCRUBBED);
+    known.sort();
+    known.dedup();
     known
 }
 
 /// Where one of the words stands in a text, as a word of its own.
-fn words(text: &str, known: &[String]) -> Vec<Range<usize>> {
+fn words(text: &str, known: &AhoCorasick) -> Vec<Range<usize>> {
     let part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     known
-        .iter()
-        .flat_map(|word| text.match_indices(word.as_str()))
-        .filter(|(at, word)| {
-            !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next())
+        .find_overlapping_iter(text)
+        .map(|found| found.range())
+        .filter(|at| {
+            !part(text[..at.start].chars().next_back()) && !part(text[at.end..].chars().next())
         })
-        .map(|(at, word)| at..at + word.len())
         .collect()
 }
 
 struct Scrubber<'a> {
     text: &'a str,
     keys: Keys,
-    known: Vec<String>,
-    edits: Vec<(Range<usize>, String)>,
+    /// All passwords of the file at once: there may be many, and much text.
+    known: AhoCorasick,
+    edits: Vec<Splice>,
     secrets: usize,
     commands: usize,
 }
 
 impl Scrubber<'_> {
     fn replace(&mut self, at: Range<usize>, new: String) {
-        self.edits.push((at, new));
+        self.edits.push(Splice::new(at, new));
         self.secrets += 1;
     }
 
@@ -128,10 +132,13 @@ impl Scrubber<'_> {
             .into_iter()
             .map(|hit| hit.at)
             .collect();
-        // A single word may be a user's name that is the password, too.
-        if text.trim().contains(char::is_whitespace) {
-            found.extend(words(text, &self.known));
-        }
+        // A whole text may be a user's name that is the password, too.
+        let whole = text.trim();
+        found.extend(
+            words(text, &self.known)
+                .into_iter()
+                .filter(|at| text[at.clone()] != *whole),
+        );
         if self.keys == Keys::Remove {
             found.extend(commands::product_keys(text));
         }
@@ -163,7 +170,8 @@ impl Scrubber<'_> {
         if found.is_empty() {
             return;
         }
-        let new = if plain.trim().contains('\n') {
+        // An attribute goes whole: what is left of it would have to be quoted anew.
+        let new = if !element.is_empty() && plain.trim().contains('\n') {
             let mut new = plain;
             for part in found.iter().rev() {
                 new.replace_range(part.clone(), SCRUBBED);
@@ -194,10 +202,15 @@ impl Scrubber<'_> {
         if self.within(&joined).is_empty() {
             return;
         }
-        let before = self.edits.len();
-        self.edits
-            .retain(|(at, _)| at.start < inside.start || at.end > inside.end);
-        self.secrets -= before - self.edits.len();
+        // Those within the element are the last ones.
+        while self
+            .edits
+            .last()
+            .is_some_and(|edit| edit.range.start >= inside.start)
+        {
+            self.edits.pop();
+            self.secrets -= 1;
+        }
         let new = if is_command(element) {
             self.commands += 1;
             NO_COMMAND
@@ -220,7 +233,7 @@ impl Scrubber<'_> {
         if named
             || key
             || !commands::find(shown, Kind::Commands).is_empty()
-            || self.known.iter().any(|word| shown.contains(word.as_str()))
+            || self.known.is_match(shown)
         {
             self.replace(at, String::new());
         }
@@ -337,11 +350,17 @@ pub fn scrub(bytes: &[u8], file: &str, keys: Keys) -> Result<Scrubbed, UnattendE
         return Err(bad(format!("it has more than {LARGEST} bytes")));
     }
     let read = decode(bytes);
+    if read.encode(&read.text) != bytes {
+        return Err(bad(
+            "its bytes are not the text that they begin as: save it as UTF-8".to_owned(),
+        ));
+    }
     let pieces = pieces(&read.text).map_err(bad)?;
     let mut scrubber = Scrubber {
         text: &read.text,
         keys,
-        known: known(&read.text, &pieces),
+        known: AhoCorasick::new(known(&read.text, &pieces))
+            .map_err(|error| bad(format!("its passwords cannot be looked for: {error}")))?,
         edits: Vec::new(),
         secrets: 0,
         commands: 0,
@@ -355,18 +374,13 @@ pub fn scrub(bytes: &[u8], file: &str, keys: Keys) -> Result<Scrubbed, UnattendE
         });
     }
     let Scrubber {
-        mut edits,
+        edits,
         secrets,
         commands,
         ..
     } = scrubber;
-    edits.sort_by_key(|(at, _)| at.start);
-    let mut text = read.text.clone();
-    for (at, new) in edits.iter().rev() {
-        text.replace_range(at.clone(), new);
-    }
     Ok(Scrubbed {
-        bytes: read.encode(&text),
+        bytes: read.encode(&splice::apply(&read.text, edits)),
         secrets,
         commands,
     })

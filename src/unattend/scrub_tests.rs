@@ -48,6 +48,32 @@ fn nothing_planted_is_left_in_any_place() {
 }
 
 #[test]
+fn what_is_left_of_a_text_is_still_well_formed_and_holds_no_piece_of_the_secret() {
+    for inner in [
+        r#"<X cmd="net user a CANARY9 /add&#10;echo &quot;hi&quot;"/>"#,
+        r"<Password><Value>CANARY9</Value></Password><Path>C:\t\join.exe;CANARY9</Path>",
+        "<Password><Value>CANARY9</Value></Password><Param>/k:CANARY9</Param><!-- CANARY9 -->",
+    ] {
+        let bytes = answer(inner, r#"<?xml version="1.0"?>"#, "");
+        let clean = scrub(bytes.as_bytes(), "x", Keys::Remove).unwrap();
+        let text = String::from_utf8(clean.bytes).unwrap();
+        assert!(!text.contains("CANARY9"), "{text}");
+        assert!(roxmltree::Document::parse(&text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn many_passwords_and_much_text_take_no_more_than_both() {
+    let parts: Vec<String> = (0..40_000)
+        .map(|number| format!("<pwd>secret{number}</pwd><d>some text {number}</d>"))
+        .collect();
+    let inner = parts.concat();
+    let bytes = answer(&inner, r#"<?xml version="1.0"?>"#, "");
+    let clean = scrub(bytes.as_bytes(), "x", Keys::Remove).unwrap();
+    assert_eq!(clean.secrets, 40_000);
+}
+
+#[test]
 fn each_kind_goes_alone_in_each_encoding_and_the_rest_stays() {
     for (name, inner, count) in kinds() {
         for (encoding, declaration, encode) in ENCODINGS {

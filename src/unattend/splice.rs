@@ -17,12 +17,17 @@ impl Splice {
     }
 }
 
-/// Makes the changes; none may overlap another.
-pub(super) fn apply(text: &mut String, mut splices: Vec<Splice>) {
+/// The text with the changes made; none may overlap another.
+pub(super) fn apply(text: &str, mut splices: Vec<Splice>) -> String {
     splices.sort_by_key(|splice| splice.range.start);
-    for splice in splices.into_iter().rev() {
-        text.replace_range(splice.range, &splice.text);
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for splice in &splices {
+        out.push_str(&text[at..splice.range.start]);
+        out.push_str(&splice.text);
+        at = splice.range.end;
     }
+    out.push_str(&text[at..]);
+    out
 }
 
 /// `text` as it stands between tags.

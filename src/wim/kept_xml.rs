@@ -52,7 +52,7 @@ fn images(xml: &str) -> Option<Vec<(u64, Range<usize>)>> {
         if xml[at..end].contains(IMAGE) {
             return None;
         }
-        found.push((index(&xml[at..])?, start..end));
+        found.push((index(&xml[at..]).ok()??, start..end));
         at = end;
     }
     Some(found)

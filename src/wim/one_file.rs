@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use wimlib_sys as c;
+
 use super::error::{WimError, map};
 use super::ffi;
 use super::file::Wim;
@@ -40,7 +42,10 @@ impl Wim {
                         .next()
                         .is_some_and(|name| name.eq_ignore_ascii_case(part))
                 }) && names.next().is_none();
-                if same && entry.reparse_tag == 0 {
+                if same
+                    && entry.reparse_tag == 0
+                    && entry.attributes & c::WIMLIB_FILE_ATTRIBUTE_DIRECTORY == 0
+                {
                     let data = entry.streams.iter().find(|stream| stream.name.is_empty());
                     let bytes = data.map_or(0, |stream| stream.bytes);
                     found = Some((path.to_owned(), bytes));

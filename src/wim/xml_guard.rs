@@ -39,11 +39,12 @@ pub(super) fn check(path: &Path) -> Result<(), WimError> {
     };
     match xml_of(path) {
         Ok(Xml::Text(text)) => match twice(&text) {
-            Some(index) => Err(refused(format!("two images have the number {index}"))),
-            None if header::ends_amid_entry(path) => {
+            Err(TooMany) => Err(refused("an element has too many attributes".to_owned())),
+            Ok(Some(index)) => Err(refused(format!("two images have the number {index}"))),
+            Ok(None) if header::ends_amid_entry(path) => {
                 Err(refused("its table of data ends amid an entry".to_owned()))
             }
-            None => Ok(()),
+            Ok(None) => Ok(()),
         },
         Ok(Xml::Unreadable(why)) => Err(refused(why.to_owned())),
         Err(_) => Ok(()),
@@ -94,7 +95,7 @@ pub(super) fn xml_of(path: &Path) -> std::io::Result<Xml> {
 }
 
 /// A number that two images have. Looks in comments and the like too: no image's data stand there.
-fn twice(xml: &str) -> Option<u64> {
+fn twice(xml: &str) -> Result<Option<u64>, TooMany> {
     let mut seen = HashSet::new();
     let mut rest = xml;
     while let Some(at) = rest.find(IMAGE) {
@@ -102,44 +103,55 @@ fn twice(xml: &str) -> Option<u64> {
         if !rest.starts_with(is_blank) {
             continue;
         }
-        if let Some(index) = index(rest)
+        if let Some(index) = index(rest)?
             && !seen.insert(index)
         {
-            return Some(index);
+            return Ok(Some(index));
         }
     }
-    None
+    Ok(None)
 }
 
 pub(super) fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\n' | '\r' | '\t')
 }
 
+/// Attributes of a start tag that are looked at. Microsoft's tools write one.
+const MOST_ATTRIBUTES: usize = 100;
+
+/// A start tag has more than [`MOST_ATTRIBUTES`]: looking on, in each of very many, would take for ever.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
 /// The value of the first attribute `INDEX` of a start tag, `text` being what stands behind the element's name. Read as wimlib
 /// reads it; `None` where it finds a mistake or no number.
-pub(super) fn index(text: &str) -> Option<u64> {
+pub(super) fn index(text: &str) -> Result<Option<u64>, TooMany> {
     let mut rest = text;
-    loop {
-        rest = rest.trim_start_matches(is_blank);
-        if rest.starts_with(['/', '>']) {
-            return None;
+    for _ in 0..MOST_ATTRIBUTES {
+        match attribute(rest) {
+            Some(("INDEX", value, _)) => return Ok(number(value)),
+            Some((_, _, behind)) if behind.starts_with(is_blank) => rest = behind,
+            _ => return Ok(None),
         }
-        let end = rest.find(|c| c == '=' || is_blank(c))?;
-        let name = &rest[..end];
-        rest = rest[end..]
-            .trim_start_matches(is_blank)
-            .strip_prefix('=')?
-            .trim_start_matches(is_blank);
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let (value, after) = rest[1..].split_once(quote)?;
-        if name == "INDEX" {
-            return number(value);
-        }
-        if !after.starts_with(is_blank) {
-            return None;
-        }
-        rest = after;
     }
+    Err(TooMany)
+}
+
+/// Name and value of the first attribute, and what stands behind it.
+fn attribute(text: &str) -> Option<(&str, &str, &str)> {
+    let rest = text.trim_start_matches(is_blank);
+    if rest.starts_with(['/', '>']) {
+        return None;
+    }
+    let end = rest.find(|c| c == '=' || is_blank(c))?;
+    let name = &rest[..end];
+    let rest = rest[end..]
+        .trim_start_matches(is_blank)
+        .strip_prefix('=')?
+        .trim_start_matches(is_blank);
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (value, behind) = rest[1..].split_once(quote)?;
+    Some((name, value, behind))
 }
 
 /// As `strtoull` and wimlib take it: blanks and a sign before the digits, nothing behind them, `i32::MAX` for all that is more.
@@ -170,7 +182,7 @@ mod tests {
             "<IMAGE INDEX='+02'/><IMAGE INDEX='-18446744073709551614'/>",
             "<IMAGE INDEX='2' INDEX='1'/><IMAGE INDEX='2'/>",
         ] {
-            assert_eq!(twice(twice_two), Some(2), "{twice_two}");
+            assert_eq!(twice(twice_two), Ok(Some(2)), "{twice_two}");
         }
         for good in [
             "<WIM><IMAGE INDEX=\"1\"/><IMAGE INDEX=\"2\"/></WIM>",
@@ -180,8 +192,16 @@ mod tests {
             "<IMAGE INDEX='1",
             "",
         ] {
-            assert_eq!(twice(good), None, "{good}");
+            assert_eq!(twice(good), Ok(None), "{good}");
         }
+    }
+
+    #[test]
+    fn a_tag_without_end_is_not_read_to_the_end_of_the_text() {
+        assert_eq!(twice(&" <IMAGE ='x'".repeat(400_000)), Err(TooMany));
+        let some = " A='x'".repeat(MOST_ATTRIBUTES - 1);
+        assert_eq!(index(&format!("{some} INDEX='7'")), Ok(Some(7)));
+        assert_eq!(index(&format!("{some} A='x' INDEX='7'")), Err(TooMany));
     }
 
     #[test]

@@ -322,9 +322,12 @@ fn parts_of_disks_and_what_others_use_are_refused_at_the_start() {
             disk.path.display()
         );
         assert!(said.contains(&wanted), "{said}");
-        let over = Foreign(attach(&[text(&partition)]));
-        let said = refused(&over.0);
-        assert!(said.contains("this is a partition of"), "{said}");
+        for below in [&partition, &disk.path] {
+            let over = Foreign(attach(&[text(below)]));
+            let said = refused(&over.0);
+            let wanted = format!("this is a loop device on {}", below.display());
+            assert!(said.contains(&wanted), "{said}");
+        }
     }
     // A file system in the file itself, without a loop device.
     let volume = folder.path().join("volume.img");

@@ -607,3 +607,28 @@ fn a_volume_that_is_not_captured_is_no_success() {
         "{failure:?}"
     );
 }
+
+/// The clusters of a volume need not fill the words of a table of bits.
+#[test]
+fn the_last_cluster_is_looked_at_like_the_first() {
+    if skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fat.img");
+    // 33 reserved sectors, two tables of 513, and 65,599 clusters of one: 63 more than a whole number of words.
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len((33 + 2 * 513 + 65_599) * SECTOR as u64)
+        .unwrap();
+    let options = ["-F", "32", "-s", "1", "-R", "33", "-a"];
+    tool("mkfs.fat", &[&options[..], &[text(&path)]].concat());
+    let check = || {
+        wimforge::step::fat_check::check::check_node(&path, &wimforge::cancel::CancelToken::new())
+    };
+    assert_eq!(check().unwrap().damage.count(), 0);
+    let mut volume = Fat(std::fs::read(&path).unwrap());
+    volume.link(65_600, END);
+    std::fs::write(&path, &volume.0).unwrap();
+    let said = check().unwrap();
+    assert_eq!(said.damage.count(), 1, "a chain that belongs to no file");
+}

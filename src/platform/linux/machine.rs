@@ -251,7 +251,7 @@ impl Machine for LinuxMachine {
         let refusals: Vec<Refusal> = disk
             .refusals
             .iter()
-            .filter(|refusal| concerns(refusal, &partition.node))
+            .filter(|refusal| concerns(refusal, &partition.node, &disk))
             .cloned()
             .collect();
         if !refusals.is_empty() {
@@ -353,8 +353,10 @@ impl Machine for LinuxMachine {
     }
 
     fn show_volumes(&self) -> Result<String> {
+        self.may_write()?;
         let mut cleared = Vec::new();
         for disk in self.disks()? {
+            self.keep(&disk)?;
             for partition in attributes::show_volumes(&disk)? {
                 cleared.push(format!("disk {} partition {partition}", disk.number));
             }
@@ -418,12 +420,15 @@ impl Machine for LinuxMachine {
 }
 
 /// Whether a refusal stands against formatting this partition: a mount of its neighbour does not.
-fn concerns(refusal: &Refusal, node: &Path) -> bool {
+fn concerns(refusal: &Refusal, node: &Path, disk: &Disk) -> bool {
+    // The disk itself or its image file concerns each of its partitions.
+    let neighbour =
+        |other: &Path| other != node && disk.partitions.iter().any(|found| found.node == other);
     match refusal {
-        Refusal::Mounted { node: other, .. } | Refusal::Held { node: other, .. } => {
-            other == node || !other.to_string_lossy().starts_with("/dev/")
-        }
-        Refusal::Swap(other) | Refusal::BootMedium(other) => other == node,
+        Refusal::Mounted { node: other, .. }
+        | Refusal::Held { node: other, .. }
+        | Refusal::Swap(other)
+        | Refusal::BootMedium(other) => !neighbour(other),
         Refusal::ReadOnly(_)
         | Refusal::RealDisk(_)
         | Refusal::NotTheSame { .. }

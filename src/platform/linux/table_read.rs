@@ -54,7 +54,10 @@ fn damaged(kind: TableKind, trouble: &[String], entries: Vec<Entry>) -> Found {
 /// The table of a disk. `bare`: its first sector belongs to a file system, whatever it looks like.
 pub(super) fn read(file: &File, bytes: u64, sector_bytes: u32, bare: bool) -> Found {
     let sector = u64::from(sector_bytes);
-    let mbr = mbr_read::read(file, bytes, sector_bytes).filter(|_| !bare);
+    // Tools that write a table leave the name of an older file system in front of it.
+    let mbr = mbr_read::read(file, bytes, sector_bytes).filter(|mbr| {
+        !bare || mbr.trouble.is_empty() && (mbr.protective || !mbr.entries.is_empty())
+    });
     let primary = gpt_read::copy(file, sector, bytes, sector_bytes);
     let backup = gpt_read::copy(
         file,

@@ -183,6 +183,7 @@ fn write(file: &File, disk: &Disk, layout: &Layout) -> Result<Vec<PathBuf>, Plat
 pub(super) fn wipe(disk: &Disk) -> Result<(), PlatformError> {
     refuse(disk)?;
     let file = open_exclusively(disk)?;
+    is_open(&file, disk)?;
     table::wipe(&file, disk.bytes).map_err(|error| {
         PlatformError::io(
             format!("wiping the table of {}", disk.path.display()),

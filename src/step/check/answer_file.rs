@@ -15,12 +15,14 @@ const WAY_OUT: &str = "Correct the file in the image, or take it out of the imag
 
 /// Reads it as the steps will; `index` is the image that brings Windows.
 pub(super) fn check(wim: &Wim, index: u32, c: &mut Checker<'_>) {
-    let wanted = c.cx.planned.defs.iter().any(|def| match def {
-        NodeDef::Step(step) => matches!(
+    let planned = c.cx.planned;
+    let mut all = planned.plan.nodes.iter().zip(&planned.defs);
+    let wanted = all.any(|(node, def)| match def {
+        NodeDef::Step(step) if !node.disabled => matches!(
             step.action,
             Action::ApplyWindowsSettings(_) | Action::ApplyNetworkSettings(_)
         ),
-        NodeDef::Group { .. } => false,
+        _ => false,
     });
     if !wanted {
         return;

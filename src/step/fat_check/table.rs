@@ -75,7 +75,8 @@ impl<'a, R: Read + Seek> Table<'a, R> {
         cancel: &CancelToken,
         state: &mut FatState,
     ) -> io::Result<Self> {
-        let words = usize::try_from(geometry.clusters / 64 + 1).unwrap_or(0);
+        // Clusters are numbered from 2: the last one is `clusters + 1`.
+        let words = usize::try_from((geometry.clusters + 2).div_ceil(64)).unwrap_or(0);
         let mut table = Self {
             volume,
             geometry,

@@ -333,6 +333,9 @@ fn preflight_keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<E
         return Vec::new();
     };
     let question = *id;
+    if blocking == 0 && run::is_chord(key) {
+        return Vec::new();
+    }
     match key.code {
         KeyCode::F(5) => return vec![model.send(Request::Recheck { question })],
         KeyCode::Esc => view.put_aside(&model.state),

@@ -2,13 +2,17 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
+use super::run::is_chord;
 use crate::protocol::Request;
 use crate::tui::guard::BETWEEN;
 use crate::tui::model::{Confirm, Model, Over, RunView};
 use crate::tui::msg::Effect;
 
-/// Whether a key confirms; none when it came too soon to be meant, and what was asked stays open.
+/// Whether a key confirms; none when it came too soon to be meant or is no key of ours, and what was asked stays open.
 pub(super) fn confirmed(model: &mut Model, key: KeyEvent) -> Option<bool> {
+    if is_chord(key) {
+        return None;
+    }
     if !matches!(key.code, KeyCode::Char('y' | 'Y')) {
         return Some(false);
     }

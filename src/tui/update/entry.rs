@@ -31,12 +31,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Resize(columns, rows) => {
             let changed = model.size != (columns, rows);
             model.size = (columns, rows);
-            if changed
-                && let Screen::Run(view) = &mut model.screen
-                && let Over::Word(..) = view.over
-            {
+            if changed && let Screen::Run(view) = &mut model.screen {
                 // What was read elsewhere is read again from its beginning.
                 view.question_top = 0;
+                view.read = None;
             }
             if changed && model.connected && model.replay.is_none() {
                 return vec![model.send(Request::Resized { columns, rows })];
@@ -354,6 +352,8 @@ pub(super) fn keys(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
     match std::mem::take(&mut model.screen) {
         Screen::Connecting => match key.code {
+            // XON of a serial line comes as Ctrl-Q.
+            _ if run::is_chord(key) => Vec::new(),
             KeyCode::Char('q') | KeyCode::Esc => vec![Effect::Quit],
             _ => Vec::new(),
         },

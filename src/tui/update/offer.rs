@@ -1,9 +1,10 @@
 //! Keys while an interrupted run is offered.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::closer::scrolled;
 use super::confirm::confirmed;
+use super::run::is_chord;
 use crate::tui::model::{Model, Offer, Screen};
 use crate::tui::msg::Effect;
 use crate::tui::offer::{CHOICES, Choice};
@@ -39,7 +40,9 @@ fn pressed(model: &mut Model, offer: &mut Offer, key: KeyEvent) -> Vec<Effect> {
         };
         return Vec::new();
     }
-    let held = KeyModifiers::CONTROL | KeyModifiers::ALT;
+    if is_chord(key) {
+        return Vec::new();
+    }
     match key.code {
         KeyCode::Up => offer.row = offer.row.saturating_sub(1),
         KeyCode::Down => offer.row = (offer.row + 1).min(CHOICES.len() - 1),
@@ -50,7 +53,7 @@ fn pressed(model: &mut Model, offer: &mut Offer, key: KeyEvent) -> Vec<Effect> {
                 return chosen(model, offer, *choice);
             }
         }
-        KeyCode::Char(letter) if !key.modifiers.intersects(held) => {
+        KeyCode::Char(letter) => {
             let found = CHOICES.iter().position(|(key, ..)| *key == letter);
             if let Some((row, (_, choice, _))) = found.zip(found.and_then(|at| CHOICES.get(at))) {
                 offer.row = row;

@@ -177,6 +177,9 @@ fn typing(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn cancel(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<Effect> {
+    if is_chord(key) {
+        return Vec::new();
+    }
     let kill = model.state.cancelling.is_some();
     let confirmed = match key.code {
         KeyCode::Char('d' | 'D') => {
@@ -351,7 +354,7 @@ fn question_keys(
 }
 
 /// Letters with Ctrl or Alt are the terminal's or the multiplexer's, not ours.
-fn is_chord(key: KeyEvent) -> bool {
+pub(super) fn is_chord(key: KeyEvent) -> bool {
     matches!(key.code, KeyCode::Char(_))
         && key
             .modifiers

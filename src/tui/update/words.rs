@@ -17,7 +17,9 @@ pub(super) fn keys(model: &mut Model, view: &mut RunView, key: KeyEvent) -> Vec<
     let word = model.state.question.as_ref().and_then(|q| q.kind.word());
     let word = word.unwrap_or_default().to_owned();
     let last = last_top(model, view);
-    if let Some(by) = closer::scrolled(key) {
+    if model.facts_in_sight()
+        && let Some(by) = closer::scrolled(key)
+    {
         // No further than what was in sight: nothing is passed over unread.
         let page = isize::try_from(page_of_question(model)).unwrap_or(1);
         let by = by.clamp(-page, page);

@@ -196,11 +196,14 @@ fn run_keys(model: &Model, view: &RunView) -> Keys {
 fn word_keys(model: &Model, view: &RunView, word: &'static str) -> Keys {
     let mut keys = Vec::new();
     let scrolls = last_top(model, view) > 0;
-    if !scrolls || view.read == Some(model.size) {
-        keys.push((word, "go on"));
-    }
-    if scrolls {
-        keys.push(("Up/Down", "scroll"));
+    // On a screen that is too small there is nothing to be read or typed.
+    if model.facts_in_sight() {
+        if !scrolls || view.read == Some(model.size) {
+            keys.push((word, "go on"));
+        }
+        if scrolls {
+            keys.push(("Up/Down", "scroll"));
+        }
     }
     keys.extend([
         ("F8", "no"),
@@ -318,7 +321,9 @@ fn over_keys(model: &Model, view: &RunView) -> Option<Keys> {
             keys.push(("Esc", "back"));
             return Some(keys);
         }
-        Over::People(_) if model.holds_pen() => vec![("Esc", "back")],
+        Over::People(_) if model.holds_pen() || model.only_watches() || model.replay.is_some() => {
+            vec![("Esc", "back")]
+        }
         Over::People(_) => vec![("t", "take the pen"), ("Esc", "back")],
         Over::Hints { row, .. } => {
             let acts = model
