@@ -10,9 +10,6 @@ pub use ctl::Ctl;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  the task sequence succeeded\n  1  it failed\n  2  bad usage, or mistakes in the document\n  3  cancelled\n  4  interrupted; go on with `wimforge resume`\n  5  left before the end: the run goes on (`wimforge attach`), or none was started";
 
-/// Exit code of a client that was left before the run's end.
-pub const LEFT: u8 = 5;
-
 /// Builds and captures Windows reference images.
 #[derive(Debug, Parser)]
 #[command(name = "wimforge", version, after_help = EXIT_CODES, max_term_width = 100)]

@@ -222,6 +222,9 @@ impl RunOutcome {
     }
 }
 
+/// The exit code of a client that is left before the run's end, which goes on without it.
+pub const LEFT: u8 = 5;
+
 /// What a running phase counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {

@@ -37,5 +37,6 @@ pub mod run_folder;
 pub mod samples;
 pub mod server;
 pub mod start;
+mod variable;
 pub mod waiting;
 mod watched;

@@ -7,9 +7,8 @@ use thiserror::Error;
 
 use super::complain::complain;
 use super::plain::Plain;
-use crate::cli::LEFT;
 use crate::client::{Client, ClientError, Incoming, Manner, Sender};
-use crate::event::EventBody;
+use crate::event::{EventBody, LEFT};
 use crate::protocol::{Push, Refusal, Reply, Request, StartRun};
 use crate::run_state::RunState;
 use crate::transport::{Endpoint, Interrupts};

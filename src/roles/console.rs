@@ -1,7 +1,7 @@
 //! The console, and the other ways to look on.
 
-use wimforge::cli::{AttachArgs, GrantArgs, LEFT, Look, MachineArgs, Output, ResumeArgs};
-use wimforge::event::RunOutcome;
+use wimforge::cli::{AttachArgs, GrantArgs, Look, MachineArgs, Output, ResumeArgs};
+use wimforge::event::{LEFT, RunOutcome};
 use wimforge::protocol::StartRun;
 use wimforge::report::complain::complain;
 use wimforge::report::follow::{self, OnCtrlC};

@@ -149,6 +149,7 @@ pub const LAYERS: &[Layer] = &[
         &[
             "cancel",
             "codes",
+            "environment",
             "input",
             "regular",
             "secret",
@@ -204,6 +205,7 @@ pub const LAYERS: &[Layer] = &[
         &[
             "cancel",
             "codes",
+            "environment",
             "secret",
             "text",
             "units",
