@@ -184,13 +184,19 @@ pub(super) fn is_attached(node: &Path, backing: &Path) -> bool {
 /// Makes the kernel forget every partition of a disk; those in use stay.
 pub(super) fn forget_partitions(device: &File, node: &Path) {
     for (number, _) in sysfs::kernel_partitions(&sysfs::kernel_name(node)) {
-        for _ in 0..20 {
-            match sys::delete_partition(device, number) {
-                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                _ => break,
+        forget_partition(device, number).ok();
+    }
+}
+
+/// Makes the kernel forget one partition. Device managers look into new ones for a moment, so it is tried for a while.
+pub(super) fn forget_partition(device: &File, number: u32) -> io::Result<()> {
+    for _ in 0..20 {
+        match sys::delete_partition(device, number) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                std::thread::sleep(Duration::from_millis(50));
             }
+            ended => return ended,
         }
     }
+    sys::delete_partition(device, number)
 }

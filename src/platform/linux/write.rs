@@ -209,7 +209,7 @@ pub(super) fn make_nodes(
             n == number && bytes("start") == Some(start) && bytes("size") == Some(length)
         });
         if !same {
-            sys::delete_partition(file, number).map_err(|error| {
+            loops::forget_partition(file, number).map_err(|error| {
                 PlatformError::io(
                     format!(
                         "making the kernel forget partition {number} of {}",
