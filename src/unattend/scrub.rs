@@ -379,8 +379,16 @@ pub fn scrub(bytes: &[u8], file: &str, keys: Keys) -> Result<Scrubbed, UnattendE
         commands,
         ..
     } = scrubber;
+    let text = splice::apply(&read.text, edits);
+    let bytes = read.encode(&text);
+    // The encoding of a file without a mark is told by its first signs, which may be gone now.
+    if decode(&bytes).text != text {
+        return Err(bad(
+            "without its secrets it would be read in another encoding: save it as UTF-8".to_owned(),
+        ));
+    }
     Ok(Scrubbed {
-        bytes: read.encode(&splice::apply(&read.text, edits)),
+        bytes,
         secrets,
         commands,
     })

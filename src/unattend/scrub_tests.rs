@@ -63,6 +63,15 @@ fn what_is_left_of_a_text_is_still_well_formed_and_holds_no_piece_of_the_secret(
 }
 
 #[test]
+fn what_is_written_is_read_as_it_was_meant() {
+    // Wide, without a mark: with the comment goes what tells so.
+    let text = "<!-- passwd -->\u{4e00}\u{4e00}<unattend/>";
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let refused = scrub(&bytes, "x.xml", Keys::Remove).map(|clean| clean.bytes);
+    assert!(refused.is_err_and(|error| error.to_string().contains("another encoding")));
+}
+
+#[test]
 fn many_passwords_and_much_text_take_no_more_than_both() {
     let parts: Vec<String> = (0..40_000)
         .map(|number| format!("<pwd>secret{number}</pwd><d>some text {number}</d>"))
