@@ -57,6 +57,24 @@ impl Attached {
         }
     }
 
+    /// A disk that was named, by its open device.
+    fn on(
+        number: u32,
+        node: PathBuf,
+        backing: Option<Backing>,
+        device: File,
+        holds: Vec<Hold>,
+    ) -> Self {
+        Self {
+            number,
+            name: same::of_node(&node),
+            node,
+            backing,
+            device: Some(device),
+            holds,
+        }
+    }
+
     /// Whether this process has put an image file on a loop device for it.
     pub(super) fn is_ours(&self) -> bool {
         self.backing.as_ref().is_some_and(|backing| backing.ours)
@@ -140,21 +158,14 @@ pub(super) fn attach(number: u32, path: &Path, look: bool) -> Result<Attached, P
         loops::clear_leftovers(number, &path, &about)?;
     }
     let (node, device) = loops::configure(&image, &path, look || read_only, &loops::mark(look))?;
-    let state = sys::loop_state(&device).ok();
-    Ok(Attached {
-        number,
-        name: same::of_node(&node),
-        node,
-        backing: Some(Backing {
-            path,
-            read_only,
-            ours: true,
-            about,
-            state,
-        }),
-        device: Some(device),
-        holds,
-    })
+    let backing = Backing {
+        path,
+        read_only,
+        ours: true,
+        about,
+        state: sys::loop_state(&device).ok(),
+    };
+    Ok(Attached::on(number, node, Some(backing), device, holds))
 }
 
 fn unfit(path: &Path, what: impl Into<String>) -> PlatformError {
@@ -206,14 +217,7 @@ fn device(number: u32, node: PathBuf, look: bool) -> Result<Attached, PlatformEr
     } else {
         hold_device(number, &device, &node)?
     };
-    Ok(Attached {
-        number,
-        name: same::of_node(&node),
-        node,
-        backing: None,
-        device: Some(device),
-        holds,
-    })
+    Ok(Attached::on(number, node, None, device, holds))
 }
 
 /// Keeps others from a block device, and from the image file behind it.
@@ -321,21 +325,20 @@ fn through(
 ) -> Result<Attached, PlatformError> {
     let device = File::open(&node)
         .map_err(|error| PlatformError::io(format!("opening {}", node.display()), error))?;
-    let state = sys::loop_state(&device).ok();
-    Ok(Attached {
+    let backing = Backing {
+        path,
+        read_only,
+        ours: false,
+        about,
+        state: sys::loop_state(&device).ok(),
+    };
+    Ok(Attached::on(
         number,
-        name: same::of_node(&node),
         node,
-        backing: Some(Backing {
-            path,
-            read_only,
-            ours: false,
-            about,
-            state,
-        }),
-        device: Some(device),
-        holds: Vec::new(),
-    })
+        Some(backing),
+        device,
+        Vec::new(),
+    ))
 }
 
 /// Lets a disk go. What this process attached goes with the last who has it open, its partitions first; what others attached
