@@ -30,7 +30,7 @@ fn read(path: &Path) -> Option<[u8; LENGTH]> {
 }
 
 /// A number of so many bytes, the lowest first.
-fn number(header: &[u8], at: usize, bytes: usize) -> u64 {
+pub(super) fn number(header: &[u8], at: usize, bytes: usize) -> u64 {
     header[at..at + bytes]
         .iter()
         .rev()

@@ -8,10 +8,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
 
+use super::header::{self, number};
 use super::xml_guard::{IMAGE, Xml, index, is_blank, xml_of};
 
-const WIM: &[u8] = b"MSWIM\0\0\0";
-const HEADER: usize = 208;
 /// Where the header describes the XML data and the integrity table: 7 bytes of length, flags, 8 of offset, 8 of length unpacked.
 const XML: usize = 72;
 const INTEGRITY: usize = 124;
@@ -82,16 +81,13 @@ fn merged(old: &str, new: &str) -> Option<String> {
 /// Writes other XML data into a WIM. They stand behind all else but the integrity table, which does not cover them.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let mut header = [0; HEADER];
+    let mut header = [0; header::LENGTH];
     file.read_exact(&mut header)?;
-    let number = |at: usize, bytes: usize| {
-        header[at..at + bytes]
-            .iter()
-            .rev()
-            .fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte))
-    };
-    let (at, length) = (number(XML + 8, 8), number(XML, 7));
-    let (table, table_length) = (number(INTEGRITY + 8, 8), number(INTEGRITY, 7));
+    let (at, length) = (number(&header, XML + 8, 8), number(&header, XML, 7));
+    let (table, table_length) = (
+        number(&header, INTEGRITY + 8, 8),
+        number(&header, INTEGRITY, 7),
+    );
     let end = file.metadata()?.len();
     let follows = if table_length == 0 {
         at.checked_add(length) == Some(end)
@@ -99,7 +95,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         at.checked_add(length) == Some(table) && table.checked_add(table_length) == Some(end)
     };
     // A file for pipes has its parts in another order, and its header at the end too.
-    if !header.starts_with(WIM) || !follows {
+    if !header.starts_with(header::WIM) || !follows {
         return Ok(());
     }
     let mut bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
